@@ -1,0 +1,1 @@
+"""initwise: the right starting weights for any network."""

@@ -1,0 +1,148 @@
+"""The error tree.
+
+    InitwiseError
+    ├── LayoutError        a shape does not fit its declared axes           (ValueError)
+    ├── FillError          a law that is no law: bad std, bounds, parts     (ValueError)
+    ├── StreamError        a seed, name, shape or offset the stream refuses (ValueError)
+    ├── OutputError        memory that cannot be written as asked           (ValueError)
+    ├── UnknownNameError   no such scheme, activation, recipe, problem …    (KeyError)
+    ├── OptionError        a scheme's or call's option that makes no sense  (ValueError)
+    ├── ModelError         a model or parameter that cannot be handled      (ValueError)
+    ├── ExampleError       an example that does not fit the model           (ValueError)
+    ├── ForwardError       the model's own forward or backward raised       (RuntimeError)
+    ├── ProblemError       a Problem that cannot be trained                 (ValueError)
+    ├── RecordError        a JSON record that cannot be read                (ValueError)
+    ├── TargetError        a command-line target that cannot be loaded      (ValueError)
+    ├── MissingError       an optional package is not installed             (ImportError)
+    ├── UnsupportedError   initwise does not do this (yet)                  (NotImplementedError)
+    └── UnhealthyError     assert_healthy() found something                 (AssertionError)
+
+Every message has the same shape, so that a reader finds the part they need:
+
+    where: what was got; expected what.
+      Likely cause: …
+      Known names: …
+      The fix.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InitwiseError(Exception):
+    """Base of all errors raised on purpose by initwise.
+
+    Args:
+        got: what was found, in words ("layout 'oikk' has 4 axes, shape is (32, 64, 3)").
+        where: the parameter, argument, file or layer it was found at.
+        expected: what would have been right.
+        cause: the likely cause.
+        legal: the legal values; listed sorted.
+        given: the value that is not legal, to guess what was meant.
+        fix: one sentence that says what to do.
+    """
+
+    def __init__(
+        self,
+        got: str,
+        *,
+        where: str = "",
+        expected: str = "",
+        cause: str = "",
+        legal: Iterable[str] = (),
+        given: str | None = None,
+        fix: str = "",
+    ) -> None:
+        self.where, self.got, self.expected, self.cause, self.fix = where, got, expected, cause, fix
+        self.legal = tuple(sorted(legal))
+        self.guess = closest(given, self.legal)
+        super().__init__(self._message())
+
+    def __str__(self) -> str:
+        # KeyError would show the repr
+        return str(self.args[0])
+
+    def _message(self) -> str:
+        head = f"{self.where}: {self.got}" if self.where else self.got
+        head += f"; expected {self.expected}." if self.expected else "."
+        lines = [head]
+        if self.guess:
+            lines.append(f"Did you mean {self.guess!r}?")
+        if self.cause:
+            lines.append(f"Likely cause: {self.cause}")
+        if self.legal:
+            lines.append(f"Known: {', '.join(self.legal)}.")
+        if self.fix:
+            lines.append(self.fix)
+        return "\n  ".join(lines)
+
+
+def closest(given: str | None, legal: Iterable[str]) -> str | None:
+    """The legal value most like `given`, or None when nothing is near."""
+    if given is None:
+        return None
+    known = {name.lower(): name for name in legal}
+    near = difflib.get_close_matches(given.lower(), known, n=1, cutoff=0.6)
+    return known[near[0]] if near else None
+
+
+class LayoutError(InitwiseError, ValueError):
+    """A shape does not fit its declared axes, or axes that cannot be."""
+
+
+class FillError(InitwiseError, ValueError):
+    """A law that is no law: a negative or NaN std, empty bounds, bounds without probability."""
+
+
+class StreamError(InitwiseError, ValueError):
+    """A seed, name, shape or offset that the stream refuses."""
+
+
+class OutputError(InitwiseError, ValueError):
+    """Memory that cannot be written as asked: read-only, wrong dtype, overlapping, wrong shape."""
+
+
+class UnknownNameError(InitwiseError, KeyError):
+    """No scheme, activation, recipe, layout or problem has this name."""
+
+
+class OptionError(InitwiseError, ValueError):
+    """An option that makes no sense."""
+
+
+class ModelError(InitwiseError, ValueError):
+    """A model or parameter that cannot be handled: lazy, meta, quantized, unknown."""
+
+
+class ExampleError(InitwiseError, ValueError):
+    """An example that does not fit the model, or cannot be read."""
+
+
+class ForwardError(InitwiseError, RuntimeError):
+    """The model's own forward or backward raised; the original error is the `__cause__`."""
+
+
+class ProblemError(InitwiseError, ValueError):
+    """A Problem that cannot be trained."""
+
+
+class RecordError(InitwiseError, ValueError):
+    """A record that cannot be read: another version, another kind, damaged."""
+
+
+class TargetError(InitwiseError, ValueError):
+    """A command-line target that cannot be loaded."""
+
+
+class MissingError(InitwiseError, ImportError):
+    """An optional package is not installed."""
+
+
+class UnsupportedError(InitwiseError, NotImplementedError):
+    """initwise does not do this, or not yet."""
+
+
+class UnhealthyError(InitwiseError, AssertionError):
+    """`assert_healthy()` found something."""

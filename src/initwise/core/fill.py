@@ -1,0 +1,316 @@
+"""Fill: what to write into one tensor, as frozen numbers. How to write it is the engine's matter."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .codec import JsonMixin
+from .errors import FillError
+from .layout import Layout
+
+LAWS = (
+    "constant",
+    "delta_orthogonal",
+    "dirac",
+    "identity",
+    "normal",
+    "orthogonal",
+    "packed",
+    "truncated_normal",
+    "uniform",
+)
+MATRIX_LAWS = frozenset({"delta_orthogonal", "dirac", "identity", "orthogonal"})
+"""Laws of the whole matrix: an element depends on its row and column, not only on its own draw."""
+
+
+@dataclass(frozen=True)
+class Fill(JsonMixin):
+    """One tensor's law. Make one with the class methods; `scheme(...).fill(fans)` does.
+
+    Attributes:
+        law: one of `LAWS`.
+        mean, std: the *realised* mean and standard deviation of the written values: of the
+            truncated law, not of its parent. For matrix laws, of an entry taken at random;
+            NaN while the shape is not known.
+        low, high: the support. ±inf for a normal; equal for a constant.
+        loc, scale: the parent normal's mean and std (truncated normal only).
+        gain: the factor of a matrix law (Q·gain).
+        layout: the axes, needed by matrix laws and by the canonical element order;
+            None means storage order, and (rows, rest) for a matrix.
+        parts: `(name, size, fill)` along the layout's part axis, for law "packed".
+        zero_row: index along axis 0 whose values are zero after filling (an embedding's padding).
+        reason: one sentence: which rule made this, with its numbers.
+        citation: the paper or source the rule comes from.
+    """
+
+    law: str
+    mean: float
+    std: float
+    low: float = -math.inf
+    high: float = math.inf
+    loc: float = 0.0
+    scale: float = 0.0
+    gain: float = 1.0
+    layout: Layout | None = None
+    parts: tuple[tuple[str, int, Fill], ...] = ()
+    zero_row: int | None = None
+    reason: str = ""
+    citation: str = ""
+
+    def __post_init__(self) -> None:
+        if self.law not in LAWS:
+            raise FillError(f"law {self.law!r}", legal=LAWS, given=str(self.law))
+        if self.low > self.high:
+            raise FillError(f"{self.law}: low {self.low!r} > high {self.high!r}", expected="low ≤ high")
+
+    @classmethod
+    def constant(cls, value: float, **why: Any) -> Fill:
+        """Every element is `value`."""
+        value = _finite("constant", "value", value)
+        return cls("constant", value, 0.0, value, value, **why)
+
+    @classmethod
+    def normal(cls, mean: float = 0.0, std: float = 1.0, **why: Any) -> Fill:
+        """N(mean, std); std is a standard deviation, ≥ 0. std 0 is the constant `mean`."""
+        mean, std = _finite("normal", "mean", mean), _scale("normal", std)
+        if std == 0:
+            return cls.constant(mean, **why)
+        return cls("normal", mean, std, **why)
+
+    @classmethod
+    def uniform(cls, low: float, high: float, **why: Any) -> Fill:
+        """U[low, high); low == high is that constant."""
+        low, high = _finite("uniform", "low", low), _finite("uniform", "high", high)
+        if low == high:
+            return cls.constant(low, **why)
+        return cls("uniform", low + (high - low) / 2, (high / 2 - low / 2) / math.sqrt(3), low, high, **why)
+
+    @classmethod
+    def truncated_normal(
+        cls, mean: float = 0.0, std: float = 1.0, low: float = -2.0, high: float = 2.0, **why: Any
+    ) -> Fill:
+        """N(mean, std) conditioned on low < x < high: the law of redrawing, never of clamping.
+
+        Args:
+            mean, std: of the parent normal (the realised ones become `Fill.mean`, `Fill.std`).
+            low, high: bounds in weight units, not in sigmas; may be infinite.
+
+        Raises:
+            FillError: std ≤ 0 or NaN, empty bounds, or bounds that hold no probability.
+        """
+        mean, std = _finite("truncated_normal", "mean", mean), _scale("truncated_normal", std)
+        low, high = _number("truncated_normal", "low", low), _number("truncated_normal", "high", high)
+        if std == 0:
+            raise FillError("truncated_normal: std 0.0", expected="std > 0", fix="Use constant(value).")
+        if not low < high:
+            raise FillError(f"truncated_normal: empty bounds ({low!r}, {high!r})", expected="low < high")
+        if math.isinf(low) and math.isinf(high):
+            return cls.normal(mean, std, **why)
+        realised = truncated_moments((low - mean) / std, (high - mean) / std)
+        if realised is None:
+            raise FillError(
+                f"truncated_normal: bounds ({low!r}, {high!r}) hold no probability of N({mean!r}, {std!r})",
+                cause="bounds are in weight units; sigmas were meant, or the std is wrong",
+                fix='Pass bounds="sigma" to scheme("truncated_normal", …), or bounds nearer to the mean.',
+            )
+        return cls(
+            "truncated_normal",
+            mean + std * realised[0],
+            std * realised[1],
+            low,
+            high,
+            loc=mean,
+            scale=std,
+            **why,
+        )
+
+    @classmethod
+    def matrix(
+        cls,
+        law: str,
+        gain: float = 1.0,
+        *,
+        shape: Sequence[int] = (),
+        layout: Layout | None = None,
+        **why: Any,
+    ) -> Fill:
+        """A law of the whole matrix: "orthogonal", "delta_orthogonal", "identity" or "dirac".
+
+        Args:
+            gain: the factor; may be negative, not NaN or infinite.
+            shape: the tensor's global shape, from which `mean` and `std` of an entry follow;
+                () leaves them NaN.
+            layout: the axes; None means axis 0 is `o`, axis 1 `i`, the rest spatial.
+        """
+        gain = _finite(law, "gain", gain)
+        if law not in MATRIX_LAWS:
+            raise FillError(f"law {law!r} is not a law of a matrix", legal=MATRIX_LAWS, given=law)
+        mean, std = _matrix_moments(law, gain, tuple(shape), layout)
+        return cls(law, mean, std, gain=gain, layout=layout, **why)
+
+    @classmethod
+    def packed(cls, parts: Iterable[tuple[str, int, Fill]], *, layout: Layout, **why: Any) -> Fill:
+        """Named pieces along the layout's part axis, each with its own law and its own stream."""
+        pieces = tuple((str(name), int(size), fill) for name, size, fill in parts)
+        total = sum(size for _, size, _ in pieces)
+        if not pieces or any(size < 0 for _, size, _ in pieces):
+            raise FillError(f"packed: parts {[(n, s) for n, s, _ in pieces]}", expected="named sizes ≥ 0")
+        share = [size / total if total else 0.0 for _, size, _ in pieces]
+        mean = sum(w * fill.mean for w, (_, _, fill) in zip(share, pieces, strict=True))
+        second = sum(w * (fill.std**2 + fill.mean**2) for w, (_, _, fill) in zip(share, pieces, strict=True))
+        return cls(
+            "packed",
+            mean,
+            math.sqrt(max(second - mean**2, 0.0)),
+            min(fill.low for _, _, fill in pieces),
+            max(fill.high for _, _, fill in pieces),
+            layout=layout,
+            parts=pieces,
+            **why,
+        )
+
+    def because(self, reason: str, citation: str = "") -> Fill:
+        """This fill with another reason (and citation, if given)."""
+        return replace(self, reason=reason, citation=citation or self.citation)
+
+    def scaled(self, factor: float) -> Fill:
+        """The law of `factor` times these values, factor ≥ 0; the reason is kept."""
+        factor = _scale("scaled", factor)
+        if factor == 0:
+            return Fill.constant(0.0, layout=self.layout, reason=self.reason, citation=self.citation)
+        if self.law == "packed":
+            parts = tuple((name, size, fill.scaled(factor)) for name, size, fill in self.parts)
+            return replace(
+                self,
+                mean=self.mean * factor,
+                std=self.std * factor,
+                low=self.low * factor,
+                high=self.high * factor,
+                parts=parts,
+            )
+        return replace(
+            self,
+            mean=self.mean * factor,
+            std=self.std * factor,
+            low=self.low * factor,
+            high=self.high * factor,
+            loc=self.loc * factor,
+            scale=self.scale * factor,
+            gain=self.gain * factor if self.law in MATRIX_LAWS else self.gain,
+        )
+
+    @property
+    def formula(self) -> str:
+        """The law in closed form: "N(0, 0.0417)", "U(±0.137)", "orthogonal × 1.41" …"""
+        return str(_FORMULA[self.law](self))
+
+    def __str__(self) -> str:
+        text = self.formula
+        if self.zero_row is not None:
+            text += f", row {self.zero_row} zero"
+        if self.reason:
+            text += f", because {self.reason}"
+        return text + (f" [{self.citation}]" if self.citation else "")
+
+
+def _uniform_formula(fill: Fill) -> str:
+    if fill.low == -fill.high:
+        return f"U(±{fill.high:.6g})"
+    return f"U[{fill.low:.6g}, {fill.high:.6g})"
+
+
+_FORMULA: dict[str, Any] = {
+    "constant": lambda f: f"{f.mean:g}",
+    "normal": lambda f: f"N({f.mean:g}, {f.std:.6g})",
+    "uniform": _uniform_formula,
+    "truncated_normal": lambda f: (
+        f"N({f.loc:g}, {f.scale:.6g}) on ({f.low:.6g}, {f.high:.6g}), std {f.std:.6g}"
+    ),
+    "orthogonal": lambda f: f"orthogonal × {f.gain:.6g}",
+    "delta_orthogonal": lambda f: f"delta-orthogonal × {f.gain:.6g}",
+    "identity": lambda f: f"identity × {f.gain:g}",
+    "dirac": lambda f: f"dirac × {f.gain:g}",
+    "packed": lambda f: " | ".join(f"{name}: {part.formula}" for name, _, part in f.parts),
+}
+
+
+def _number(law: str, what: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise FillError(f"{law}: {what} {value!r}", expected="a number") from None
+    if math.isnan(number):
+        raise FillError(f"{law}: {what} is NaN", expected="a number", cause="a fan or gain of zero upstream")
+    return number
+
+
+def _finite(law: str, what: str, value: Any) -> float:
+    number = _number(law, what, value)
+    if math.isinf(number):
+        raise FillError(f"{law}: {what} {number!r}", expected="a finite number")
+    return number
+
+
+def _scale(law: str, value: Any) -> float:
+    std = _finite(law, "std", value)
+    if std < 0:
+        raise FillError(f"{law}: std {std!r}", expected="std ≥ 0", cause="a variance or a sign was passed")
+    return std
+
+
+@functools.lru_cache(maxsize=4096)
+def truncated_moments(a: float, b: float) -> tuple[float, float] | None:
+    """Mean and std of z ~ N(0,1) given a < z < b (in sigmas), or None if that holds no probability.
+
+    By Gauss–Legendre quadrature of the density relative to its maximum on [a, b], so that far
+    tails ([6, 7]) and slivers ([-0.001, 0.001]) keep full accuracy.
+    """
+    mode = min(max(0.0, a), b)
+    if math.isinf(mode) or abs(mode) > 1e8:
+        return None
+    # beyond these the density is below 1e-20 of its maximum on the interval
+    reach = 10.0 if mode == 0 else min(10.0, 50.0 / abs(mode))
+    low, high = max(a, mode - reach), min(b, mode + reach)
+    if not low < high:
+        return None
+    nodes, weights = np.polynomial.legendre.leggauss(80)
+    edges = np.linspace(low, high, 17)
+    half = (edges[1:] - edges[:-1])[:, None] / 2
+    # t is the distance from the mode: differences stay exact however far out the mode is
+    t = (edges[:-1][:, None] - mode) + half * (1 + nodes)
+    density = np.exp(-t * (mode + t / 2)) * weights * half
+    total = density.sum()
+    if not total > 0:
+        return None
+    mean = float((t * density).sum() / total)
+    variance = float(((t - mean) ** 2 * density).sum() / total)
+    return mode + mean, math.sqrt(variance)
+
+
+def _matrix_moments(
+    law: str, gain: float, shape: tuple[int, ...], layout: Layout | None
+) -> tuple[float, float]:
+    """Mean and std of an entry taken at random of a matrix law's tensor."""
+    if not shape or not math.prod(shape):
+        return (0.0, math.nan)
+    axes = layout or default_layout(len(shape))
+    rows = axes.size(shape, "o") // (1 if axes.transposed else axes.groups)
+    cols = axes.size(shape, "iv") // (axes.groups if axes.transposed else 1)
+    field = axes.size(shape, "hwdk")
+    if law == "orthogonal":
+        return 0.0, abs(gain) / math.sqrt(max(rows, cols * field))
+    if law == "delta_orthogonal":
+        return 0.0, abs(gain) / math.sqrt(max(rows, cols) * field)
+    density = min(rows, cols) / (rows * cols * field)
+    return gain * density, abs(gain) * math.sqrt(density * (1 - density))
+
+
+def default_layout(rank: int) -> Layout:
+    """(out, in, spatial…): what a bare array is taken for when a matrix law gets no layout."""
+    return Layout("o" if rank == 1 else "oi" + "k" * (rank - 2))

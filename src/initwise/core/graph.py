@@ -1,0 +1,63 @@
+"""Graph: what feeds what in a model, as seen in a real execution, whatever the framework."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .codec import JsonMixin
+
+OPS = (
+    "input",  # an argument of the model
+    "weight",  # linear map with a weight: linear, convolution, bilinear
+    "recurrent",  # an RNN, LSTM or GRU layer, as one node
+    "embedding",
+    "activation",  # `label` is the activation's registered name
+    "norm",  # batch, layer, group, instance, rms; `label` says which
+    "add",  # sum of two or more signals
+    "mul",  # product of two signals: a gate
+    "scale",  # product with a parameter or a number: LayerScale, SkipInit, attention's 1/√d
+    "matmul",  # product of two activations: attention
+    "softmax",
+    "concat",
+    "pool",
+    "dropout",
+    "view",  # reshape, transpose, slice, index: the same values in other places
+    "parameter",  # a bare parameter entering the signal: positions, tokens
+    "pointwise",  # an elementwise function without a name
+    "other",  # anything else; `label` is the framework's name of it
+    "output",  # the model's result
+)
+
+
+@dataclass(frozen=True)
+class Node(JsonMixin):
+    """One operation.
+
+    Attributes:
+        index: position in execution order, from 0.
+        op: one of `OPS`.
+        label: the activation's or norm's name, or the framework's name of the operation.
+        layer: path of the innermost module that ran it.
+        inputs: indices of the nodes whose outputs it consumed.
+        parameters: full names of the parameters it used.
+        shape: shape of its (first) output.
+    """
+
+    index: int
+    op: str
+    label: str = ""
+    layer: str = ""
+    inputs: tuple[int, ...] = ()
+    parameters: tuple[str, ...] = ()
+    shape: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Graph(JsonMixin):
+    """Nodes in execution order; a layer used twice appears twice."""
+
+    nodes: tuple[Node, ...]
+
+    def consumers(self, index: int) -> tuple[Node, ...]:
+        """The nodes that consume the output of node `index`."""
+        return tuple(node for node in self.nodes if index in node.inputs)

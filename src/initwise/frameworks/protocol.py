@@ -1,0 +1,74 @@
+"""The protocol between the house and a framework. One adapter per framework implements it.
+
+An adapter reads a model of its framework and writes into it; everything else in the house works
+on what it returns (ParameterInfo, Graph) and never sees a tensor of the framework.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.errors import ModelError
+from ..core.fill import Fill
+from ..core.graph import Graph
+from ..core.parameter import ParameterInfo
+from ..core.registry import Registry
+
+
+class Adapter(Protocol):
+    """What initwise needs of a framework."""
+
+    name: str
+    aliases: tuple[str, ...]
+    package: str
+    """Top-level package whose presence in `sys.modules` makes the adapter worth asking."""
+
+    def recognises(self, model: Any) -> bool:
+        """Is this one of the framework's models?"""
+        ...
+
+    def parameters(self, model: Any) -> tuple[ParameterInfo, ...]:
+        """Every parameter, each tensor once, under its owner's name, in the model's order."""
+        ...
+
+    def write(self, model: Any, info: ParameterInfo, fill: Fill, *, seed: int) -> None:
+        """Fill one parameter in place, by the stream (seed, info.name). Gradients stay as they are."""
+        ...
+
+    def values(self, model: Any, name: str) -> Iterator[NDArray[np.generic]]:
+        """One parameter's values, in storage order, in flat pieces of bounded size and of the stored
+        bits (bfloat16 as uint16 bits) together forming the digest; see `moments` for numbers."""
+        ...
+
+    def moments(self, model: Any, name: str) -> tuple[float, float]:
+        """Mean and standard deviation of one parameter's values, accumulated in float64."""
+        ...
+
+    def trace(self, model: Any, example: Any) -> Graph:
+        """What feeds what, found by running the model on `example` without changing it."""
+        ...
+
+
+adapters: Registry[Adapter] = Registry("framework", "initwise.frameworks", "initwise.frameworks")
+
+
+def adapter_for(model: Any) -> Adapter:
+    """The adapter that recognises `model`. Frameworks that are not imported are not asked.
+
+    Raises:
+        ModelError: none does.
+    """
+    for adapter in adapters:
+        if adapter.package in sys.modules and adapter.recognises(model):
+            return adapter
+    raise ModelError(
+        f"{type(model).__module__}.{type(model).__qualname__} is not a model initwise knows",
+        where="model",
+        expected="a torch.nn.Module or an initwise.ArrayTree of NumPy arrays",
+        fix="For plain arrays, declare their axes: ArrayTree(arrays, layouts={'*.kernel': 'io'}).",
+    )
