@@ -123,7 +123,7 @@ def _expect(data: Any, kind: Any, where: str) -> Any:
 class JsonMixin:
     """`to_dict`/`from_dict`/`to_json`/`from_json` for a frozen dataclass.
 
-    The dict carries "kind" (the class name) and "version" beside the fields, so that a reader
+    The dict carries "record" (the class name) and "version" beside the fields, so that a reader
     can refuse what it does not know instead of guessing.
     """
 
@@ -131,7 +131,7 @@ class JsonMixin:
 
     def to_dict(self) -> dict[str, Any]:
         """This as JSON data (infinities and NaN as strings)."""
-        return {"kind": type(self).__name__, "version": self.record_version, **encode(self)}
+        return {"record": type(self).__name__, "version": self.record_version, **encode(self)}
 
     def to_json(self, indent: int | None = None) -> str:
         """This as a JSON text."""
@@ -149,7 +149,7 @@ class JsonMixin:
                 f"{type(data).__name__}", where=cls.__name__, expected="a dict made by to_dict()"
             )
         fields = dict(data)
-        kind, version = fields.pop("kind", None), fields.pop("version", None)
+        kind, version = fields.pop("record", None), fields.pop("version", None)
         if kind != cls.__name__:
             raise RecordError(f"a record of kind {kind!r}", where=cls.__name__, expected=f"{cls.__name__!r}")
         if version != cls.record_version:

@@ -1,0 +1,71 @@
+"""The house itself: imports go one way, and importing initwise loads no framework."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+FRAMEWORKS = (
+    "torch",
+    "jax",
+    "keras",
+    "tensorflow",
+    "numba",
+    "triton",
+    "plotly",
+    "pandas",
+    "scipy",
+    "sklearn",
+)
+
+
+def run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_importing_initwise_pulls_in_no_framework():
+    loaded = run(f"import sys, initwise; print([m for m in {FRAMEWORKS!r} if m in sys.modules])")
+    assert loaded == "[]"
+
+
+def test_nor_does_asking_what_it_knows():
+    code = f"""
+import sys, initwise
+initwise.schemes(); initwise.activations(); initwise.recipes()
+initwise.scheme("he_normal").fill(initwise.fans((4, 3), "oi"))
+initwise.gain("gelu"); str(initwise.explain("he_normal"))
+print([m for m in {FRAMEWORKS!r} if m in sys.modules])"""
+    assert run(code) == "[]"
+
+
+def test_public_functions_are_not_hidden_by_the_rooms_of_the_same_name():
+    code = """
+import initwise, inspect
+import initwise.choose, initwise.race, initwise.schemes, initwise.explain, initwise.cli.main
+from initwise.choose import rules
+names = "choose race check init_ fill explain schemes recipes activations gain fans".split()
+for name in names:
+    assert inspect.isfunction(getattr(initwise, name)), name
+print("ok")"""
+    assert run(code) == "ok"
+
+
+def test_the_public_names_are_few_and_present():
+    import initwise
+
+    assert len(initwise.__all__) <= 40
+    assert initwise.__all__ == sorted(initwise.__all__, key=str.lower)
+    assert all(getattr(initwise, name).__doc__ for name in initwise.__all__ if name != "__version__")
+
+
+@pytest.mark.slow
+def test_import_takes_well_under_a_third_of_a_second():
+    start = time.perf_counter()
+    run("import numpy")
+    numpy_alone = time.perf_counter() - start
+    start = time.perf_counter()
+    run("import initwise")
+    assert time.perf_counter() - start - numpy_alone < 0.3
