@@ -1,0 +1,226 @@
+"""Examples: what a model is called with, written as shapes or given as a batch.
+
+An example is
+
+- a text: `"f32[8,3,224,224]"` is float32, standard normal; `"i64[8,32]<50257"` is int64, uniform in
+  [0, 50257); `"bool[8,32]"` is a fair coin; `"f32[]"` is a 0-d tensor; `"float[8,64]"` has the
+  model's own floating dtype. Several arguments: `"f32[8,16], i64[8]<10"`, or by keyword
+  `"input_ids=i64[2,8]<100, attention_mask=bool[2,8]"`.
+- a batch: tensors or arrays, taken as they are.
+- a tuple: the positional arguments. A DataLoader's `(inputs, targets)` is *not* taken apart: the
+  targets would become the second argument; give the inputs alone.
+- a dict: the keyword arguments (one argument, if its keys are no parameters of the model).
+- a list, or anything nested inside these: one argument of that structure.
+
+Nothing here knows a framework; `initwise.frameworks.torch.run.arguments` makes the tensors.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.codec import JsonMixin
+from ..core.errors import ExampleError
+from ..core.stream import checked_seed
+
+DTYPES = {
+    "f16": "float16",
+    "bf16": "bfloat16",
+    "f32": "float32",
+    "f64": "float64",
+    "u8": "uint8",
+    "i8": "int8",
+    "i16": "int16",
+    "i32": "int32",
+    "i64": "int64",
+    "bool": "bool",
+    "float": "float",
+}
+"""Short name → full name; full names are accepted too. "float" is the model's own."""
+FLOATS = frozenset({"float16", "bfloat16", "float32", "float64", "float"})
+
+_SPEC = re.compile(r"(?P<dtype>[A-Za-z]\w*)\[(?P<shape>[^\[\]]*)\](?:<(?P<bound>-?\w+))?")
+_NAMED = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<rest>.*)")
+_FIX = 'Write a dtype and a shape: "f32[8,64]", "i64[8,32]<50257" (integers below 50257), "bool[8,32]".'
+
+
+@dataclass(frozen=True)
+class Spec(JsonMixin):
+    """One tensor of an example, not yet drawn.
+
+    Attributes:
+        dtype: full name ("float32", "int64", "bool"); "float" is the model's own.
+        shape: its sizes, each ≥ 1.
+        bound: integers are uniform in [0, bound); None lets the framework find a safe one.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    bound: int | None = None
+
+    def __str__(self) -> str:
+        short = next(key for key, name in DTYPES.items() if name == self.dtype)
+        text = f"{short}[{','.join(map(str, self.shape))}]"
+        return text if self.bound is None else f"{text}<{self.bound}"
+
+
+def parse_spec(text: str, where: str = "example") -> Spec:
+    """The Spec that `text` ("f32[8,64]", "i64[8]<10") describes.
+
+    Raises:
+        ExampleError: not of that form, an unknown dtype, a size or bound that cannot be.
+    """
+    match = _SPEC.fullmatch("".join(text.split()))
+    if match is None:
+        raise ExampleError(f"{text!r} is no dtype with a shape", where=where, fix=_FIX)
+    dtype = _dtype(match["dtype"], where)
+    return Spec(dtype, _shape(match["shape"], text, where), _bound(match["bound"], dtype, text, where))
+
+
+def _dtype(name: str, where: str) -> str:
+    full = DTYPES.get(name, name)
+    if full not in DTYPES.values():
+        legal = sorted({*DTYPES, *DTYPES.values()})
+        raise ExampleError(f"dtype {name!r} is not known", where=where, legal=legal, given=name)
+    return full
+
+
+def _shape(text: str, whole: str, where: str) -> tuple[int, ...]:
+    sizes = text.split(",") if text else []
+    if not all(size.isdecimal() and int(size) >= 1 for size in sizes):
+        raise ExampleError(
+            f"{whole!r} has sizes ({text})",
+            where=where,
+            expected="whole numbers ≥ 1, separated by commas",
+            fix="Name every size, the batch too: initwise runs the model on it.",
+        )
+    return tuple(int(size) for size in sizes)
+
+
+def _bound(text: str | None, dtype: str, whole: str, where: str) -> int | None:
+    if text is None:
+        return None
+    if dtype in FLOATS or dtype == "bool":
+        raise ExampleError(
+            f"{whole!r} puts a bound on {dtype}",
+            where=where,
+            expected="a bound on integers only",
+            fix='Leave it out, or make it integers: "i64[8,32]<50257".',
+        )
+    top = 2 ** (8 * np.dtype(dtype).itemsize - (not dtype.startswith("u")))
+    if not text.isdecimal() or not 1 <= int(text) <= top:
+        raise ExampleError(
+            f"{whole!r} has the bound {text}", where=where, expected=f"a whole number from 1 to {top}"
+        )
+    return int(text)
+
+
+def split(example: Any, where: str = "example") -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """`example` as (positional, keyword) arguments, every text in it turned into a Spec.
+
+    Raises:
+        ExampleError: None, nothing at all, or a text that is no spec.
+    """
+    if example is None:
+        raise ExampleError(
+            "none was given",
+            where=where,
+            expected="a batch, or shapes and dtypes",
+            fix='Say what the model is called with, for example check(model, "f32[8,3,224,224]"). ' + _FIX,
+        )
+    if isinstance(example, str):
+        example = _parse_text(example, where)
+    if isinstance(example, Mapping):
+        keywords = {str(key): parsed(value, f"{where}[{key!r}]") for key, value in example.items()}
+        return (), _some(keywords, where)
+    if type(example) is tuple:
+        values = tuple(parsed(value, f"{where}[{i}]") for i, value in enumerate(example))
+        return _some(values, where), {}
+    return (parsed(example, where),), {}
+
+
+def _some(values: Any, where: str) -> Any:
+    if not values:
+        raise ExampleError("is empty", where=where, expected="at least one argument", fix=_FIX)
+    return values
+
+
+def _parse_text(text: str, where: str) -> Any:
+    """One Spec, a tuple of several, or a dict of named ones."""
+    pieces = re.split(r",(?![^\[]*\])", "".join(text.split()))
+    named = [_NAMED.fullmatch(piece) for piece in pieces]
+    if all(named):
+        found = [match for match in named if match]
+        return {m["name"]: parse_spec(m["rest"], f"{where}[{m['name']!r}]") for m in found}
+    if any(named):
+        raise ExampleError(
+            f"{text!r} names some arguments and not others",
+            where=where,
+            expected="all arguments by position, or all by name",
+        )
+    if len(pieces) == 1:
+        return parse_spec(text, where)
+    return tuple(parse_spec(piece, f"{where}[{i}]") for i, piece in enumerate(pieces))
+
+
+def parsed(value: Any, where: str = "example") -> Any:
+    """`value` with every text in it, however deep, turned into a Spec; the rest as it is."""
+    return mapped(
+        lambda leaf, place: parse_spec(leaf, place) if isinstance(leaf, str) else leaf, value, where
+    )
+
+
+def mapped(function: Callable[[Any, str], Any], value: Any, where: str = "example") -> Any:
+    """`value` with `function(leaf, place)` in place of each leaf of its tuples, lists and dicts."""
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        pairs = zip(value._fields, value, strict=True)
+        return type(value)(*(mapped(function, item, f"{where}.{name}") for name, item in pairs))
+    if isinstance(value, (tuple, list)):
+        return type(value)(mapped(function, item, f"{where}[{i}]") for i, item in enumerate(value))
+    if isinstance(value, Mapping):
+        return {key: mapped(function, item, f"{where}[{key!r}]") for key, item in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, (type, Spec)):
+        names = [field.name for field in dataclasses.fields(value) if field.init]
+        changes = {name: mapped(function, getattr(value, name), f"{where}.{name}") for name in names}
+        return dataclasses.replace(value, **changes)
+    return function(value, where)
+
+
+def draw(spec: Spec, *, seed: int = 0, where: str = "example", bound: int | None = None) -> NDArray[Any]:
+    """The numbers of `spec`: floats N(0, 1), integers uniform below the bound, bools a fair coin.
+
+    They depend on the seed and the place in the example only; no global generator is read.
+
+    Args:
+        bound: for integers whose spec has none.
+
+    Returns:
+        float32 (float64 for "float64"), the integer type, or bool, of shape `spec.shape`.
+
+    Raises:
+        StreamError: a seed outside [0, 2⁶⁴).
+        ExampleError: integers without any bound.
+    """
+    key = int.from_bytes(hashlib.blake2b(where.encode(), digest_size=8).digest(), "little")
+    generator = np.random.Generator(np.random.Philox(key=np.array([checked_seed(seed), key], np.uint64)))
+    if spec.dtype in FLOATS:
+        kind = np.float64 if spec.dtype == "float64" else np.float32
+        return np.asarray(generator.standard_normal(spec.shape, dtype=kind))
+    top = 2 if spec.dtype == "bool" else spec.bound or bound
+    if top is None:
+        raise ExampleError(
+            f'"{spec}" does not say how large its integers may be',
+            where=where,
+            expected="a bound: the model has no embedding table to take it from",
+            fix=f'Write "{spec}<10" for integers from 0 to 9.',
+        )
+    numbers = generator.integers(0, top, spec.shape, dtype=np.uint64)
+    return np.asarray(numbers).astype(spec.dtype)

@@ -1,0 +1,188 @@
+"""When a model's forward raises: which layer, after which, and whether the example is to blame."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from ...core.errors import ExampleError, ForwardError, InitwiseError
+
+
+class Progress:
+    """Which modules are running and which have finished, while a model runs.
+
+    A context manager: its hooks are there only while it is open.
+
+    Attributes:
+        running: (path, module, its inputs) from the root to the innermost one.
+        finished: paths of the leaf modules that came to an end, in order.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.running: list[tuple[str, nn.Module, tuple[Any, ...]]] = []
+        self.finished: list[str] = []
+        self.weighted = False
+        self._handles: list[Any] = []
+
+    def __enter__(self) -> Self:
+        for name, module in self.model.named_modules():
+            if isinstance(module, torch.jit.ScriptModule):
+                continue
+            self._handles.append(module.register_forward_pre_hook(self._start(name), with_kwargs=True))
+            self._handles.append(module.register_forward_hook(self._end))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    def _start(self, name: str) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None]:
+        def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            self.running.append((name, module, (*args, *kwargs.values())))
+
+        return hook
+
+    def _end(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        # a model may catch what a layer raised: such layers were never taken off
+        while self.running and self.running[-1][1] is not module:
+            self.running.pop()
+        name = self.running.pop()[0] if self.running else ""
+        if not list(module.children()):
+            self.finished.append(name)
+        self.weighted = self.weighted or bool(module._parameters)
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """A layer's input against what the layer takes, in words."""
+
+    got: str
+    expected: str
+
+
+def explained(
+    error: Exception,
+    model: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    progress: Progress,
+) -> InitwiseError:
+    """The InitwiseError that says what went wrong; to be raised from `error`."""
+    if isinstance(error, InitwiseError):
+        return error
+    refused = _refused_call(error, model, args, kwargs)
+    if refused is not None:
+        return refused
+    name, module, inputs = progress.running[-1] if progress.running else ("", model, args)
+    mismatch = mismatched(module, inputs)
+    said = " ".join(str(error).split())[:300] or type(error).__name__
+    where = f"{name or 'the model'} ({type(module).__name__})"
+    last = progress.finished[-1] if progress.finished else ""
+    if mismatch and not progress.weighted:
+        return ExampleError(
+            mismatch.got,
+            where=where,
+            expected=mismatch.expected,
+            cause=f"the example does not fit the model's first layer ({type(error).__name__}: {said})",
+            fix="Give an example of the shape and dtype the layer expects.",
+        )
+    cause = "the size of the example, or the sizes of this layer and of those before it" if mismatch else ""
+    return ForwardError(
+        f"the forward raised {type(error).__name__}: {said}"
+        + (f" ({mismatch.got}, the layer expects {mismatch.expected})" if mismatch else ""),
+        where=where,
+        cause=cause,
+        fix=f"The last layer that went well is {last!r}." if last else "No layer went well before it.",
+    )
+
+
+def _refused_call(
+    error: Exception, model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> ExampleError | None:
+    """Arguments that `forward` does not take."""
+    if not isinstance(error, TypeError):
+        return None
+    try:
+        signature = inspect.signature(model.forward)
+    except (TypeError, ValueError):
+        return None
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as problem:
+        pair = len(args) == 2 and not kwargs
+        return ExampleError(
+            f"{type(model).__name__}.forward{signature} cannot be called so: {problem}",
+            where="example",
+            cause="a DataLoader's (inputs, targets); a tuple means positional arguments" if pair else "",
+            fix="Give the inputs alone." if pair else "A tuple is positional arguments, a dict keyword ones.",
+        )
+    return None
+
+
+def mismatched(module: nn.Module, inputs: tuple[Any, ...]) -> Mismatch | None:
+    """How `inputs` differ from what `module` takes, for the layers that declare it; else None."""
+    if isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
+        return _embedding_mismatch(module, inputs)
+    declared = _declared(module)
+    if declared is None or not inputs or not isinstance(inputs[0], Tensor):
+        return None
+    fits, expected, dtype = declared
+    given = inputs[0]
+    wrong_dtype = dtype is not None and given.dtype != dtype
+    if fits(given) and not wrong_dtype:
+        return None
+    kind = str(dtype).removeprefix("torch.") if dtype else ""
+    return Mismatch(f"its input is {_shown(given)}", f"{kind} {expected}".strip())
+
+
+def _shown(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"
+
+
+def _declared(module: nn.Module) -> tuple[Callable[[Tensor], bool], str, torch.dtype | None] | None:
+    """(does a tensor fit, how a fitting one looks, its dtype) of a layer with declared sizes."""
+    dtype = next((p.dtype for p in module.parameters(recurse=False) if p.is_floating_point()), None)
+    if isinstance(module, nn.Linear):
+        size = module.in_features
+        return lambda x: x.dim() >= 1 and x.shape[-1] == size, f"(…, {size})", dtype
+    if isinstance(module, nn.modules.conv._ConvNd):
+        channels, rank = module.in_channels, len(module.kernel_size)
+        sizes = ("length", "height, width", "depth, height, width")[rank - 1]
+        return (
+            lambda x: x.dim() in (rank + 1, rank + 2) and x.shape[-rank - 1] == channels,
+            f"(batch, {channels}, {sizes})",
+            dtype,
+        )
+    if isinstance(module, nn.RNNBase):
+        size = module.input_size
+        axes = "batch, time" if module.batch_first else "time, batch"
+        return lambda x: x.dim() in (2, 3) and x.shape[-1] == size, f"({axes}, {size})", dtype
+    if isinstance(module, nn.LayerNorm):
+        shape = tuple(module.normalized_shape)
+        return lambda x: tuple(x.shape[-len(shape) :]) == shape, f"(…, {', '.join(map(str, shape))})", dtype
+    if isinstance(module, nn.modules.batchnorm._BatchNorm):
+        features = module.num_features
+        return lambda x: x.dim() >= 2 and x.shape[1] == features, f"(batch, {features}, …)", dtype
+    return None
+
+
+def _embedding_mismatch(module: nn.Embedding | nn.EmbeddingBag, inputs: tuple[Any, ...]) -> Mismatch | None:
+    given = inputs[0] if inputs else None
+    if not isinstance(given, Tensor):
+        return None
+    expected = f"integers from 0 to {module.num_embeddings - 1}"
+    if given.dtype not in (torch.int32, torch.int64):
+        return Mismatch(f"its input is {_shown(given)}", f"{expected} (int64 or int32)")
+    try:
+        low, high = int(given.min()), int(given.max())
+    except RuntimeError:  # empty, or a CUDA device that an index error has already stopped
+        return None
+    if low < 0 or high >= module.num_embeddings:
+        return Mismatch(f"its input holds integers from {low} to {high}", expected)
+    return None

@@ -1,0 +1,209 @@
+"""Running a torch model without changing it.
+
+`arguments` makes what it is called with, `untouched` keeps it as it was, `call` runs it and says
+where it failed, `tensors` finds the tensors in whatever it returned.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...core.errors import ExampleError, ModelError
+from ..example import Spec, draw, mapped, split
+from .failure import Progress, explained
+from .state import has_data, untouched
+
+__all__ = ["arguments", "call", "example_for", "home", "tensors", "untouched"]
+
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+def arguments(model: nn.Module, example: Any, *, seed: int = 0) -> Arguments:
+    """What to call `model` with, as `(args, kwargs)`, on the model's device.
+
+    Args:
+        example: see `initwise.frameworks.example`. None is answered only where one input is
+            obvious: an `nn.Sequential` that begins with a Linear gets 64 standard normal rows.
+        seed: of the numbers drawn for shapes; integers without a bound stay below the number of
+            rows of the model's smallest embedding table, so that they fit every table.
+
+    Tensors are moved to the model's device and keep their dtype; NumPy's floats become the
+    model's dtype (NumPy makes float64 unasked and has no bfloat16). The caller's own tensors are
+    never changed.
+
+    Raises:
+        ExampleError: no example, an unreadable one, integers without a bound and no embedding.
+        ModelError: a lazy or meta model, which cannot run.
+    """
+    require_data(model)
+    if example is None:
+        example = example_for(model)
+    args, kwargs = split(_refused_inferred(model, example))
+    device, dtype = home(model)
+    bound = smallest_table(model)
+
+    def made(leaf: Any, where: str) -> Any:
+        if isinstance(leaf, Spec):
+            array = draw(leaf, seed=seed, where=where, bound=bound)
+            kind = dtype if leaf.dtype == "float" else getattr(torch, leaf.dtype)
+            return torch.from_numpy(array).to(device=device, dtype=kind)
+        return _moved(leaf, device, dtype)
+
+    args = tuple(mapped(made, value, f"example[{i}]") for i, value in enumerate(args))
+    kwargs = {key: mapped(made, value, f"example[{key!r}]") for key, value in kwargs.items()}
+    return _bound_to(model, args, kwargs)
+
+
+def _refused_inferred(model: nn.Module, example: Any) -> Any:
+    """`example`, or for None an error that says how one for this very model would look."""
+    if example is not None:
+        return example
+    hint = _hint(model)
+    raise ExampleError(
+        "none was given, and the model does not say what it takes",
+        where="example",
+        expected="a batch, or shapes and dtypes",
+        fix=f"Say what the model is called with, for example {hint}.",
+    )
+
+
+def _moved(leaf: Any, device: torch.device, dtype: torch.dtype) -> Any:
+    if isinstance(leaf, Tensor):
+        return leaf.detach().to(device)
+    if isinstance(leaf, np.ndarray):
+        tensor = torch.from_numpy(np.ascontiguousarray(leaf)) if leaf.flags.writeable else torch.tensor(leaf)
+        return tensor.to(device=device, dtype=dtype if tensor.is_floating_point() else tensor.dtype)
+    return leaf
+
+
+def _bound_to(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+    """A dict whose keys are no parameters of `forward` is one argument, not keyword arguments."""
+    if not kwargs:
+        return args, kwargs
+    try:
+        accepted = inspect.signature(model.forward).parameters.values()
+    except (TypeError, ValueError):
+        return args, kwargs
+    names = {parameter.name for parameter in accepted}
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted) or names & set(kwargs):
+        return args, kwargs
+    return (kwargs,), {}
+
+
+def home(model: nn.Module) -> tuple[torch.device, torch.dtype]:
+    """The device of the model's first tensor and the dtype of its first floating one."""
+    found = [*model.parameters(), *model.buffers()]
+    device = found[0].device if found else torch.device("cpu")
+    floats = [tensor.dtype for tensor in found if tensor.is_floating_point()]
+    return device, floats[0] if floats else torch.get_default_dtype()
+
+
+def smallest_table(model: nn.Module) -> int | None:
+    """Rows of the smallest embedding table, or None without one."""
+    tables = [m.num_embeddings for m in model.modules() if isinstance(m, (nn.Embedding, nn.EmbeddingBag))]
+    return min(tables, default=None)
+
+
+def require_data(model: nn.Module) -> None:
+    """Raise ModelError, with the fix, for a model that has no values to run with."""
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        if nn.parameter.is_lazy(tensor):
+            raise ModelError(
+                "is lazy: it has no shape before the first forward",
+                where=name,
+                fix="Run the model once on a real batch, then ask again.",
+            )
+        if tensor.device.type == "meta":
+            raise ModelError(
+                "is on the meta device: it has no values",
+                where=name,
+                fix='Give it memory and values: model.to_empty(device="cpu"), then initwise.init_(model, …).',
+            )
+
+
+def example_for(model: nn.Module) -> str | None:
+    """The one obvious example of a Sequential that begins with a Linear, else None."""
+    first = _first(model)
+    return f"float[64,{first.in_features}]" if isinstance(first, nn.Linear) else None
+
+
+def _first(model: nn.Module) -> nn.Module | None:
+    """The first layer of a Sequential that changes anything; None where only running would tell."""
+    for module in model if isinstance(model, nn.Sequential) else ():
+        found = _first(module) if isinstance(module, nn.Sequential) else module
+        if found is not None and not isinstance(found, (nn.Identity, nn.Dropout)):
+            return found
+    return model if isinstance(model, nn.Linear) else None
+
+
+def _hint(model: nn.Module) -> str:
+    """An example that fits the model's first layer, as registered."""
+    for module in model.modules():
+        if isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
+            return f'"i64[8,32]<{module.num_embeddings}"'
+        if isinstance(module, nn.Linear):
+            return f'"f32[64,{module.in_features}]"'
+        if isinstance(module, (nn.RNNBase)):
+            return f'"f32[8,32,{module.input_size}]"'
+        if isinstance(module, nn.modules.conv._ConvNd):
+            sizes = ",".join(["32"] * len(module.kernel_size))
+            return f'"f32[8,{module.in_channels},{sizes}]"'
+    return '"f32[8,64]"'
+
+
+def call(
+    model: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any] | None = None,
+    weights: Mapping[str, Tensor] | None = None,
+) -> Any:
+    """`model(*args, **kwargs)` on copies of its buffers, so that no running statistic moves.
+
+    Args:
+        weights: tensors to use instead of the parameters of these names (as `named_parameters`
+            gives them, tied ones under any of their names); the rest are the model's own. They
+            carry gradients if they require them.
+
+    Random numbers drawn and attributes set by the model's own code are not undone here:
+    `with untouched(model):` does that.
+
+    Raises:
+        ExampleError: the example does not fit (wrong arguments, or the first layer refuses it).
+        ForwardError: the forward raised; names the layer and the last one that went well.
+        ModelError: a lazy or meta model.
+    """
+    given = dict(weights or {})
+    if not given:
+        require_data(model)
+    copies = {name: buffer.detach().clone() for name, buffer in model.named_buffers() if has_data(buffer)}
+    with Progress(model) as progress:
+        try:
+            return torch.func.functional_call(model, {**copies, **given}, args, dict(kwargs or {}))
+        except Exception as error:
+            raise explained(error, model, args, kwargs or {}, progress) from error
+
+
+def tensors(output: Any) -> list[Tensor]:
+    """Every tensor in `output`, in order: tuples, lists, dicts, dataclasses, transformers' outputs."""
+    return list(_tensors(output))
+
+
+def _tensors(output: Any) -> Iterator[Tensor]:
+    if isinstance(output, Tensor):
+        yield output
+    elif isinstance(output, Mapping):
+        for value in output.values():
+            yield from _tensors(value)
+    elif isinstance(output, (tuple, list)):
+        for value in output:
+            yield from _tensors(value)
+    elif dataclasses.is_dataclass(output) and not isinstance(output, type):
+        for field in dataclasses.fields(output):
+            yield from _tensors(getattr(output, field.name))

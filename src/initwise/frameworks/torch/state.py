@@ -1,0 +1,149 @@
+"""Leaving a model and the world around it exactly as they were found."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+Undo = Callable[[], None]
+
+_BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+
+
+@contextlib.contextmanager
+def untouched(model: nn.Module) -> Iterator[None]:
+    """Whatever the body does to `model` and to torch's, NumPy's and Python's state is undone.
+
+    Restored bit for bit, also when the body raises: the random states (CPU, every CUDA device
+    once CUDA is in use, `random`, `numpy.random`); every submodule's train/eval flag, hooks and
+    attributes (one level deep: an attribute set or replaced, not the inside of a user's list);
+    the values, gradients and `requires_grad` of parameters; the values of buffers; torch's grad
+    mode, default dtype and determinism flag. Inside, every `.grad` is None.
+
+    Costs one copy of the parameters and buffers.
+    """
+    undos: list[Undo] = []
+    try:
+        for save in (_random_states, _modes, _modules, _tensors, _gradients):
+            undos += save(model)
+        yield
+    finally:
+        for undo in reversed(undos):
+            undo()
+
+
+def _random_states(model: nn.Module) -> Iterator[Undo]:
+    cpu, python, numpy = torch.get_rng_state(), random.getstate(), np.random.get_state()
+    yield lambda: torch.set_rng_state(cpu)
+    yield lambda: random.setstate(python)
+    yield lambda: np.random.set_state(numpy)
+    if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        cuda = torch.cuda.get_rng_state_all()
+        yield lambda: torch.cuda.set_rng_state_all(cuda)
+    if torch.backends.mps.is_available():
+        mps = torch.mps.get_rng_state()
+        yield lambda: torch.mps.set_rng_state(mps)
+
+
+def _modes(model: nn.Module) -> Iterator[Undo]:
+    grad, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    yield lambda: torch._C._set_grad_enabled(grad)
+    yield lambda: torch.set_default_dtype(dtype)
+    yield lambda: torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+
+
+def _modules(model: nn.Module) -> Iterator[Undo]:
+    """Train/eval flags, hooks, children, registered tensors, caches: all live in `__dict__`."""
+    for module in list(model.modules()):
+        yield _restore_dict(module.__dict__)
+        for value in list(module.__dict__.values()):
+            if type(value).__name__ in ("dict", "OrderedDict", "set"):
+                yield _restore_dict(value) if isinstance(value, dict) else _restore_set(value)
+
+
+def _restore_dict(live: dict[Any, Any]) -> Undo:
+    saved = dict(live)
+
+    def undo() -> None:
+        # same keys in the same order and the same objects: leave it alone
+        if list(live) == list(saved) and all(live[key] is saved[key] for key in saved):
+            return
+        live.clear()
+        live.update(saved)
+
+    return undo
+
+
+def _restore_set(live: set[Any]) -> Undo:
+    saved = set(live)
+
+    def undo() -> None:
+        live.clear()
+        live.update(saved)
+
+    return undo
+
+
+def _tensors(model: nn.Module) -> Iterator[Undo]:
+    for tensor in [*model.parameters(), *model.buffers()]:
+        if has_data(tensor):
+            yield _restore_values(tensor)
+
+
+def _restore_values(tensor: Tensor) -> Undo:
+    place, saved = tensor.data, tensor.detach().clone()
+
+    def undo() -> None:
+        # through .data: an autograd graph the user still holds must not see a new version
+        if not same_bits(place, saved):
+            place.copy_(saved)
+        if tensor.data_ptr() != place.data_ptr():
+            tensor.data = place
+
+    return undo
+
+
+def _gradients(model: nn.Module) -> Iterator[Undo]:
+    for parameter in model.parameters():
+        yield _restore_gradient(parameter)
+
+
+def _restore_gradient(parameter: nn.Parameter) -> Undo:
+    gradient, requires = parameter.grad, parameter.requires_grad
+    hooks = parameter._backward_hooks
+    listed = dict(hooks) if hooks is not None else None
+    parameter.grad = None
+
+    def undo() -> None:
+        parameter.requires_grad_(requires)
+        parameter.grad = gradient
+        if parameter._backward_hooks is not hooks:
+            parameter._backward_hooks = hooks
+        if hooks is not None and listed is not None and dict(hooks) != listed:
+            hooks.clear()
+            hooks.update(listed)
+
+    return undo
+
+
+def has_data(tensor: Tensor) -> bool:
+    """Does `tensor` have values to read: not lazy, not on the meta device?"""
+    return not nn.parameter.is_lazy(tensor) and tensor.device.type != "meta"
+
+
+def same_bits(one: Tensor, other: Tensor) -> bool:
+    """Are two tensors of one shape and dtype equal bit for bit (NaN = NaN, -0 ≠ 0)?"""
+    if one.is_quantized or one.layout != torch.strided:
+        return False
+    if one.is_complex():
+        one, other = torch.view_as_real(one.resolve_conj()), torch.view_as_real(other.resolve_conj())
+    kind = _BITS[one.element_size()]
+    return torch.equal(one.view(kind), other.view(kind))
