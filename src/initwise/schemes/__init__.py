@@ -1,0 +1,9 @@
+"""Schemes: named laws, each a row with its formula, paper, known answers and differences.
+
+The general functions are the API, the names are sugar: `scheme("he_normal")` is
+`variance_scaling(scale=2)`.
+"""
+
+from .base import Known, Option, Scheme, SchemeRow, registry, scheme, schemes
+
+__all__ = ["Known", "Option", "Scheme", "SchemeRow", "registry", "scheme", "schemes"]

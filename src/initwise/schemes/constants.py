@@ -1,0 +1,78 @@
+"""Constant laws: zeros, ones, constant(value)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from ..core.fill import Fill
+from ..core.layout import Fans
+from .base import Known, SchemeRow, registry
+
+_SYMMETRY = (
+    "hidden weight matrices: all units of a layer compute the same and get the same gradient, so they "
+    "stay the same; with zeros the gradient itself is zero."
+)
+
+
+def constant(fans: Fans | None, *, value: Annotated[float, "what every element is"] = 0.0) -> Fill:
+    """Every element is `value`."""
+    return Fill.constant(value, reason=f"every element is {value:g}")
+
+
+def zeros(fans: Fans | None) -> Fill:
+    """Every element is 0."""
+    return constant(fans, value=0.0)
+
+
+def ones(fans: Fans | None) -> Fill:
+    """Every element is 1."""
+    return constant(fans, value=1.0)
+
+
+registry.add(
+    SchemeRow(
+        name="zeros",
+        aliases=("zero",),
+        law=zeros,
+        summary="Every weight is zero.",
+        formula="w = 0",
+        citation="Rumelhart, Hinton, Williams 1986, Nature 323 (why symmetry must be broken)",
+        evidence="verified in source",
+        differences=("All frameworks agree.",),
+        avoid=_SYMMETRY + " Right for biases, a last layer of a residual branch, an output layer.",
+        known=(Known((256, 64), "oi", "mean", 0.0), Known((256, 64), "oi", "std", 0.0)),
+        elementwise=True,
+    )
+)
+
+registry.add(
+    SchemeRow(
+        name="ones",
+        aliases=("one",),
+        law=ones,
+        summary="Every weight is one.",
+        formula="w = 1",
+        citation="Ioffe and Szegedy 2015, arXiv:1502.03167 (a norm's gain)",
+        evidence="verified in source",
+        differences=("All frameworks agree. Norms that compute 1 + w (Gemma) need zeros instead.",),
+        avoid=_SYMMETRY + " Right for a norm's gain.",
+        known=(Known((256, 64), "oi", "mean", 1.0), Known((256, 64), "oi", "std", 0.0)),
+        elementwise=True,
+    )
+)
+
+registry.add(
+    SchemeRow(
+        name="constant",
+        aliases=("const",),
+        law=constant,
+        summary="Every weight is the same number.",
+        formula="w = value",
+        citation="Rumelhart, Hinton, Williams 1986, Nature 323 (why symmetry must be broken)",
+        evidence="verified in source",
+        differences=("torch demands the value; Keras and Lasagne default to 0, as here.",),
+        avoid=_SYMMETRY + " Right for gates, LayerScale and priors.",
+        known=(Known((256, 64), "oi", "mean", 0.3, (("value", 0.3),)),),
+        elementwise=True,
+    )
+)

@@ -1,0 +1,238 @@
+"""Laws that need no fans: uniform, normal, truncated normal, the textbook's random normal."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+from ..core.errors import FillError
+from ..core.fill import Fill, truncated_moments
+from ..core.layout import Fans
+from .base import Known, SchemeRow, registry
+
+Mean = Annotated[float, "mean of the normal, before any bounds"]
+Std = Annotated[float, "standard deviation of the normal, before any bounds"]
+Bounds = Annotated[
+    Literal["sigma", "weight"],
+    "sigma counts low and high in parent stds from the mean; weight takes them as weight values",
+]
+Correct = Annotated[bool, "widen the parent so that the std after truncation is `std`"]
+
+_BLIND = (
+    "deep networks: it knows neither fan nor activation, so the signal grows or dies by a factor per layer."
+)
+
+
+def uniform(
+    fans: Fans | None,
+    *,
+    low: Annotated[float, "smallest value"] = -0.05,
+    high: Annotated[float, "largest value, not reached"] = 0.05,
+) -> Fill:
+    """U[low, high); mean (low+high)/2, std (high-low)/√12."""
+    reason = f"uniform between {low:g} and {high:g}, whatever the fans"
+    return Fill.uniform(low, high, reason=reason)
+
+
+def normal(
+    fans: Fans | None,
+    *,
+    mean: Mean = 0.0,
+    std: Std = 0.05,
+    low: Annotated[float, "values at or below are redrawn"] = -math.inf,
+    high: Annotated[float, "values at or above are redrawn"] = math.inf,
+) -> Fill:
+    """N(mean, std), values outside the open interval (low, high) redrawn, never clamped."""
+    if math.isinf(low) and math.isinf(high) and low < high:
+        return Fill.normal(mean, std, reason=f"normal, mean {mean:g}, std {std:g}, whatever the fans")
+    reason = f"normal, mean {mean:g}, std {std:g}, redrawn outside ({low:g}, {high:g})"
+    return Fill.truncated_normal(mean, std, low, high, reason=reason)
+
+
+def textbook_normal(fans: Fans | None) -> Fill:
+    """N(0, 0.1), values outside the open interval (-1, 1) redrawn."""
+    return normal(fans, mean=0.0, std=0.1, low=-1.0, high=1.0)
+
+
+def truncated_normal(
+    fans: Fans | None,
+    *,
+    mean: Mean = 0.0,
+    std: Std = 0.05,
+    low: Annotated[float, "lower bound, counted as `bounds` says"] = -2.0,
+    high: Annotated[float, "upper bound, counted as `bounds` says"] = 2.0,
+    bounds: Bounds = "sigma",
+    correct: Correct = False,
+) -> Fill:
+    """N(mean, std) redrawn until low < w < high.
+
+    Args:
+        mean, std: of the parent normal; with `correct`, `std` is the one after truncation.
+        low, high: in sigmas of the parent, or in weight units.
+
+    Raises:
+        FillError: std ≤ 0, empty bounds, bounds without probability, or (correct) bounds so near
+            that no normal between them has this std.
+    """
+    parent = _parent(mean, std, low, high, bounds) if correct else std
+    a, b = (mean + low * parent, mean + high * parent) if bounds == "sigma" else (low, high)
+    fill = Fill.truncated_normal(mean, parent, a, b)
+    kind = "std after truncation" if correct else "parent std"
+    return fill.because(f"{kind} {std:g}, redrawn outside ({a:g}, {b:g}), std {fill.std:.6g}")
+
+
+def _parent(mean: float, std: float, low: float, high: float, bounds: str) -> float:
+    """The parent std whose truncation to the bounds has this std."""
+    if not 0 < std < math.inf or not low < high:
+        return std  # Fill.truncated_normal says what is wrong
+    if bounds == "sigma":
+        realised = truncated_moments(low, high)
+        return std / realised[1] if realised else std
+    return _bisect(mean, std, low, high)
+
+
+def _bisect(mean: float, std: float, low: float, high: float) -> float:
+    """Solve realised std = `std` for the parent's, bounds fixed in weight units."""
+
+    def realised(parent: float) -> float:
+        moments = truncated_moments((low - mean) / parent, (high - mean) / parent)
+        return moments[1] * parent if moments else 0.0
+
+    below, above = std, std * 1e4
+    if realised(above) < std:
+        raise FillError(
+            f"truncated_normal: no normal between {low!r} and {high!r} has std {std!r}",
+            expected=f"a std below that of the uniform, {(high - low) / math.sqrt(12):.6g}",
+        )
+    for _ in range(200):
+        middle = math.sqrt(below * above)
+        below, above = (middle, above) if realised(middle) < std else (below, middle)
+    return above
+
+
+registry.add(
+    SchemeRow(
+        name="uniform",
+        aliases=("random_uniform",),
+        law=uniform,
+        summary="All values between two bounds are equally likely.",
+        formula="U[low, high), mean (low + high)/2, std (high − low)/√12",
+        citation="Rumelhart, Hinton, Williams 1986, Nature 323 (small random weights)",
+        evidence="verified in source",
+        differences=(
+            "Keras defaults to ±0.05, as here; torch to [0, 1); Lasagne to ±0.01.",
+            "JAX's uniform(scale) is one-sided: [0, scale).",
+        ),
+        avoid=_BLIND,
+        known=(
+            Known((256, 64), "oi", "std", 0.5773502692, (("low", -1.0), ("high", 1.0)), source="1/√3"),
+            Known((256, 64), "oi", "mean", 0.5, (("low", 0.0), ("high", 1.0)), source="torch's [0, 1)"),
+            Known((256, 64), "oi", "std", 0.2886751346, (("low", 0.0), ("high", 1.0)), source="1/√12"),
+        ),
+        elementwise=True,
+    )
+)
+
+registry.add(
+    SchemeRow(
+        name="normal",
+        aliases=("random_normal", "gaussian"),
+        law=normal,
+        summary="A normal law with a fixed std; with bounds, values outside are drawn again.",
+        formula="N(mean, std), redrawn until low < w < high",
+        citation="Krizhevsky et al. 2012, ImageNet Classification with Deep CNNs, sec. 5 (std 0.01)",
+        evidence="verified in source",
+        differences=(
+            "Default std: Keras 0.05, as here; torch and Haiku 1; JAX and Lasagne 0.01; Hugging Face and "
+            "Megatron 0.02.",
+        ),
+        avoid=_BLIND,
+        known=(
+            Known((256, 64), "oi", "std", 0.02, (("std", 0.02),)),
+            Known((256, 64), "oi", "mean", 1.0, (("mean", 1.0), ("std", 0.02)), source="DCGAN's norm gain"),
+            Known(
+                (256, 64),
+                "oi",
+                "std",
+                0.5395600937,
+                (("std", 1.0), ("low", -1.0), ("high", 1.0)),
+                source="std of N(0,1) within one sigma",
+            ),
+        ),
+        elementwise=True,
+    )
+)
+
+registry.add(
+    SchemeRow(
+        name="textbook_normal",
+        aliases=("textbook",),
+        law=textbook_normal,
+        summary="The textbook's random normal: std 0.1, values in (−1, 1) by drawing again, not clamping.",
+        formula="N(0, 0.1) redrawn until −1 < w < 1",
+        citation="the project's founding textbook; Lasagne's recurrent gates use N(0, 0.1)",
+        evidence="computed",
+        differences=("The bounds are ten sigmas away: the std is 0.1 to machine precision.",),
+        avoid=_BLIND + " Its output variance grows as 0.01 · fan_in.",
+        known=(
+            Known((256, 64), "oi", "std", 0.1),
+            Known((256, 64), "oi", "low", -1.0),
+            Known((256, 64), "oi", "high", 1.0),
+            Known((256, 64), "oi", "scale", 0.1),
+        ),
+        elementwise=True,
+    )
+)
+
+registry.add(
+    SchemeRow(
+        name="truncated_normal",
+        aliases=("trunc_normal",),
+        law=truncated_normal,
+        summary="A normal law without its tails: values outside the bounds are drawn again.",
+        formula="N(mean, std) redrawn until low < w < high; at ±2 sigmas the std becomes 0.8796·std",
+        citation="TensorFlow's and Keras' TruncatedNormal; Robert 1995, arXiv:0907.4010",
+        evidence="verified in source",
+        differences=(
+            "TensorFlow, JAX, Keras and Haiku count the bounds in sigmas, as here; torch and timm in weight "
+            'units: bounds="weight".',
+            "torch's trunc_normal_(std=0.02) keeps its bounds at ±2, a hundred sigmas: it truncates nothing.",
+            "None of them corrects the std for the lost tails (0.8796 of the parent's at ±2 sigmas); "
+            "variance-scaling laws in Keras and JAX do. correct=True does it here.",
+            "torch before 2.12 clamps instead of redrawing: values exactly at the bounds, many sigmas out.",
+            "Default std: Keras 0.05, as here; JAX 0.01; torch and Haiku 1.",
+        ),
+        avoid=_BLIND,
+        known=(
+            Known(
+                (256, 64), "oi", "std", 0.8796256610, (("std", 1.0),), source="catalogue of truncations, c=2"
+            ),
+            Known(
+                (256, 64),
+                "oi",
+                "std",
+                0.9865783926,
+                (("std", 1.0), ("low", -3.0), ("high", 3.0)),
+                source="c=3",
+            ),
+            Known(
+                (256, 64),
+                "oi",
+                "std",
+                0.02,
+                (("std", 0.02), ("bounds", "weight")),
+                source="torch: ±2 is a hundred sigmas",
+            ),
+            Known((256, 64), "oi", "std", 0.02, (("std", 0.02), ("correct", True)), source="by definition"),
+            Known(
+                (256, 64),
+                "oi",
+                "high",
+                0.0454738765,
+                (("std", 0.02), ("correct", True)),
+                source="2.2736938 std",
+            ),
+        ),
+        elementwise=True,
+    )
+)
