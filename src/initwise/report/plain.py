@@ -1,0 +1,204 @@
+"""Document → plain text of a fixed width, the same on every terminal and in every file."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .cells import ELLIPSIS, NOTHING, RIGHT, cell, number, shorten
+from .document import Block, Code, Column, Document, Items, Plot, Prose, Table
+
+WIDTH = 100
+INDENT = "  "
+GAP = "  "
+PROSE_MIN, NAME_MIN = 30, 10
+"""Prose with less room than this goes under its row; names are not cut shorter than this."""
+ROWS = 40
+"""A longer table is shown by its first and last rows and those worth attention."""
+BARS = "▁▂▃▄▅▆▇"  # odd, so that a flat signal lies inside the middle one
+POINTS = 60
+
+
+def render(document: Document) -> str:
+    """The whole document."""
+    return "\n\n".join(block(item) for item in document.blocks if item is not None)
+
+
+def block(item: Block) -> str:
+    """One block."""
+    return _FORMS[type(item)](item)
+
+
+def _prose(item: Prose) -> str:
+    return textwrap.fill(item.text, WIDTH)
+
+
+def _items(item: Items) -> str:
+    lines = [item.title] if item.title else []
+    for index, text in enumerate(item.items, 1):
+        mark = f"{index}. " if item.numbered else "- "
+        lines.append(_hanging(mark, text))
+    return "\n".join(lines)
+
+
+def _hanging(mark: str, text: str) -> str:
+    first = INDENT + mark
+    return textwrap.fill(
+        text, WIDTH, initial_indent=first, subsequent_indent=" " * len(first), break_long_words=False
+    )
+
+
+def _code(item: Code) -> str:
+    return "\n".join([item.title, *("    " + line if line else "" for line in item.text.splitlines())])
+
+
+def _plot(item: Plot) -> str:
+    width = max(len(name) for name, _ in item.series)
+    lines = [item.title]
+    for name, values in item.series:
+        ends = [value for value in values if not math.isnan(value)]
+        span = f"{number(ends[0])} → {number(ends[-1])}" if ends else "nothing measured"
+        lines.append(f"{INDENT}{name.ljust(width)}  {spark(values)}  {span}")
+    return "\n".join([*lines, *([_note(item.note)] if item.note else [])])
+
+
+def spark(values: Sequence[float]) -> str:
+    """Values as bars on a logarithmic scale of at least four decades, so that flat looks flat.
+
+    Zero is "_", not a number or infinite is "!".
+    """
+    if len(values) > POINTS:
+        values = [values[round(i * (len(values) - 1) / (POINTS - 1))] for i in range(POINTS)]
+    logs = [math.log10(v) for v in values if math.isfinite(v) and v > 0]
+    if not logs:
+        return "".join("_" if v == 0 else "!" for v in values)
+    low, high = min(logs), max(logs)
+    spare = max(0.0, 4.0 - (high - low)) / 2
+    low, high = low - spare, high + spare
+
+    def bar(value: float) -> str:
+        if not math.isfinite(value):
+            return "!"
+        if value <= 0:
+            return "_"
+        return BARS[min(len(BARS) - 1, int((math.log10(value) - low) / (high - low) * len(BARS)))]
+
+    return "".join(bar(value) for value in values)
+
+
+def _table(item: Table) -> str:
+    table = item.shown()
+    head = [table.title] if table.title else []
+    if not table.rows:
+        return "\n".join([*head, INDENT + "(none)"])
+    picked = _pick(len(table.rows), table.keep)
+    texts = [[cell(value, column.kind) for value, column in _pairs(table, index)] for index in picked]
+    grid = _Grid.fitted(table.columns, texts)
+    lines = [*head, *grid.header()]
+    previous = -1
+    for index, row in zip(picked, texts, strict=True):
+        if index > previous + 1:
+            lines.append(f"{INDENT}{ELLIPSIS} {index - previous - 1} more")
+        lines += grid.row(row)
+        previous = index
+    return "\n".join([*lines, *([_note(table.note)] if table.note else [])])
+
+
+def _pairs(table: Table, index: int) -> list[tuple[Any, Column]]:
+    return list(zip(table.rows[index], table.columns, strict=True))
+
+
+def _note(text: str) -> str:
+    return textwrap.fill(text, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
+
+
+def _pick(count: int, keep: frozenset[int]) -> list[int]:
+    if count <= ROWS:
+        return list(range(count))
+    ends = max(4, (ROWS - len(keep)) // 2)
+    return sorted({*range(ends), *range(count - ends, count), *keep})
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Columns and their widths; prose too wide for its column's room stands under its row."""
+
+    columns: tuple[Column, ...]
+    widths: tuple[int, ...]
+    below: bool
+
+    @classmethod
+    def fitted(cls, columns: Sequence[Column], texts: Sequence[Sequence[str]]) -> _Grid:
+        natural = [max(len(c.title), *(len(row[i]) for row in texts)) for i, c in enumerate(columns)]
+        beside = _fit(columns, natural)
+        if sum(beside) + len(GAP) * (len(beside) - 1) <= WIDTH - len(INDENT):
+            return cls(tuple(columns), tuple(beside), below=False)
+        inline = [w if c.kind != "prose" else 0 for c, w in zip(columns, natural, strict=True)]
+        return cls(tuple(columns), tuple(_fit(columns, inline)), below=True)
+
+    def header(self) -> list[str]:
+        titles = ["" if self._under(c) else c.title for c in self.columns]
+        rule = [("─" * w, c) for w, c in zip(self.widths, self.columns, strict=True) if not self._under(c)]
+        return [*self.row(titles), INDENT + GAP.join(text for text, _ in rule)]
+
+    def row(self, texts: Sequence[str]) -> list[str]:
+        cells = [
+            (_stack(text, column, width), column, width)
+            for text, column, width in zip(texts, self.columns, self.widths, strict=True)
+            if not self._under(column)
+        ]
+        lines = [_level(cells, level) for level in range(max(len(stack) for stack, _, _ in cells))]
+        return lines + [
+            line
+            for text, column in zip(texts, self.columns, strict=True)
+            if self._under(column) and text not in ("", NOTHING)
+            for line in self._beneath(text)
+        ]
+
+    def _under(self, column: Column) -> bool:
+        return self.below and column.kind == "prose"
+
+    def _beneath(self, text: str) -> list[str]:
+        # a short first column (a rank) stays free, so that ranks can be read down the edge
+        margin = INDENT + " " * (self.widths[0] + len(GAP) if self.widths[0] < NAME_MIN else 2 * len(GAP))
+        return textwrap.wrap(text, WIDTH, initial_indent=margin, subsequent_indent=margin)
+
+
+def _fit(columns: Sequence[Column], natural: Sequence[int]) -> list[int]:
+    """Widths within WIDTH as far as prose and names can give way: prose first, the widest first."""
+    widths = list(natural)
+    for kind, least in (("prose", PROSE_MIN), ("name", NAME_MIN)):
+        for index in sorted(range(len(columns)), key=lambda i: -widths[i]):
+            spare = WIDTH - len(INDENT) - len(GAP) * (sum(w > 0 for w in widths) - 1) - sum(widths)
+            if columns[index].kind == kind and spare < 0:
+                widths[index] = max(min(least, widths[index]), widths[index] + spare)
+    return widths
+
+
+def _level(cells: Sequence[tuple[list[str], Column, int]], level: int) -> str:
+    parts = [
+        _justify(stack[level] if level < len(stack) else "", column, width) for stack, column, width in cells
+    ]
+    return (INDENT + GAP.join(parts)).rstrip()
+
+
+def _stack(text: str, column: Column, width: int) -> list[str]:
+    if column.kind == "prose":
+        return textwrap.wrap(text, width) or [""]
+    return [shorten(text, width)]
+
+
+def _justify(text: str, column: Column, width: int) -> str:
+    return text.rjust(width) if column.kind in RIGHT else text.ljust(width)
+
+
+_FORMS: dict[type, Callable[[Any], str]] = {
+    Prose: _prose,
+    Items: _items,
+    Code: _code,
+    Plot: _plot,
+    Table: _table,
+}

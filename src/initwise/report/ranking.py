@@ -1,0 +1,64 @@
+"""Candidates, best first → the table that Advice and Race share."""
+
+from __future__ import annotations
+
+from ..core.records import Candidate
+from .cells import NOTHING, number, with_error
+from .document import Column, Table, blank
+
+COLUMNS = (
+    Column("_rank", "#"),
+    Column("name", "Scheme", "name"),
+    Column("forward", "Forward", "number"),
+    Column("backward", "Backward", "number"),
+    Column("verdict", "Verdict", "verdict"),
+    Column("_loss", "Loss", "figure"),
+    Column("learning_rate", "LR", "rate"),
+    Column("share", "Trained", "share"),
+    Column("reason", "Why", "prose"),
+    Column("score", "Score", "number"),
+    Column("loss", "Loss", "number"),
+    Column("loss_error", "±", "number"),
+)
+NOTE = (
+    "Forward: the signal's rms in the last over the first hidden layer. Backward: the gradient's in the "
+    "first over the last. 1 is flat."
+)
+RACE_NOTE = " Loss: on validation batches at the best LR, ± one standard error, after Trained of a training."
+
+
+def ranking_table(candidates: tuple[Candidate, ...], ties: tuple[str, ...], title: str) -> Table:
+    """A row per candidate; ties share the first rank, vetoed candidates have none."""
+    raced = any(not blank(candidate.loss) for candidate in candidates)
+    hidden = frozenset({"loss", "loss_error", "score"} | (set() if raced else {"share"}))
+    rows = tuple(_row(place, candidate, ties) for place, candidate in enumerate(candidates, 1))
+    return Table(COLUMNS, rows, title, hidden=hidden, note=NOTE + (RACE_NOTE if raced else ""))
+
+
+def _row(place: int, candidate: Candidate, ties: tuple[str, ...]) -> tuple[object, ...]:
+    return (
+        _rank(place, candidate, ties),
+        candidate.name,
+        candidate.forward,
+        candidate.backward,
+        candidate.verdict,
+        _loss(candidate),
+        candidate.learning_rate,
+        candidate.share,
+        candidate.reason,
+        candidate.score,
+        candidate.loss,
+        candidate.loss_error,
+    )
+
+
+def _rank(place: int, candidate: Candidate, ties: tuple[str, ...]) -> str:
+    if candidate.verdict != "ok":
+        return NOTHING
+    return "1=" if len(ties) > 1 and candidate.name in ties else str(place)
+
+
+def _loss(candidate: Candidate) -> str:
+    if blank(candidate.loss) or blank(candidate.loss_error):
+        return number(candidate.loss) if not blank(candidate.loss) else ""
+    return with_error(candidate.loss, candidate.loss_error)

@@ -1,0 +1,85 @@
+"""Signals → Document."""
+
+from __future__ import annotations
+
+import math
+
+from ..core.records import Finding, Signals
+from .cells import number, plural
+from .document import Block, Column, Document, Items, Plot, Prose, Table, fields_table
+
+COLUMNS = (
+    Column("name", "Layer", "name"),
+    Column("kind", "Kind", "name"),
+    Column("shape", "Output", "shape"),
+    Column("forward_rms", "Forward", "number"),
+    Column("forward_mean", "Mean", "number"),
+    Column("gradient_rms", "Gradient", "number"),
+    Column("weight_gradient_rms", "dLoss/dW", "number"),
+    Column("dead", "Dead", "share"),
+    Column("saturated", "Flat", "share"),
+    Column("correlation", "Corr.", "number"),
+    Column("seed_spread", "Spread", "number"),
+    Column("verdict", "Verdict", "verdict"),
+    Column("reason", "Reason", "prose"),
+)
+NOTE = (
+    "Forward, Mean: rms and mean of the layer's output. Gradient: rms of the loss's gradient at that "
+    "output; dLoss/dW: at its weight. Dead: units that answer to no input. Flat: share of the next "
+    "activation's inputs where it is flat. Corr.: mean cosine between different inputs' outputs."
+)
+VERBS = {"measure": "measured on a real batch", "predict": "predicted, no weights needed"}
+
+
+def signals_document(signals: Signals) -> Document:
+    """The verdict, the findings worst first, then layer by layer in execution order."""
+    main = layers_table(signals)
+    blocks: list[Block] = [Prose(_verdict(signals), lead=True)]
+    if signals.findings:
+        blocks.append(Items("Findings, worst first", tuple(map(_finding, signals.findings)), numbered=True))
+    if plot := depth_plot(signals):
+        blocks.append(plot)
+    blocks.append(main)
+    if signals.note:
+        blocks.append(Prose(f"Note: {signals.note}"))
+    return Document("Signals", tuple(blocks), main)
+
+
+def layers_table(signals: Signals, title: str = "") -> Table:
+    """A row per layer; a reason is shown here only when no finding tells it already."""
+    told = {finding.layer for finding in signals.findings}
+    unsaid = any(layer.verdict != "ok" and layer.name not in told for layer in signals.layers)
+    worth = frozenset(i for i, layer in enumerate(signals.layers) if layer.verdict != "ok")
+    hidden = frozenset() if unsaid else frozenset({"reason"})
+    return fields_table(COLUMNS, signals.layers, title=title, keep=worth, hidden=hidden, note=NOTE)
+
+
+def depth_plot(signals: Signals, title: str = "Signal over depth, first to last layer") -> Plot | None:
+    """Forward and gradient rms over the layers, or None with fewer than two layers."""
+    layers = [layer for layer in signals.layers if not math.isnan(layer.forward_rms)]
+    if len(layers) < 2:
+        return None
+    return Plot(
+        title,
+        tuple(layer.name for layer in layers),
+        (
+            ("forward rms", tuple(layer.forward_rms for layer in layers)),
+            ("gradient rms", tuple(layer.gradient_rms for layer in layers)),
+        ),
+    )
+
+
+def _verdict(signals: Signals) -> str:
+    how = VERBS.get(signals.mode, signals.mode)
+    loss = "" if math.isnan(signals.loss) else f" Loss {number(signals.loss)}."
+    layers = plural(len(signals.layers), "layer")
+    if signals.healthy:
+        return f"Healthy: signal and gradient get through all {layers} ({how}).{loss}"
+    return f"Unhealthy: {plural(len(signals.findings), 'finding')} in {layers} ({how}).{loss}"
+
+
+def _finding(finding: Finding) -> str:
+    factor = (
+        "" if math.isnan(finding.factor) or finding.factor == 1 else f" (factor {number(finding.factor)})"
+    )
+    return f"{finding.verdict} at {finding.layer}: {finding.reason}{factor}"
