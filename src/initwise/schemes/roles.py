@@ -7,7 +7,7 @@ follows `RULES`, unless the scheme's own row says otherwise (framework defaults 
 |---|---|---|
 | weight, recurrent | the law, packed parts each by their own fans | the law is about them |
 | bias, recurrent_bias | 0 | the weights break the symmetry; all frameworks but torch do so |
-| norm_gain, norm_bias | the layer's own start, else 1 and 0 | a norm starts as itself; those that compute 1 + w at 0 |
+| norm_gain, norm_bias | the layer's own start, else 1 and 0 | those that compute 1 + w start at 0 |
 | slope | the layer's own start, else 0.25 | He et al. 2015, sec. 2.1 |
 | embedding | N(0, 1); N(0, 1/√width) if tied; elementwise laws as they are | see `table` |
 | token | N(0, 0.02); elementwise laws as they are | class tokens and positions of ViT and BERT |

@@ -64,6 +64,15 @@ def variance_scaling(
     return spread(std, distribution).because(reason)
 
 
+def squared(gain: float) -> float:
+    """A gain's factor on the variance. Raises OptionError for gain ≤ 0."""
+    if not 0 < gain < math.inf:
+        raise OptionError(
+            f"gain={gain!r}", expected="a finite number > 0", fix="zeros is a scheme of its own."
+        )
+    return gain**2
+
+
 def _as(compat: str) -> str:
     return "" if compat == "none" else f" as {compat} counts it"
 

@@ -1,0 +1,101 @@
+"""Orthogonal matrices, and convolutions that are orthogonal as operators."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from ..core.errors import FillError
+from ..core.fill import Fill
+from ..core.layout import Fans, Layout
+from .base import Known, SchemeRow, registry
+
+Factor = Annotated[float, "a factor on the matrix; it may be negative, not zero or NaN"]
+
+
+def _axes(fans: Fans | None) -> tuple[tuple[int, ...], Layout | None]:
+    return (fans.shape, fans.layout) if fans is not None else ((), None)
+
+
+def orthogonal(fans: Fans, *, gain: Factor = 1.0) -> Fill:
+    """gain · Q, Q a semi-orthogonal matrix drawn uniformly (Haar). Saxe et al. 2013, sec. 3.
+
+    A convolution's kernel is taken as the matrix (out, in·field).
+    """
+    shape, layout = _axes(fans)
+    fill = Fill.matrix("orthogonal", gain, shape=shape, layout=layout)
+    return fill.because(f"all singular values are {abs(gain):.6g}")
+
+
+def delta_orthogonal(fans: Fans, *, gain: Factor = 1.0) -> Fill:
+    """gain · Q at the kernel's centre and 0 elsewhere: an orthogonal convolution. Xiao et al. 2018, alg. 1.
+
+    Raises:
+        FillError: more input than output channels, or an even kernel size.
+    """
+    shape, layout = _axes(fans)
+    if layout is None or not layout.spatial:
+        return orthogonal(fans, gain=gain).because("no kernel axes: an orthogonal matrix")
+    inputs, outputs = layout.size(shape, "i"), layout.size(shape, "o")
+    if inputs > outputs:
+        raise FillError(
+            f"delta_orthogonal: {inputs} input and {outputs} output channels",
+            expected="no more inputs than outputs",
+            cause="a matrix that shrinks cannot keep the norm of every input",
+            fix='Use "orthogonal" for this layer.',
+        )
+    even = [shape[axis] for axis in layout.spatial if shape[axis] % 2 == 0]
+    if even:
+        raise FillError(
+            f"delta_orthogonal: kernel size {even[0]} has no centre",
+            expected="odd kernel sizes",
+            fix='Use "orthogonal" for this layer.',
+        )
+    fill = Fill.matrix("delta_orthogonal", gain, shape=shape, layout=layout)
+    return fill.because(f"orthogonal at the kernel's centre, singular values {abs(gain):.6g}")
+
+
+registry.add(
+    SchemeRow(
+        name="orthogonal",
+        aliases=("ortho",),
+        law=orthogonal,
+        summary="A random rotation: every direction keeps its length, however many layers follow.",
+        formula="gain · Q, Q from the QR of a normal matrix, columns signed by R's diagonal",
+        citation="Saxe, McClelland, Ganguli 2013, arXiv:1312.6120; Mezzadri 2007, math-ph/0609050 (signs)",
+        evidence="verified in source",
+        differences=(
+            "torch, Keras and JAX: QR with signs fixed (Haar), as here. Lasagne, LSUV and OpenAI baselines: "
+            "SVD without.",
+            "torch and Lasagne flatten (out, in·field), Keras and JAX (field·in, out): the same law.",
+            "A matrix with more inputs than outputs keeps lengths only on average: some inputs are lost.",
+        ),
+        avoid="convolutions where the operator itself is to be orthogonal: delta_orthogonal does that.",
+        known=(
+            Known((64, 64), "oi", "std", 0.125, source="an entry of Q: 1/√64"),
+            Known((256, 64), "oi", "std", 0.0625, source="1/√256, the longer side"),
+            Known((64, 64), "oi", "gain", 2**0.5, (("gain", 2**0.5),)),
+            Known((64, 16, 3, 3), "oihw", "std", 0.0833333333, source="1/√max(64, 144)"),
+        ),
+    )
+)
+
+registry.add(
+    SchemeRow(
+        name="delta_orthogonal",
+        law=delta_orthogonal,
+        summary="An orthogonal matrix at the kernel's centre, zeros around it: the convolution keeps the "
+        "norm of every input.",
+        formula="W[:, :, centre] = gain · Q, else 0",
+        citation="Xiao et al. 2018, arXiv:1806.05393, algorithm 1",
+        evidence="verified in source",
+        differences=(
+            "JAX and DKS have it; torch and Keras do not.",
+            "JAX centres even kernels at (k−1)//2; here they are refused, as in DKS.",
+        ),
+        avoid="layers with more input than output channels (an error), and strided ones.",
+        known=(
+            Known((64, 64, 3, 3), "oihw", "std", 0.0416666667, source="1/√(64·9)"),
+            Known((64, 32, 3, 3), "oihw", "gain", 1.0),
+        ),
+    )
+)

@@ -1,0 +1,87 @@
+"""Glorot and Bengio 2010: variance 2/(fan_in + fan_out), between forward and backward."""
+
+from __future__ import annotations
+
+from ..core.fill import Fill
+from ..core.layout import Fans
+from .base import Known, SchemeRow, registry
+from .compat import Compat
+from .scaling import Gain, Normal, squared, variance_scaling
+
+PAPER = "Glorot and Bengio 2010, Understanding the difficulty of training deep feedforward neural networks"
+_FUSED = (
+    "torch's xavier_* on a fused query-key-value matrix sees three times the fan_out: bound smaller by √2. "
+    "Here each part by its own fans."
+)
+_AVOID = "deep ReLU networks without normalisation: the signal halves per layer; he_normal fits those."
+
+
+def xavier_normal(
+    fans: Fans, *, gain: Gain = 1.0, distribution: Normal = "normal", compat: Compat = "none"
+) -> Fill:
+    """N(0, gain·√(2/(fan_in + fan_out))). Glorot and Bengio 2010, eq. 12."""
+    return variance_scaling(
+        fans, scale=squared(gain), mode="fan_avg", distribution=distribution, compat=compat
+    )
+
+
+def xavier_uniform(fans: Fans, *, gain: Gain = 1.0, compat: Compat = "none") -> Fill:
+    """U(±gain·√(6/(fan_in + fan_out))). Glorot and Bengio 2010, eq. 16."""
+    return variance_scaling(fans, scale=squared(gain), mode="fan_avg", distribution="uniform", compat=compat)
+
+
+registry.add(
+    SchemeRow(
+        name="xavier_normal",
+        aliases=("glorot_normal", "xavier", "glorot"),
+        law=xavier_normal,
+        summary="Variance between what keeps the forward signal and what keeps the gradient, for "
+        "activations that are linear near zero.",
+        formula="N(0, gain · √(2 / (fan_in + fan_out)))",
+        citation=f"{PAPER}, eq. 12",
+        evidence="verified in source",
+        differences=(
+            'torch and Lasagne: a plain normal, as here. Keras and JAX: distribution="truncated_normal".',
+            "The paper proposes the uniform law; the normal one has its variance.",
+            _FUSED,
+        ),
+        avoid=_AVOID,
+        known=(
+            Known((256, 64), "oi", "std", 0.0790569415, source="√(2/320)"),
+            Known((64, 256), "io", "std", 0.0790569415, source="Keras: same layer, other storage"),
+            Known((128, 32, 3, 3), "oihw", "std", 0.0372677996, source="Lasagne GlorotNormal"),
+            Known((256, 64), "oi", "std", 0.1118033989, (("gain", 2**0.5),), source="√(4/320)"),
+        ),
+    )
+)
+
+registry.add(
+    SchemeRow(
+        name="xavier_uniform",
+        aliases=("glorot_uniform",),
+        law=xavier_uniform,
+        summary="Glorot's variance with bounded values: the law of the paper itself.",
+        formula="U(±gain · √(6 / (fan_in + fan_out)))",
+        citation=f"{PAPER}, eq. 16",
+        evidence="verified in source",
+        differences=(
+            "The same everywhere; torch multiplies by a gain, as here.",
+            "Caffe2's and Detectron's XavierFill is U(±√(3/fan_in)): that is lecun_uniform.",
+            _FUSED,
+        ),
+        avoid=_AVOID,
+        known=(
+            Known((256, 64), "oi", "high", 0.1369306394, source="√(6/320)"),
+            Known((128, 32, 3, 3), "oihw", "high", 0.0645497224, source="√(6/1440)"),
+            Known(
+                (2304, 768),
+                "oi",
+                "high",
+                0.0625,
+                parts=(("q", 768), ("k", 768), ("v", 768)),
+                source="√(6/1536), each matrix",
+            ),
+            Known((2304, 768), "oi", "high", 0.0441941738, source="torch on the fused tensor, √(6/3072)"),
+        ),
+    )
+)
