@@ -1,0 +1,102 @@
+"""Why a tensor cannot be written, each with what to do instead."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+WRITABLE = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+
+
+def obstacle(name: str, tensor: Tensor) -> str:
+    """Why `tensor` cannot be filled, or ""."""
+    for kind, problem in _SUBCLASSES.items():
+        if any(cls.__name__ == kind for cls in type(tensor).__mro__):
+            return problem
+    if hasattr(tensor, "ds_shape"):
+        return (
+            "it is a DeepSpeed ZeRO-3 placeholder; fill inside deepspeed.zero.GatheredParameters, "
+            "or before the model is partitioned"
+        )
+    if hasattr(type(tensor), "__tensor_flatten__"):
+        return (
+            f"it is a {type(tensor).__name__}, which wraps other tensors; initialize before converting to it"
+        )
+    if tensor.device.type == "meta":
+        return 'it is on the meta device and has no memory; call model.to_empty(device="cpu") first'
+    return _kind(tensor) or _memory(tensor)
+
+
+_SUBCLASSES = {
+    "DTensor": "it is sharded (DTensor), which is not supported yet; initialize before sharding",
+    "ShardedTensor": "it is sharded, which is not supported yet; initialize before sharding",
+    "FlatParameter": "it is one of FSDP's flat parameters, many tensors in one; initialize before wrapping",
+    "FakeTensor": "it is a fake tensor and has no memory; build the model outside FakeTensorMode",
+}
+
+
+def _kind(tensor: Tensor) -> str:
+    if tensor.is_complex():
+        return "it is complex; no published law says what its real and imaginary parts are"
+    if tensor.is_quantized or not tensor.is_floating_point():
+        return f"it is {_name(tensor)}, quantized or an index; initialize the floating-point model"
+    if tensor.dtype not in WRITABLE:
+        return f"it is {_name(tensor)}; initialize in {', '.join(map(_dtype, WRITABLE))} and convert"
+    return ""
+
+
+def _memory(tensor: Tensor) -> str:
+    if tensor.layout != torch.strided:
+        return f"it is stored as {_dtype(tensor.layout)}; only dense tensors can be filled"
+    if tensor.is_inference():
+        return "it was made in inference mode and cannot be changed; build the model outside it"
+    if any(stride == 0 and size > 1 for stride, size in zip(tensor.stride(), tensor.shape, strict=True)):
+        return "it is an expanded view: several elements share one place; call .contiguous() on it"
+    return ""
+
+
+def _name(tensor: Tensor) -> str:
+    return _dtype(tensor.dtype)
+
+
+def _dtype(kind: object) -> str:
+    return str(kind).removeprefix("torch.")
+
+
+def overlapping(model: nn.Module) -> dict[int, str]:
+    """id(parameter) → problem, for parameters whose memory another parameter or buffer shares.
+
+    One tensor under several names is tied, which is fine; two tensors over the same memory are
+    not: whichever is written last wins. Extents are compared, so that interleaved but disjoint
+    views are refused as well.
+    """
+    problems: dict[int, str] = {}
+    reach: tuple[int, str, int] | None = None
+    for start, end, name, tensor in sorted(_extents(model), key=lambda extent: extent[:2]):
+        if reach is not None and start < reach[0]:
+            _, other, key = reach
+            problems[key] = _shares(name)
+            problems[id(tensor)] = _shares(other)
+        if reach is None or end > reach[0]:
+            reach = (end, name, id(tensor))
+    return problems
+
+
+def _extents(model: nn.Module) -> list[tuple[int, int, str, Tensor]]:
+    found = []
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        if nn.parameter.is_lazy(tensor) or tensor.layout != torch.strided or not tensor.numel():
+            continue
+        if type(tensor) not in (Tensor, nn.Parameter) or tensor.device.type == "meta":
+            continue
+        length = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+        start = tensor.data_ptr()
+        found.append((start, start + (length + 1) * tensor.element_size(), name, tensor))
+    return found
+
+
+def _shares(other: str) -> str:
+    return (
+        f"it shares memory with {other} without being the same Parameter; to tie them, assign the one "
+        "Parameter to both, otherwise give each its own memory with .clone()"
+    )
