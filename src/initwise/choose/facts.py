@@ -1,0 +1,133 @@
+"""What the rules need to know of each weight: facts about its place in the network, no numbers of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..core.codec import JsonMixin
+
+ROLES = (
+    "stem",  # the first weight of its path: it sees the data
+    "hidden",
+    "branch_end",  # its output enters a residual sum with no other weight in between
+    "head",  # its output reaches the model's result with no other weight in between
+    "recurrent",  # it feeds itself: a hidden-to-hidden matrix, or a layer applied again to its own output
+    "input",  # the input matrix of a recurrent layer
+    "unused",  # it did not run on the example
+)
+
+SOURCES = (
+    "raw",  # the model's own input
+    "linear",  # the output of another weight
+    "activation",  # `fed_by` says which
+    "norm",  # a normalised signal: unit variance
+    "stream",  # a residual stream
+    "gate",  # a product of signals; `fed_by` names the activation inside it, if any
+    "attention",  # a weighted mean over positions
+    "embedding",
+    "recurrent",  # a recurrent layer's output, bounded by its own tanh
+    "other",
+)
+
+
+@dataclass(frozen=True)
+class WeightFacts(JsonMixin):
+    """One weight's place in the network.
+
+    Attributes:
+        name: the parameter.
+        bias: the name of the bias added to its output, "" if there is none.
+        role: one of `ROLES`.
+        order: position in execution order; -1 if it did not run.
+        source: where its input comes from, one of `SOURCES`.
+        fed_by: the activation that made its input ("" if none did).
+        feeds: the activation that consumes its output ("" if none does).
+        normed_output: its output goes straight into a norm, so its scale does not matter forward.
+        post_norm: it lies in a residual branch whose *sum* is normalised (post-LN).
+        attention: "query", "key", "value", "query_key_value" or "out"; "" outside attention.
+        gate: "gate" or "value" for the two sides of a product (GLU, SwiGLU), else "".
+        branch_start: it reads the residual stream.
+        adds: number of residual sums in the network.
+        depth: number of weights on the longest path before it.
+        chain: number of weights on the longest path through it with neither norm nor residual sum.
+        uses: how many times it ran.
+        tied: it is also an embedding's table.
+    """
+
+    name: str
+    bias: str = ""
+    role: str = "hidden"
+    order: int = -1
+    source: str = "raw"
+    fed_by: str = ""
+    feeds: str = ""
+    normed_output: bool = False
+    post_norm: bool = False
+    attention: str = ""
+    gate: str = ""
+    branch_start: bool = False
+    adds: int = 0
+    depth: int = 0
+    chain: int = 1
+    uses: int = 1
+    tied: bool = False
+
+
+@dataclass(frozen=True)
+class Structure(JsonMixin):
+    """A network as the rules see it.
+
+    Attributes:
+        weights: one entry per weight that is a linear map, in execution order, unused ones last.
+        normed_embeddings: embeddings that only norms and residual streams read.
+        branch_norms: gains of norms that are the last thing on a residual branch.
+        adds: number of residual sums.
+        norms: number of normalisations.
+        post_norm: True if most residual sums are normalised (post-LN).
+        traced: False when the model could not be traced and this is a guess from its parameters.
+    """
+
+    weights: tuple[WeightFacts, ...]
+    normed_embeddings: tuple[str, ...] = ()
+    branch_norms: tuple[str, ...] = ()
+    adds: int = 0
+    norms: int = 0
+    post_norm: bool = False
+    traced: bool = True
+
+    def __iter__(self) -> Iterator[WeightFacts]:
+        return iter(self.weights)
+
+    def __getitem__(self, name: str) -> WeightFacts:
+        return self.find(name) or WeightFacts(name, role="unused")
+
+    def find(self, name: str) -> WeightFacts | None:
+        """The facts of the weight called `name`, or None."""
+        return next((facts for facts in self.weights if facts.name == name), None)
+
+    @property
+    def depth(self) -> int:
+        """Weights on the longest path."""
+        return max((facts.depth + 1 for facts in self.weights if facts.order >= 0), default=0)
+
+    @property
+    def chain(self) -> int:
+        """Weights on the longest path with neither norm nor residual sum."""
+        return max((facts.chain for facts in self.weights), default=0)
+
+    @property
+    def activation(self) -> str:
+        """The activation that most weights feed, "" if there is none."""
+        names = [facts.feeds or facts.fed_by for facts in self.weights if facts.feeds or facts.fed_by]
+        return max(names, key=names.count) if names else ""
+
+    @property
+    def attention(self) -> bool:
+        """Is there attention in it?"""
+        return any(facts.attention for facts in self.weights)
+
+    @property
+    def recurrent(self) -> bool:
+        """Is there a recurrent layer in it?"""
+        return any(facts.role in ("recurrent", "input") for facts in self.weights)
