@@ -185,13 +185,22 @@ def mapped(function: Callable[[Any, str], Any], value: Any, where: str = "exampl
         return type(value)(*(mapped(function, item, f"{where}.{name}") for name, item in pairs))
     if isinstance(value, (tuple, list)):
         return type(value)(mapped(function, item, f"{where}[{i}]") for i, item in enumerate(value))
-    if isinstance(value, Mapping):
-        return {key: mapped(function, item, f"{where}[{key!r}]") for key, item in value.items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, (type, Spec)):
         names = [field.name for field in dataclasses.fields(value) if field.init]
         changes = {name: mapped(function, getattr(value, name), f"{where}.{name}") for name in names}
         return dataclasses.replace(value, **changes)
+    if isinstance(value, Mapping):
+        items = {key: mapped(function, item, f"{where}[{key!r}]") for key, item in value.items()}
+        return items if type(value) is dict else _like(value, items)
     return function(value, where)
+
+
+def _like(value: Mapping[Any, Any], items: dict[Any, Any]) -> Mapping[Any, Any]:
+    """`items` as the same kind of mapping as `value`, or as a dict where that takes other arguments."""
+    try:
+        return type(value)(items)  # type: ignore[call-arg]
+    except TypeError:
+        return items
 
 
 def draw(spec: Spec, *, seed: int = 0, where: str = "example", bound: int | None = None) -> NDArray[Any]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -20,8 +20,9 @@ from ..example import Spec, draw, mapped, split
 from .failure import Progress, explained
 from .state import has_data, untouched
 
-__all__ = ["arguments", "call", "example_for", "home", "tensors", "untouched"]
+__all__ = ["arguments", "call", "example_for", "forward", "home", "inside", "tensors", "untouched"]
 
+T = TypeVar("T")
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 
@@ -171,23 +172,57 @@ def call(
             gives them, tied ones under any of their names); the rest are the model's own. They
             carry gradients if they require them.
 
-    Random numbers drawn and attributes set by the model's own code are not undone here:
-    `with untouched(model):` does that.
+    The arguments' tensors are copied too, so that a model may overwrite its input. Random numbers
+    drawn and attributes set by the model's own code are not undone here: `with untouched(model):`
+    does that.
 
     Raises:
         ExampleError: the example does not fit (wrong arguments, or the first layer refuses it).
         ForwardError: the forward raised; names the layer and the last one that went well.
         ModelError: a lazy or meta model.
     """
-    given = dict(weights or {})
-    if not given:
-        require_data(model)
-    copies = {name: buffer.detach().clone() for name, buffer in model.named_buffers() if has_data(buffer)}
+    return inside(model, weights or {}, lambda: forward(model, args, kwargs or {}))
+
+
+def forward(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """`model(*args, **kwargs)` on copies of the arguments' tensors. Raises as `call` does."""
+    own_args, own_kwargs = mapped(_copied, args), mapped(_copied, dict(kwargs))
     with Progress(model) as progress:
         try:
-            return torch.func.functional_call(model, {**copies, **given}, args, dict(kwargs or {}))
+            return model(*own_args, **own_kwargs)
         except Exception as error:
-            raise explained(error, model, args, kwargs or {}, progress) from error
+            raise explained(error, model, args, kwargs, progress) from error
+
+
+def _copied(leaf: Any, where: str) -> Any:
+    return leaf.clone() if isinstance(leaf, Tensor) else leaf
+
+
+class _Body(nn.Module):
+    """A body of code as the forward of a module that owns the model."""
+
+    def __init__(self, model: nn.Module, body: Callable[[], Any]) -> None:
+        super().__init__()
+        self.model, self.body = model, body
+
+    def forward(self) -> Any:
+        return self.body()
+
+
+def inside(model: nn.Module, weights: Mapping[str, Tensor], body: Callable[[], T]) -> T:
+    """`body()` while `model` holds `weights` and copies of its buffers.
+
+    A backward pass belongs inside: activation checkpointing runs the forward again during it.
+
+    Raises:
+        ModelError: without any weights, a lazy or meta model.
+    """
+    if not weights:
+        require_data(model)
+    copies = {name: buffer.detach().clone() for name, buffer in model.named_buffers() if has_data(buffer)}
+    given = {f"model.{name}": tensor for name, tensor in {**copies, **weights}.items()}
+    result: T = torch.func.functional_call(_Body(model, body), given, ())
+    return result
 
 
 def tensors(output: Any) -> list[Tensor]:

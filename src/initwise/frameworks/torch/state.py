@@ -103,7 +103,7 @@ def _restore_values(tensor: Tensor) -> Undo:
 
     def undo() -> None:
         # through .data: an autograd graph the user still holds must not see a new version
-        if not same_bits(place, saved):
+        if not _unchanged(place, saved):
             place.copy_(saved)
         if tensor.data_ptr() != place.data_ptr():
             tensor.data = place
@@ -137,6 +137,23 @@ def _restore_gradient(parameter: nn.Parameter) -> Undo:
 def has_data(tensor: Tensor) -> bool:
     """Does `tensor` have values to read: not lazy, not on the meta device?"""
     return not nn.parameter.is_lazy(tensor) and tensor.device.type != "meta"
+
+
+def _unchanged(place: Tensor, saved: Tensor) -> bool:
+    """Need nothing be copied back? Only asked where asking does not stop a device to wait for it."""
+    overlapping = any(
+        stride == 0 and size > 1 for stride, size in zip(place.stride(), place.shape, strict=True)
+    )
+    return (place.device.type == "cpu" or overlapping) and same_bits(place, saved)
+
+
+def reseed(seed: int) -> None:
+    """Seed torch's, NumPy's and Python's global generators; only ever inside `untouched`."""
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.manual_seed_all(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
 
 
 def same_bits(one: Tensor, other: Tensor) -> bool:
