@@ -8,10 +8,11 @@ Writing to `module.weight` of a parametrized layer writes to a temporary and doe
 |---|---|---|
 | nothing | `weight` | the parameter |
 | weight_norm, old and new | `weight` | the effective weight; g and v follow from it |
-| any parametrization that gives back what its `right_inverse` was given | `weight` | the effective weight |
-| spectral_norm, old and new | `weight_orig`, `parametrizations.weight.original` | the raw weight; u and v are renewed |
+| whatever gives back what is set through it | `weight` | the effective weight |
+| spectral_norm | `parametrizations.weight.original` | the raw weight; u and v are renewed |
+| old spectral_norm | `weight_orig` | the same |
 | pruning | `weight_orig` | the raw weight; the mask stays |
-| orthogonal, and any other parametrization | the originals' own | refused: it would not hold what is written |
+| orthogonal, and any other | the originals' own | refused: it would not hold what is written |
 """
 
 from __future__ import annotations

@@ -1,0 +1,292 @@
+"""Recording what a torch model does while it runs: tensors remember which node made them.
+
+Every torch function and tensor method passes through `Recorder`, which looks its name up in
+`ops.TABLE`, asks the rule there for a node, and notes the outputs' origin. A tensor computed from
+parameters alone (a parametrized weight, a transposed one) stays "made of parameters" until a
+signal meets it; a tensor computed from neither is a constant and leaves no trace.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakIdKeyDictionary
+
+from ...core.graph import Node
+from .ops import OTHER, TABLE, Op, operation
+from .samples import Sample, sample
+
+Root = tuple[int, int]
+"""A node and which of its outputs."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a tensor comes from.
+
+    Attributes:
+        node: the node that made it, -1 if it is made of parameters alone.
+        port: which of the node's outputs.
+        parameters: names of the parameters it is made of, if `node` is -1.
+    """
+
+    node: int = -1
+    port: int = 0
+    parameters: tuple[str, ...] = ()
+
+    @property
+    def root(self) -> Root:
+        return (self.node, self.port)
+
+
+@dataclass
+class Draft:
+    """A node while recording.
+
+    Attributes:
+        root: for elementwise functions of one signal: that signal.
+        statistic: for reductions and what follows from them: the signal they summarise.
+        centred: the signal minus its own mean.
+        samples: some input and output values of an elementwise function, to name it by.
+    """
+
+    node: Node
+    root: Root | None = None
+    statistic: Root | None = None
+    centred: bool = False
+    samples: tuple[Sample, Sample] | None = None
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operation as it ran.
+
+    Attributes:
+        name: its plain name.
+        op: its row in the table.
+        args, kwargs: what it was given.
+        operands: its tensor arguments, flat, in order, with their origins (None for constants).
+        outputs: its tensor results, flat.
+    """
+
+    name: str
+    op: Op
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    operands: tuple[tuple[Tensor, Origin | None], ...]
+    outputs: tuple[Tensor, ...]
+    before: Sample | None = None
+
+    @property
+    def label(self) -> str:
+        return self.op.label or self.name
+
+    @property
+    def signals(self) -> tuple[Origin, ...]:
+        """Origins of the operands that carry a signal, each once."""
+        return tuple(dict.fromkeys(o for _, o in self.operands if o is not None and o.node >= 0))
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parameters among the operands, directly or by what is made of them."""
+        names = (name for _, o in self.operands if o is not None and o.node < 0 for name in o.parameters)
+        return tuple(dict.fromkeys(names))
+
+    @property
+    def constants(self) -> bool:
+        """Is one of the operands a tensor that is neither signal nor parameter?"""
+        return any(origin is None for _, origin in self.operands)
+
+    def argument(self, position: int, name: str, default: Any = None) -> Any:
+        """An argument given by position or by name."""
+        if len(self.args) > position:
+            return self.args[position]
+        return self.kwargs.get(name, default)
+
+
+@dataclass
+class Tape:
+    """The nodes so far, and every living tensor's origin."""
+
+    drafts: list[Draft] = field(default_factory=list)
+    origins: Any = field(default_factory=WeakIdKeyDictionary)
+    constants: Any = field(default_factory=WeakIdKeyDictionary)
+    gradients: dict[Any, Origin] = field(default_factory=dict)
+    layers: list[str] = field(default_factory=list)
+
+    def add(
+        self,
+        op: str,
+        label: str = "",
+        inputs: Sequence[Origin] = (),
+        parameters: tuple[str, ...] = (),
+        shape: Sequence[int] = (),
+        **facts: Any,
+    ) -> Origin:
+        """Append a node; returns the origin of its output."""
+        node = Node(
+            len(self.drafts),
+            op,
+            label,
+            self.layers[-1] if self.layers else "",
+            tuple(dict.fromkeys(origin.node for origin in inputs)),
+            parameters,
+            tuple(shape),
+        )
+        self.drafts.append(Draft(node, **facts))
+        return Origin(node.index)
+
+    def draft(self, origin: Origin) -> Draft:
+        return self.drafts[origin.node]
+
+    def root(self, origin: Origin) -> Root:
+        """The signal that an elementwise function's value is a function of; the value itself otherwise."""
+        return self.draft(origin).root or origin.root
+
+    def find(self, tensor: Tensor) -> Origin | None:
+        """A tensor's origin; through autograd's graph where it was made out of sight."""
+        origin: Origin | None = self.origins.get(tensor)
+        if tensor.grad_fn is not None:
+            if origin is not None:
+                # made inside an autograd function, where there was no gradient function yet
+                self.gradients.setdefault(tensor.grad_fn, origin)
+            else:
+                origin = self._by_gradient(tensor)
+        return origin
+
+    def unseen(self, tensor: Tensor) -> bool:
+        """Was a tensor made where no operation was seen?"""
+        return self.find(tensor) is None and tensor not in self.constants
+
+    def mark(self, tensor: Tensor, origin: Origin) -> None:
+        """Note a tensor's origin."""
+        self.origins[tensor] = origin
+        if tensor.grad_fn is not None:
+            self.gradients[tensor.grad_fn] = origin
+
+    def _by_gradient(self, tensor: Tensor) -> Origin | None:
+        """A node "other" for what an autograd function or a scripted module did out of sight."""
+        found: list[Origin] = []
+        queue: list[Any] = [tensor.grad_fn]
+        seen: set[Any] = set()
+        while queue and len(seen) < 1000:
+            function = queue.pop(0)
+            if function is None or function in seen:
+                continue
+            seen.add(function)
+            leaf = getattr(function, "variable", None)
+            origin = self.gradients.get(function) or (None if leaf is None else self.origins.get(leaf))
+            if origin is not None:
+                found.append(origin)
+            else:
+                queue += [following for following, _ in function.next_functions]
+        inputs = [origin for origin in found if origin.node >= 0]
+        names = tuple(dict.fromkeys(name for origin in found for name in origin.parameters))
+        if not inputs:
+            return Origin(parameters=names) if names else None
+        label = type(tensor.grad_fn).__name__
+        origin = self.add("other", label, inputs, names, tensor.shape)
+        self.mark(tensor, origin)
+        return origin
+
+
+Rule = Callable[[Tape, Call], "Origin | None"]
+
+
+class Recorder(TorchFunctionMode):
+    """Records every torch operation on `tape`.
+
+    Args:
+        tape: where to.
+        rules: rule name → function; a name that is missing makes a plain node of that op.
+    """
+
+    def __init__(self, tape: Tape, rules: Mapping[str, Rule]) -> None:
+        super().__init__()
+        self.tape, self.rules = tape, rules
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        name, in_place = operation(func)
+        op = TABLE.get(name, OTHER)
+        if op.rule == "silent":
+            return self._constant(name, func(*args, **kwargs))
+        operands = tuple(
+            (leaf, self.tape.find(leaf)) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)
+        )
+        known = any(origin is not None for _, origin in operands)
+        before = self._before(op, operands) if known else None
+        result = func(*args, **kwargs)
+        if not known:
+            return self._constant(name, result)
+        outputs = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+        if in_place and operands:
+            outputs = [operands[0][0]]
+        if outputs:
+            self._note(Call(name, op, args, kwargs, operands, tuple(outputs), before), in_place)
+        return result
+
+    def _constant(self, name: str, result: Any) -> Any:
+        """Note tensors made of no signal; empty ones may be filled where nothing is seen."""
+        if "empty" not in name:
+            for leaf in tree_leaves(result):
+                if isinstance(leaf, Tensor):
+                    self.tape.constants[leaf] = True
+        return result
+
+    def _before(self, op: Op, operands: Sequence[tuple[Tensor, Origin | None]]) -> Sample | None:
+        """Some values of the one signal of an elementwise operation, before it may overwrite them."""
+        if op.rule not in ("activation", "pointwise", "sum", "product", "masked"):
+            return None
+        signals = [tensor for tensor, origin in operands if origin is not None and origin.node >= 0]
+        roots = {self.tape.root(o) for _, o in operands if o is not None and o.node >= 0}
+        if len(roots) != 1 or not signals:
+            return None
+        own = next((tensor for tensor, o in operands if o is not None and o.root in roots), None)
+        return None if own is None else sample(own)
+
+    def _note(self, call: Call, in_place: bool) -> None:
+        origin = self._origin(call)
+        if origin is None:
+            return
+        for port, tensor in enumerate(call.outputs):
+            self.tape.mark(tensor, Origin(origin.node, origin.port + port, origin.parameters))
+            base = tensor._base if in_place else None
+            if base is not None and self.tape.find(base) is not None:
+                self.tape.mark(base, origin)
+
+    def _origin(self, call: Call) -> Origin | None:
+        if not call.signals and call.op.rule != "embedding":
+            return Origin(parameters=call.parameters) if call.parameters else None
+        if all(not (t.is_floating_point() or t.is_complex()) for t in call.outputs):
+            return _integers(call)
+        rule = self.rules.get(call.op.rule)
+        if rule is not None:
+            return rule(self.tape, call)
+        return self.tape.add(call.op.rule, call.label, call.signals, call.parameters, call.outputs[0].shape)
+
+
+def _integers(call: Call) -> Origin | None:
+    """Token ids keep their origin through views and sums; comparisons and masks end it."""
+    keeping = ("view", "same", "index", "concat", "sum", "product", "pointwise", "masked", "pool")
+    kept = call.op.rule in keeping and call.outputs[0].dtype != torch.bool
+    return call.signals[0] if kept else None
+
+
+def number(value: Any) -> float | None:
+    """A Python number or a one-element constant tensor as a float."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, Tensor) and value.numel() == 1 and value.device.type != "meta":
+        found = float(value.detach().reshape(()).real if value.is_complex() else value.detach().reshape(()))
+        return found if math.isfinite(found) else None
+    return None
