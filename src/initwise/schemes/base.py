@@ -27,8 +27,8 @@ from ..core.registry import Registry
 Value = bool | float | str | None
 EVIDENCE = ("verified in source", "computed", "second-hand", "recalled")
 
-Rule = Callable[["Scheme", ParameterInfo, float], Fill | None]
-"""What a role gets: (scheme, parameter, gain) -> Fill, or None to leave the parameter alone."""
+Rule = Callable[["Scheme", ParameterInfo], Fill | None]
+"""What a role gets: (scheme, parameter) -> Fill, or None to leave the parameter alone."""
 
 
 @dataclass(frozen=True)
@@ -251,7 +251,7 @@ class Scheme(JsonMixin):
 
         Args:
             info: the parameter, as the framework's adapter describes it.
-            gain: a factor ≥ 0 on weights and recurrent matrices; other roles ignore it.
+            gain: a factor ≥ 0 on weights and recurrent matrices (and on a weight's magnitude).
 
         Returns:
             The Fill, or None: leave the parameter as it is.

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 from ..core.errors import UnsupportedError
 from ..core.fill import Fill
 from ..core.layout import Fans
 from .base import SchemeRow, registry
 
 
-def _whole_model(fans: Fans | None) -> Fill:
-    raise UnsupportedError("this scheme decides for a whole model")
+def auto(
+    fans: Fans | None,
+    *,
+    method: Annotated[
+        Literal["calibrated", "analytic"], "calibrated passes data once, analytic needs no data"
+    ] = "calibrated",
+) -> Fill:
+    """What `choose` chooses without a race."""
+    raise UnsupportedError("scheme 'auto' decides for a whole model")
+
+
+def lsuv(fans: Fans | None) -> Fill:
+    """Orthogonal weights scaled layer by layer to unit variance."""
+    raise UnsupportedError("scheme 'lsuv' decides for a whole model")
 
 
 registry.add(
     SchemeRow(
         name="auto",
-        law=_whole_model,
+        law=auto,
         summary="What `choose` would choose without a race: gains from the activations found in the model, "
         "residual branches scaled by depth.",
         formula="per layer: std gain/√fan_in, gain from the activation before it",
@@ -31,7 +45,7 @@ registry.add(
     SchemeRow(
         name="lsuv",
         aliases=("layer_sequential_unit_variance",),
-        law=_whole_model,
+        law=lsuv,
         summary="Orthogonal weights, then each layer in forward order scaled until its output has variance 1 "
         "on one batch.",
         formula="W ← W / std(layer's output), repeated until |std − 1| ≤ 0.1",

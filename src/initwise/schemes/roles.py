@@ -25,12 +25,14 @@ from ..core.errors import FillError, ModelError
 from ..core.fill import Fill
 from ..core.layout import Fans
 from ..core.parameter import ParameterInfo
-from .base import Rule, Scheme
+from .base import Rule, Scheme, scaled
 
 TOKEN_STD = 0.02
+SCALED = frozenset({"weight", "recurrent", "magnitude"})
+"""Roles that an extra gain reaches."""
 
 
-def fill_parameter(scheme: Scheme, info: ParameterInfo, gain: float) -> Fill | None:
+def fill_parameter(scheme: Scheme, info: ParameterInfo) -> Fill | None:
     """The Fill for one parameter under `scheme`, or None to leave it as it is.
 
     Raises:
@@ -43,11 +45,12 @@ def fill_parameter(scheme: Scheme, info: ParameterInfo, gain: float) -> Fill | N
     if 0 in info.shape:
         return Fill.constant(0.0, layout=info.layout, reason="no elements")
     try:
-        fill = rule(scheme, info, gain)
+        fill = rule(scheme, info)
+        if fill is None:
+            return None
+        fill = scaled(fill, gain if info.role in SCALED else 1.0)
     except FillError as error:
         raise _named(error, info.name) from error
-    if fill is None:
-        return None
     if fill.layout is None:
         fill = dataclasses.replace(fill, layout=info.layout)
     if info.zero_row is not None:
@@ -66,9 +69,9 @@ def _named(error: FillError, name: str) -> FillError:
     )
 
 
-def by_law(scheme: Scheme, info: ParameterInfo, gain: float) -> Fill | None:
+def by_law(scheme: Scheme, info: ParameterInfo) -> Fill | None:
     """The scheme's own law, by the parameter's fans."""
-    return scheme.fill(known_fans(info), gain=gain)
+    return scheme.fill(known_fans(info))
 
 
 def known_fans(info: ParameterInfo) -> Fans:
@@ -87,7 +90,7 @@ def known_fans(info: ParameterInfo) -> Fans:
 def constant(value: float, reason: str, citation: str = "") -> Rule:
     """A rule: every element is `value`."""
 
-    def rule(scheme: Scheme, info: ParameterInfo, gain: float) -> Fill:
+    def rule(scheme: Scheme, info: ParameterInfo) -> Fill:
         return Fill.constant(value, reason=reason, citation=citation)
 
     return rule
@@ -96,7 +99,7 @@ def constant(value: float, reason: str, citation: str = "") -> Rule:
 def start(value: float, reason: str, citation: str = "") -> Rule:
     """A rule: the value the layer's constructor gives it if that is known, else `value`."""
 
-    def rule(scheme: Scheme, info: ParameterInfo, gain: float) -> Fill:
+    def rule(scheme: Scheme, info: ParameterInfo) -> Fill:
         if info.start is None or info.start == value:
             return Fill.constant(value, reason=reason, citation=citation)
         return Fill.constant(info.start, reason=f"{info.kind or 'its layer'} starts it at {info.start:g}")
@@ -104,7 +107,7 @@ def start(value: float, reason: str, citation: str = "") -> Rule:
     return rule
 
 
-def keep(scheme: Scheme, info: ParameterInfo, gain: float) -> Fill | None:
+def keep(scheme: Scheme, info: ParameterInfo) -> Fill | None:
     """Leave it as it is."""
     return None
 
@@ -114,7 +117,7 @@ def elementwise(scheme: Scheme, fans: Fans | None = None) -> Fill | None:
     return scheme.fill(fans) if scheme.row.elementwise else None
 
 
-def table(scheme: Scheme, info: ParameterInfo, gain: float) -> Fill:
+def table(scheme: Scheme, info: ParameterInfo) -> Fill:
     """An embedding: N(0, 1), or N(0, 1/√width) if it is tied to an output layer.
 
     Of a table one row is active at a time: the fan-in is 1, whatever the number of rows, and
@@ -140,7 +143,7 @@ def table(scheme: Scheme, info: ParameterInfo, gain: float) -> Fill:
     )
 
 
-def token(scheme: Scheme, info: ParameterInfo, gain: float) -> Fill:
+def token(scheme: Scheme, info: ParameterInfo) -> Fill:
     """Class tokens, positions and the like: N(0, 0.02), or the scheme's law if it needs no fans."""
     own = elementwise(scheme)
     if own is not None:
@@ -153,7 +156,7 @@ def token(scheme: Scheme, info: ParameterInfo, gain: float) -> Fill:
     )
 
 
-def magnitude(scheme: Scheme, info: ParameterInfo, gain: float) -> Fill | None:
+def magnitude(scheme: Scheme, info: ParameterInfo) -> Fill | None:
     """weight_norm's g: the norm that the weight's law gives one slice, so that the law is in force.
 
     weight_norm computes g·v/‖v‖: whatever v is filled with, its scale is lost. So g becomes
@@ -161,7 +164,7 @@ def magnitude(scheme: Scheme, info: ParameterInfo, gain: float) -> Fill | None:
     """
     if info.fans is None:
         return None
-    law = scheme.fill(info.fans, gain=gain)
+    law = scheme.fill(info.fans)
     count = math.prod(info.fans.shape) / max(math.prod(info.shape), 1)
     second = law.std**2 + law.mean**2
     if not math.isfinite(second):
