@@ -32,7 +32,7 @@ SCALED = frozenset({"weight", "recurrent", "magnitude"})
 """Roles that an extra gain reaches."""
 
 
-def fill_parameter(scheme: Scheme, info: ParameterInfo) -> Fill | None:
+def fill_parameter(scheme: Scheme, info: ParameterInfo, gain: float) -> Fill | None:
     """The Fill for one parameter under `scheme`, or None to leave it as it is.
 
     Raises:
