@@ -1,0 +1,100 @@
+"""check: do signal and gradient get through the weights a model has now?"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from ..core.errors import OptionError, UnsupportedError
+from ..core.records import LayerSignal, Signals
+from ..core.stream import checked_seed
+from ..frameworks.protocol import adapter_for
+from .judging import judged, unjudged
+
+MODES = ("auto", "measure", "predict")
+
+
+def check(
+    model: Any,
+    example: Any = None,
+    *,
+    plan: Any = None,
+    loss: Callable[[Any], Any] | None = None,
+    mode: str = "auto",
+    seed: int = 0,
+) -> Signals:
+    """How signal and gradient travel through `model`, layer by layer, with a verdict for each.
+
+    Runs one real forward and backward in the model's present train/eval mode, and leaves it and
+    everything around it bit for bit as it was: weights, gradients, buffers, hooks, flags and the
+    random states of torch, NumPy and Python. All statistics are computed on the model's device
+    and brought to the host in one transfer.
+
+    Args:
+        model: a torch.nn.Module.
+        example: a batch, or shapes and dtypes such as "f32[8,3,224,224]"; see
+            `initwise.frameworks.example`. At least two different inputs, better 32: dead units
+            and correlations are counted over them. None only for an nn.Sequential that begins
+            with a Linear, or a Linear.
+        plan: judge these weights instead, without touching the model: a Plan, an Advice, a scheme's
+            or recipe's name, a Scheme, or {glob: scheme}. With the same seed they are the very
+            weights that `init_(model, plan, seed=seed)` would write.
+        loss: `loss(output) -> scalar`; close over the targets. Without one, the backward pass
+            starts from a random cotangent of unit rms on every floating output: ratios over depth
+            mean the same, absolute gradients mean nothing.
+        mode: "measure"; "auto" is "measure"; "predict" is not there yet.
+        seed: of the drawn example, the cotangent, dropout and the plan's weights.
+
+    Returns:
+        Signals: a row per call of every layer that owns parameters or computes (the second call of
+        one module is called "name#2"), and per residual add, named "module+", in the order in which
+        they finished. Layers that did not run come last.
+
+    Raises:
+        ExampleError: no example, or one that does not fit.
+        ForwardError: the model's forward or backward, or the loss, raised.
+        ModelError: not a torch model; a lazy or meta one.
+        OptionError: a mode or a loss that makes no sense.
+        UnsupportedError: mode "predict", or a framework that cannot be run.
+    """
+    _require_mode(mode)
+    if mode == "predict":
+        return _predicted(model, example, plan=plan, seed=seed)
+    seed = checked_seed(seed)
+    adapter = adapter_for(model)
+    if adapter.name != "torch":
+        raise UnsupportedError(
+            f"a model of {adapter.name} holds weights and cannot be run",
+            where="check",
+            expected="a torch.nn.Module",
+        )
+    # a string, so that torch is loaded only when a torch model is there
+    room = importlib.import_module("initwise.measure.passing")
+    weights = None if plan is None else _weights(model, plan, seed)
+    return _signals(room.run_pass(model, example, weights=weights, loss=loss, seed=seed), example)
+
+
+def _require_mode(mode: str) -> None:
+    if mode not in MODES:
+        raise OptionError(f"mode {mode!r}", where="check", legal=MODES, given=str(mode))
+
+
+def _predicted(model: Any, example: Any, **options: Any) -> Signals:
+    signals: Signals = importlib.import_module("initwise.predict").predict(model, example, **options)
+    return signals
+
+
+def _weights(model: Any, plan: Any, seed: int) -> Any:
+    return importlib.import_module("initwise.measure.substitutes").weights_for(model, plan, seed=seed)
+
+
+def _signals(passed: Any, example: Any) -> Signals:
+    layers, findings = judged(passed.readings, passed.input_correlation)
+    idle = tuple(
+        LayerSignal(name, kind, verdict="untouched", reason="it did not run on this example")
+        for name, kind in passed.unused
+    )
+    drawn = f"the example was drawn from {example!r}" if isinstance(example, str) else ""
+    note = "; ".join(filter(None, (passed.backward, unjudged(passed.readings), drawn)))
+    return Signals("measure", layers + idle, findings, passed.loss, note)

@@ -1,0 +1,325 @@
+"""One real forward and backward of a torch model, read into Readings; the model stays as it was."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..core.errors import ExampleError, ForwardError, OptionError
+from ..frameworks.example import Spec, draw
+from ..frameworks.torch.run import arguments, forward, inside, require_data, tensors
+from ..frameworks.torch.state import reseed, untouched
+from . import roles, statistics
+from .reading import Reading
+from .scalars import Scalars
+from .watch import Note, Watch
+
+Loss = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one pass gave.
+
+    Attributes:
+        readings: one per call, in order of completion.
+        unused: (path, kind) of layers whose parameters took no part.
+        input_correlation: mean cosine between the different inputs; 0 for integers.
+        loss: its value, NaN if none was given.
+        backward: what stood at the end of the backward pass, in words.
+    """
+
+    readings: tuple[Reading, ...]
+    unused: tuple[tuple[str, str], ...]
+    input_correlation: float
+    loss: float
+    backward: str
+
+
+def run_pass(
+    model: nn.Module,
+    example: Any,
+    *,
+    weights: Mapping[str, Tensor] | None = None,
+    loss: Loss | None = None,
+    seed: int = 0,
+) -> Pass:
+    """Forward and backward of `model` on `example` with `weights` (by name) in place of its own.
+
+    Raises:
+        ExampleError, ForwardError, ModelError: see `frameworks.torch.run.call`; also an example
+            that holds NaN, and a loss that raises.
+        OptionError: a loss that is no scalar.
+    """
+    require_data(model)
+    args, kwargs = arguments(model, example, seed=seed)
+    with untouched(model), torch.inference_mode(False), torch.enable_grad():
+        reseed(seed)
+        return _Passing(model, args, kwargs, weights or {}, loss, seed).run()
+
+
+class _Passing:
+    """The pass in steps; `run` puts them together."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        weights: Mapping[str, Tensor],
+        loss: Loss | None,
+        seed: int,
+    ) -> None:
+        self.model, self.args, self.kwargs, self.loss, self.seed = model, args, kwargs, loss, seed
+        self.scalars = Scalars()
+        self.weights = _leaves(model, weights)
+        self.inputs = [t for t in tensors([args, kwargs]) if t.dim() > 0]
+        batch, time = _batch(model, self.inputs)
+        self.watch = Watch(model, self.scalars, batch, time)
+        self.weight_places: dict[str, dict[str, int]] = {}
+        self.loss_place: int | None = None
+        self.backward = "no gradient: the result has no floating tensor that depends on a weight"
+
+    def run(self) -> Pass:
+        inputs = self._read_inputs()
+        self._read_weights()
+        try:
+            with self._weight_gradients():
+                inside(self.model, self.weights, self._body)
+        finally:
+            self.watch.close()
+        return self._assembled(self.scalars.fetch(), inputs)
+
+    def _body(self) -> None:
+        with self.watch:
+            result = forward(self.model, self.args, self.kwargs)
+        self.watch.finished(result)
+        ends, gradients = self._ends(result)
+        if ends:
+            self._run_backward(ends, gradients)
+
+    def _ends(self, result: Any) -> tuple[list[Tensor], list[Tensor]]:
+        """The tensors to start the backward pass from, and the gradients there."""
+        if self.loss is not None:
+            value = self._loss_value(result, self.loss)
+            self.loss_place = self.scalars.add(value)
+            self.backward = "the gradient is that of the loss given"
+            return [value], [torch.ones_like(value)]
+        ends = [t for t in tensors(result) if t.is_floating_point() and t.requires_grad and t.numel()]
+        if ends:
+            self.backward = "no loss was given: a random cotangent of unit rms on the result stood in"
+        return ends, [_cotangent(end, self.seed, i) for i, end in enumerate(ends)]
+
+    def _loss_value(self, result: Any, loss: Loss) -> Tensor:
+        try:
+            value = loss(result)
+        except Exception as error:
+            raise ForwardError(
+                f"the loss raised {type(error).__name__}: {error}",
+                where="loss",
+                expected="a callable that takes the model's result and returns a scalar",
+                fix="For targets, close over them: loss=lambda output: F.cross_entropy(output, targets).",
+            ) from error
+        if not isinstance(value, Tensor) or value.numel() != 1 or not value.requires_grad:
+            got = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)
+            if isinstance(value, Tensor) and value.numel() == 1:
+                got += " without a gradient"
+            raise OptionError(
+                f"it returned {got}",
+                where="loss",
+                expected="a scalar tensor that depends on the model's result",
+                fix="Average it: loss=lambda output: my_loss(output).mean().",
+            )
+        return value
+
+    def _run_backward(self, ends: list[Tensor], gradients: list[Tensor]) -> None:
+        try:
+            torch.autograd.backward(ends, gradients)
+        except Exception as error:
+            reached = [note.name for note in self.watch.notes if "gradient_rms" in note.places]
+            said = " ".join(str(error).split())[:300]
+            raise ForwardError(
+                f"the backward raised {type(error).__name__}: {said}",
+                where=f"before {reached[0]}" if reached else "the model's result",
+                fix="It came as far as the layer named." if reached else "No layer was reached.",
+            ) from error
+
+    @contextmanager
+    def _weight_gradients(self) -> Iterator[None]:
+        """Read each weight's gradient when it is complete, and let go of it at once."""
+        gates = {
+            id(p): p.shape[0] // m.hidden_size
+            for m in self.model.modules()
+            if isinstance(m, (nn.RNNBase, nn.RNNCellBase))
+            for p in roles.weights(m)
+            if p.shape[0] % m.hidden_size == 0
+        }
+        names = {name: gates.get(id(p), 1) for name, p in self.model.named_parameters()}
+
+        def hook(name: str) -> Callable[[Tensor], None]:
+            def read(weight: Tensor) -> None:
+                gradient, weight.grad = weight.grad, None
+                if gradient is not None:
+                    self._read_gradient(name, gradient.to_dense(), names.get(name, 1))
+
+            return read
+
+        handles = [
+            t.register_post_accumulate_grad_hook(hook(name))  # type: ignore[no-untyped-call]
+            for name, t in self.weights.items()
+        ]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _read_gradient(self, name: str, gradient: Tensor, gates: int) -> None:
+        places = self.weight_places.setdefault(name, {})
+        if "gradient" in places:
+            return  # a second arrival under reentrant checkpointing: the first told enough
+        places["gradient"] = self.scalars.add(statistics.rms(gradient))
+        spread = statistics.row_spread(gradient, gates)
+        if spread is not None:
+            places["spread"] = self.scalars.add(spread)
+
+    def _read_weights(self) -> None:
+        for name, weight in self.weights.items():
+            if weight.numel():
+                place = self.scalars.add(statistics.rms(weight.detach()))
+                self.weight_places.setdefault(name, {})["rms"] = place
+
+    def _read_inputs(self) -> tuple[int | None, list[int]]:
+        """Where the inputs' correlation and their shares of NaN are."""
+        floats = [t for t in self.inputs if t.is_floating_point() and t.numel()]
+        holes = [self.scalars.add(statistics.bad(t)) for t in floats]
+        first = self.inputs[0] if self.inputs else None
+        if first is None or not first.is_floating_point():
+            return None, holes
+        value = statistics.correlation(first, self.watch.batch, int(bool(self.watch.time)))
+        return None if value is None else self.scalars.add(value), holes
+
+    # from numbers to readings
+
+    def _assembled(self, values: list[float], inputs: tuple[int | None, list[int]]) -> Pass:
+        place, holes = inputs
+        if any(values[hole] > 0 for hole in holes):
+            raise ExampleError(
+                "holds infinities or NaN",
+                where="example",
+                expected="finite numbers",
+                fix="Clean the batch first: nothing can be said about the weights through it.",
+            )
+        owners = self._owners()
+        return Pass(
+            tuple(self._reading(note, values, owners) for note in self.watch.notes),
+            self._unused(owners),
+            0.0 if place is None or math.isnan(values[place]) else values[place],
+            math.nan if self.loss_place is None else values[self.loss_place],
+            self.backward,
+        )
+
+    def _owners(self) -> dict[str, list[str]]:
+        """Path → names of the weights whose gradient belongs to its row.
+
+        A layer that never ran as a module, though its weight was used (attention's output
+        projection), lends its weights to the nearest container that did run.
+        """
+        names = {id(p): name for name, p in self.model.named_parameters()}
+        ran = {note.name for note in self.watch.notes}
+        owners: dict[str, list[str]] = {}
+        for path, module in self.watch.rows.items():
+            home = path
+            while home not in ran and "." in home:
+                home = home.rpartition(".")[0]
+            own = [names[id(p)] for p in roles.weights(module) if id(p) in names]
+            used = [name for name in own if "gradient" in self.weight_places.get(name, {})]
+            if home == path or (used and home in ran):
+                owners.setdefault(home, []).extend(own)
+        return owners
+
+    def _unused(self, owners: dict[str, list[str]]) -> tuple[tuple[str, str], ...]:
+        ran = {note.name for note in self.watch.notes}
+        lent = {name for path, names in owners.items() if path in ran for name in names}
+        names = {id(p): name for name, p in self.model.named_parameters()}
+        return tuple(
+            (path, type(module).__name__)
+            for path, module in self.watch.rows.items()
+            if path not in ran
+            and roles.weights(module)
+            and not any(names.get(id(p)) in lent for p in roles.weights(module))
+        )
+
+    def _reading(self, note: Note, values: list[float], owners: dict[str, list[str]]) -> Reading:
+        read = {what: values[place] for what, place in note.places.items()}
+        module = note.module
+        own = owners.get(note.name.partition("#")[0], []) if module is not None else []
+        return Reading(
+            name=note.name,
+            kind="add" if module is None else roles.kind(module),
+            role="add" if module is None else roles.role(module),
+            shape=note.output,
+            dtype=str(note.dtype).removeprefix("torch."),
+            tiny=float(torch.finfo(note.dtype).tiny),
+            bounded=bool(read.pop("bounded", 0.0)),
+            units=note.output[note.axis],
+            gradient=_gradient_state(note),
+            result=note.result,
+            weight_rms=self._pooled(own, "rms", values),
+            weight_gradient_rms=self._pooled(own, "gradient", values),
+            weight_spread=max(self._each(own, "spread", values), default=math.nan),
+            **read,
+        )
+
+    def _each(self, names: list[str], what: str, values: list[float]) -> list[float]:
+        places = [self.weight_places.get(name, {}).get(what) for name in names]
+        return [values[place] for place in places if place is not None]
+
+    def _pooled(self, names: list[str], what: str, values: list[float]) -> float:
+        """Root mean square over all elements of the weights named; NaN if none has it."""
+        squares = elements = 0.0
+        for name in names:
+            for value in self._each([name], what, values):
+                squares += value**2 * self.weights[name].numel()
+                elements += self.weights[name].numel()
+        return math.sqrt(squares / elements) if elements else math.nan
+
+
+def _leaves(model: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Every floating parameter as a leaf that asks for a gradient: given, or the model's own memory."""
+    found = {}
+    for name, parameter in model.named_parameters():
+        given = weights.get(name, parameter)
+        if given.is_floating_point() and not given.is_quantized:
+            leaf = given.detach()
+            found[name] = (leaf.clone() if leaf.is_inference() else leaf).requires_grad_()
+    return found
+
+
+def _batch(model: nn.Module, inputs: list[Tensor]) -> tuple[int, int]:
+    """(number of different inputs, length of the time axis before the batch or 0)."""
+    if not inputs:
+        return 0, 0
+    first = inputs[0]
+    if first.dim() > 1 and roles.time_first(model):
+        return first.shape[1], first.shape[0]
+    return first.shape[0], 0
+
+
+def _cotangent(end: Tensor, seed: int, index: int) -> Tensor:
+    """A standard normal of unit rms, the same on every device."""
+    numbers = draw(Spec("float64", tuple(end.shape)), seed=seed, where=f"cotangent[{index}]")
+    numbers = numbers / max(math.sqrt(float((numbers**2).mean())), 1e-30)
+    return torch.from_numpy(numbers).to(device=end.device, dtype=end.dtype)
+
+
+def _gradient_state(note: Note) -> str:
+    if not note.differentiable:
+        return "off"
+    return "reached" if "gradient_rms" in note.places else "none"
