@@ -117,15 +117,14 @@ def test_position_embeddings_are_no_residual_sum() -> None:
     s.op("output", s.weight("head", x))
     read = facts(s)
     assert read.adds == 0
-    assert set(read.normed_embeddings) == {"tok.weight", "pos.weight"}
+    assert read["head"].source == "norm"
 
 
-def test_embeddings_read_by_a_weight_are_not_normed() -> None:
+def test_a_weight_after_an_embedding_is_no_stem() -> None:
     s = Sketch()
     x = s.op("pool", s.op("embedding", s.op("input"), name="tok.weight", role="embedding"))
     s.op("output", s.weight("head", s.op("activation", s.weight("a", x), label="relu")))
     read = facts(s)
-    assert read.normed_embeddings == ()
     assert read["a"].source == "embedding"
     assert read["a"].role == "hidden"
 

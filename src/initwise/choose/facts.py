@@ -42,6 +42,7 @@ class WeightFacts(JsonMixin):
         order: position in execution order; -1 if it did not run.
         source: where its input comes from, one of `SOURCES`.
         fed_by: the activation that made its input ("" if none did).
+        before: the weight whose output that activation consumed ("" if a norm or a sum lies between).
         feeds: the activation that consumes its output ("" if none does).
         normed_output: its output goes straight into a norm, so its scale does not matter forward.
         post_norm: it lies in a residual branch whose *sum* is normalised (post-LN).
@@ -61,6 +62,7 @@ class WeightFacts(JsonMixin):
     order: int = -1
     source: str = "raw"
     fed_by: str = ""
+    before: str = ""
     feeds: str = ""
     normed_output: bool = False
     post_norm: bool = False
@@ -80,7 +82,6 @@ class Structure(JsonMixin):
 
     Attributes:
         weights: one entry per weight that is a linear map, in execution order, unused ones last.
-        normed_embeddings: embeddings that only norms and residual streams read.
         branch_norms: gains of norms that are the last thing on a residual branch.
         adds: number of residual sums.
         norms: number of normalisations.
@@ -89,7 +90,6 @@ class Structure(JsonMixin):
     """
 
     weights: tuple[WeightFacts, ...]
-    normed_embeddings: tuple[str, ...] = ()
     branch_norms: tuple[str, ...] = ()
     adds: int = 0
     norms: int = 0

@@ -47,7 +47,6 @@ def read_structure(graph: Graph, parameters: Sequence[ParameterInfo]) -> Structu
     adds = flow.adds
     return Structure(
         weights=(*used.values(), *unused),
-        normed_embeddings=reader.normed_embeddings(),
         branch_norms=reader.branch_norms(),
         adds=len(adds),
         norms=sum(node.op == "norm" for node in graph.nodes),
@@ -146,8 +145,14 @@ class _Reader:
     def _again(self, known: WeightFacts, facts: WeightFacts, first: Node, node: Node) -> WeightFacts:
         feeds_itself = self.flow.ancestor(first.index, node.index)
         role = "recurrent" if feeds_itself and known.role != "head" else known.role
+        # packed attention weights run once per part
+        parts = {known.attention, facts.attention}
         return replace(
-            known, uses=known.uses + 1, chain=max(known.chain, facts.chain), role=role, post_norm=facts.post_norm
+            known,
+            role=role,
+            uses=known.uses + 1,
+            chain=max(known.chain, facts.chain),
+            attention=_attention_name(parts),
         )
 
     def _matrices(self, node: Node) -> list[str]:
@@ -168,6 +173,7 @@ class _Reader:
             role=self._role(node, info, ends),
             source=source,
             fed_by=fed_by,
+            before=self._before(node),
             feeds=next((sink.label for sink in sinks if sink.op == "activation"), ""),
             normed_output=bool(sinks) and all(sink.op == "norm" for sink in sinks),
             post_norm=any(self.flow.residual[i].post_norm for i in self._sums_around(node)),
@@ -224,6 +230,15 @@ class _Reader:
         if active.label == "sigmoid" and inner & {node.index for node in made}:
             return "activation", "silu"
         return "gate", active.label
+
+    def _before(self, node: Node) -> str:
+        """The weight that the activation feeding `node` got its input from, if it is only one."""
+        sources = self.flow.sources(node.inputs[0]) if node.inputs else ()
+        if len(sources) != 1 or sources[0].op != "activation":
+            return ""
+        made = [n for index in sources[0].inputs for n in self.flow.sources(index)]
+        names = [name for n in made if n.op == "weight" for name in self._matrices(n)]
+        return names[0] if len(made) == len(names) == 1 else ""
 
     def _gate(self, node: Node) -> str:
         sides = set()
@@ -283,19 +298,6 @@ class _Reader:
     def _packed_attention(self, info: ParameterInfo) -> str:
         parts = {name for name, _ in info.layout.parts} if info.layout else set()
         return "query_key_value" if {"q", "k", "v"} <= parts else ""
-
-    def normed_embeddings(self) -> tuple[str, ...]:
-        """Embeddings of which every reader is a norm or a residual stream."""
-        found: dict[str, bool] = {}
-        for node in self.flow.nodes.values():
-            if node.op in ("embedding", "parameter"):
-                sinks = self.flow.sinks(node.index)
-                normed = any(sink.op == "norm" for sink in sinks) and all(
-                    sink.op == "norm" or sink.index in self.flow.residual for sink in sinks
-                )
-                for name in node.parameters:
-                    found[name] = found.get(name, True) and normed
-        return tuple(name for name, normed in found.items() if normed)
 
     def branch_norms(self) -> tuple[str, ...]:
         """Gains of norms that a residual branch ends with."""

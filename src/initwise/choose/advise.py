@@ -1,0 +1,210 @@
+"""`choose`: the public function, from a model to an Advice."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import Any
+
+from ..core.errors import OptionError, ProblemError
+from ..core.problem import Problem
+from ..core.records import Advice, Race
+from ..core.stream import checked_seed
+from .candidates import CandidateRow, family, resolve
+from .planners import Case, study
+from .quiet import first_inputs, model_of
+from .rank import after_race, ranked, tied
+from .reasons import confidence, reasons
+from .verdicts import Judged, judge
+
+RACE = "initwise.race"
+"""race lies above choose in the house, so it is asked for by name, and only when a race is wanted."""
+ENTRANTS = 6
+"""A race costs per candidate: the best this many run, and the framework's default if it is healthy."""
+DEFAULT = "torch_default"
+
+Progress = Callable[[str, int, int], None]
+
+
+def choose(
+    model: Any = None,
+    example: Any = None,
+    *,
+    problem: Problem | None = None,
+    race: bool = False,
+    budget: float = 0.10,
+    lr: float | None = None,
+    candidates: Any = None,
+    seed: int = 0,
+    executor: Executor | None = None,
+    store: str | os.PathLike[str] | None = None,
+    on_progress: Progress | None = None,
+) -> Advice:
+    """Which initialization should I use for this model, why, and how sure is that?
+
+    The model runs once to see what feeds what; every candidate's weights are then measured by one
+    forward and backward pass beside the model. Broken candidates are vetoed with the reason, the
+    others ranked; with `race=True` a short, learning-rate-fair training race decides among the best.
+
+    Args:
+        model: any model an adapter knows. It stays bit for bit as it is. None means problem.model().
+        example: a batch, or shapes and dtypes ("f32[8,3,224,224]"); at least 8 different inputs, better
+            32 or more. None means the inputs of the problem's first batch.
+        problem: model, data and loss; needed for a race, and a source of model and example.
+        race: train the best candidates for a short while.
+        budget: what the race may cost, as a share of one full grid (candidates × rates × 1 seed).
+        lr: the learning rate you will use; the race then runs at this one only. None: a grid.
+        candidates: None for all; names of candidates or schemes; or {name: Plan | Scheme | name}.
+        seed: of the weights to be drawn, of data drawn from shapes, and of everything random here.
+        executor: where the race trains; None trains here.
+        store: file that keeps the race's finished trainings.
+        on_progress: called as (what, done, total) while it works.
+
+    Returns:
+        An Advice: the plan, the reasons, all candidates ranked, ties, and the lines that apply it.
+
+    Raises:
+        OptionError: neither model nor problem; a budget or rate that makes no sense.
+        ProblemError: a race without a problem; a problem whose data cannot be read.
+        UnknownNameError: an unknown candidate.
+        ExampleError, ForwardError, ModelError: the model does not run on the example.
+    """
+    began = time.perf_counter()
+    seed = checked_seed(seed)
+    _require(model, problem, race, budget, lr)
+    rows = resolve(candidates)
+    report = on_progress or _silent
+    source = "model, example" if problem is None else "problem=problem"
+    case = _case(model, example, problem, seed)
+    judged = _judged(rows, case, report)
+    kind = family(case.structure)
+    order = ranked(judged, kind)
+    ties, run = tied(order), None
+    if race and problem is not None:
+        run = _race(order, problem, budget, lr, executor, store, report)
+        order = after_race(order, run)
+        ties = run.ties or ties
+    return _advice(order, ties, case, run, source, time.perf_counter() - began)
+
+
+def _require(model: Any, problem: Any, race: bool, budget: float, lr: float | None) -> None:
+    if model is None and problem is None:
+        raise OptionError(
+            "neither a model nor a problem",
+            where="choose",
+            expected="one of them",
+            fix="choose(model, example), or choose(problem=Problem(model, batches, loss)).",
+        )
+    if problem is not None and not isinstance(problem, Problem):
+        raise ProblemError(f"problem is a {type(problem).__name__}", where="choose", expected="a Problem")
+    if race and problem is None:
+        raise ProblemError(
+            "race=True without a problem",
+            where="choose",
+            expected="problem=Problem(model, batches, loss)",
+            cause="a race trains, and training needs data and a loss",
+            fix="Pass a problem, or leave race out: without it choose needs no training.",
+        )
+    if not _positive(budget):
+        raise OptionError(f"budget={budget!r}", where="choose", expected="a share > 0, for example 0.10")
+    if lr is not None and not _positive(lr):
+        raise OptionError(f"lr={lr!r}", where="choose", expected="a learning rate > 0, or None")
+
+
+def _positive(value: Any) -> bool:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return bool(number and math.isfinite(value) and value > 0)
+
+
+def _case(model: Any, example: Any, problem: Problem | None, seed: int) -> Case:
+    if problem is not None:
+        model = model_of(problem) if model is None else model
+        example = first_inputs(problem) if example is None else example
+    return study(model, example, seed=seed)
+
+
+def _judged(rows: Sequence[CandidateRow], case: Case, report: Progress) -> list[Judged]:
+    judged = []
+    for place, row in enumerate(rows):
+        report(f"measuring {row.name}", place, len(rows))
+        judged.append(judge(row, case))
+    report("measured", len(rows), len(rows))
+    return judged
+
+
+def _race(
+    order: Sequence[Judged],
+    problem: Problem,
+    budget: float,
+    lr: float | None,
+    executor: Executor | None,
+    store: str | os.PathLike[str] | None,
+    report: Progress,
+) -> Race:
+    entrants = {one.row.name: one.row.scheme or one.plan for one in running(order)}
+    run: Race = importlib.import_module(RACE).race(
+        problem,
+        candidates=entrants,
+        budget=budget,
+        lrs=None if lr is None else (lr,),
+        executor=executor,
+        store=store,
+        progress=lambda done, total, text: report(text or "racing", done, total),
+    )
+    return run
+
+
+def running(order: Sequence[Judged]) -> list[Judged]:
+    """Who races: the best healthy ones, and the framework's default; if none is healthy, the best three."""
+    healthy = [one for one in order if one.healthy]
+    if not healthy:
+        return [one for one in order if one.plan is not None][:3]
+    chosen = healthy[:ENTRANTS]
+    return chosen + [one for one in healthy[ENTRANTS:] if one.row.name == DEFAULT]
+
+
+def _advice(
+    order: Sequence[Judged], ties: Sequence[str], case: Case, run: Race | None, source: str, seconds: float
+) -> Advice:
+    best = order[0]
+    if best.plan is None:
+        raise OptionError(
+            "no candidate fits this model",
+            where="choose",
+            cause=best.candidate.reason,
+            fix="Give other candidates.",
+        )
+    rate = best.candidate.learning_rate
+    return Advice(
+        name=best.row.name,
+        plan=best.plan,
+        reasons=reasons(order, ties, case, run),
+        ranking=tuple(one.candidate for one in order),
+        ties=(best.row.name, *(name for name in ties if name != best.row.name)),
+        learning_rate=rate if run is not None and math.isfinite(rate) else None,
+        confidence=confidence(order, ties, case, run),
+        cost=seconds,
+        signals=best.signals,
+        race=run,
+        apply=_apply(source, run, case.seed),
+    )
+
+
+def _apply(source: str, run: Race | None, seed: int) -> str:
+    """Three lines: import, choose, fill."""
+    how = ", race=True" if run is not None else ""
+    return "\n".join(
+        (
+            "import initwise",
+            f"advice = initwise.choose({source}{how}, seed={seed})",
+            f"initwise.init_(model, advice, seed={seed})",
+        )
+    )
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """No progress wanted."""

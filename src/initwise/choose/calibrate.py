@@ -1,0 +1,90 @@
+"""One data pass that sets each layer's output to its target: rule B's last step, and LSUV's.
+
+In the order in which the layers really run, each weight is multiplied by √(target/measured), where
+"measured" is the second moment of its output around its bias on one batch, with everything before it
+already calibrated. A linear map's output scales exactly with its weight, so one pass is exact (LSUV's
+repetitions, Mishkin and Matas 2015, arXiv:1511.06422, are needed only with a bias or a nonlinearity in
+between). The model is not touched: the pass runs on substituted weights, and what it yields are factors.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..core.codec import JsonMixin
+from ..core.errors import UnsupportedError
+from ..core.plan import Plan
+from ..frameworks.protocol import adapter_for
+
+PASSES = {"torch": "initwise.choose.calibrate_torch:measure_factors"}
+"""Adapter name → "module:function" of its data pass; another framework adds a file and a row."""
+
+SMALLEST, LARGEST = 1e-4, 1e4
+"""A factor outside these is no calibration: the layer's output is (nearly) zero or not finite."""
+
+
+@dataclass(frozen=True)
+class Target(JsonMixin):
+    """What one layer's output is to be.
+
+    Attributes:
+        second: E[(y − bias)²].
+        bias: the constant around which it is taken.
+        relative: `second` is a share of the variance of the residual stream at that place.
+        before: name of the first calibrated weight's output that is the stream ("" if not relative).
+    """
+
+    second: float
+    bias: float = 0.0
+    relative: bool = False
+
+
+@dataclass(frozen=True)
+class Factor(JsonMixin):
+    """What the data pass found for one weight: multiply by `factor`; before, `measured` stood for `target`."""
+
+    factor: float
+    measured: float
+    target: float
+
+
+def measure_factors(
+    model: Any, example: Any, plan: Plan, targets: Mapping[str, Target], *, seed: int = 0
+) -> dict[str, Factor]:
+    """The factors by which the plan's weights must be multiplied to meet `targets`.
+
+    Args:
+        model: a model of a framework with a row in `PASSES`. It is left bit for bit as it is.
+        example: a batch, or shapes and dtypes.
+        plan: the weights to start from, drawn with `seed`.
+        targets: weight name → Target; weights that do not run are missing from the result.
+
+    Raises:
+        UnsupportedError: the model's framework has no data pass.
+        ExampleError, ForwardError: as running the model does.
+    """
+    name = adapter_for(model).name
+    if name not in PASSES:
+        raise UnsupportedError(
+            f"a data pass for {name} models",
+            expected=f"a framework among {', '.join(sorted(PASSES))}",
+            fix="Use the analytic rule A2: it needs no data.",
+        )
+    module, function = PASSES[name].split(":")
+    found: dict[str, Factor] = getattr(importlib.import_module(module), function)(
+        model, example, plan, targets, seed=seed
+    )
+    return found
+
+
+def calibrated(plan: Plan, factors: Mapping[str, Factor], name: str) -> Plan:
+    """`plan` with its fills multiplied by the factors, each reason telling the measured numbers."""
+    changes = {}
+    for weight, found in factors.items():
+        fill = plan[weight]
+        told = f"measured {found.measured:.3g} for a target of {found.target:.3g}, so × {found.factor:.3g}"
+        changes[weight] = fill.scaled(found.factor).because(f"{fill.reason}; on one batch {told}")
+    return plan.with_fills(changes, name)

@@ -1,0 +1,214 @@
+"""The candidates: one row each. To add one, add a row; nothing else needs to know.
+
+`prior` is what the ranking starts from: the mean regret (0 best, 1 as bad as never learning) of the
+scheme at its best learning rate, by family of network, in the study that the rules come from (24 small
+problems, 2 seeds; docs/decisions tells its limits). It is evidence from elsewhere, not from your model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..core.errors import OptionError, UnknownNameError
+from ..core.plan import Plan
+from ..frameworks.initialize import plan_for
+from ..schemes import Scheme, scheme
+from ..schemes import registry as scheme_registry
+from .facts import Structure
+from .planners import Case, plan_a, plan_a2, plan_b, plan_lsuv
+
+FAMILIES = ("deep", "shallow", "residual", "normed", "post_norm", "recurrent")
+SHALLOW = 5
+"""Networks of at most this many weights in a row count as shallow."""
+UNKNOWN_PRIOR = 0.35
+
+
+@dataclass(frozen=True)
+class CandidateRow:
+    """One candidate.
+
+    Attributes:
+        name, aliases: what `choose(candidates=…)` calls it.
+        plan: makes its Plan from a Case.
+        prior: mean regret by family, in the order of `FAMILIES`; () if nothing is known.
+        says: what it does, in a few words.
+        scheme: the whole-model scheme that makes it anew for every seed of a race; "" for a fixed plan.
+    """
+
+    name: str
+    plan: Callable[[Case], Plan]
+    prior: tuple[float, ...] = ()
+    says: str = ""
+    aliases: tuple[str, ...] = ()
+    scheme: str = ""
+
+    def expected(self, family: str) -> float:
+        """The prior for a family of networks."""
+        return self.prior[FAMILIES.index(family)] if self.prior else UNKNOWN_PRIOR
+
+
+def family(structure: Structure) -> str:
+    """Which of `FAMILIES` a network belongs to."""
+    if structure.post_norm:
+        return "post_norm"
+    if structure.recurrent:
+        return "recurrent"
+    if structure.norms:
+        return "normed"
+    if structure.adds:
+        return "residual"
+    return "deep" if structure.depth > SHALLOW else "shallow"
+
+
+def by_scheme(name: str, **options: Any) -> Callable[[Case], Plan]:
+    """A scheme applied to every weight of the model, other roles by the scheme's own rules."""
+
+    def plan(case: Case) -> Plan:
+        chosen = scheme(name, **options)
+        return plan_for(case.model, chosen)
+
+    return plan
+
+
+#                                                          deep  shal.  resid. norm. post  recur.
+CANDIDATES: tuple[CandidateRow, ...] = (
+    CandidateRow(
+        "rule_b",
+        plan_b,
+        (0.05, 0.05, 0.04, 0.02, 0.03, 0.12),
+        "operating points for this depth, then one data pass",
+        ("B", "auto"),
+        "auto",
+    ),
+    CandidateRow(
+        "rule_a2",
+        plan_a2,
+        (0.06, 0.06, 0.05, 0.02, 0.03, 0.13),
+        "operating points for this depth, no data",
+        ("A2",),
+    ),
+    CandidateRow(
+        "rule_a", plan_a, (0.20, 0.05, 0.05, 0.09, 0.93, 0.13), "gains that keep the second moment at 1", ("A",)
+    ),
+    CandidateRow(
+        "lsuv",
+        plan_lsuv,
+        (0.19, 0.08, 0.06, 0.16, 0.96, 0.19),
+        "orthogonal, then variance 1 by one data pass",
+        ("LSUV",),
+        "lsuv",
+    ),
+    CandidateRow("orthogonal", by_scheme("orthogonal"), (0.32, 0.05, 0.69, 0.21, 0.88, 0.24), "orthogonal, gain 1"),
+    CandidateRow("he_normal", by_scheme("he_normal"), (0.37, 0.08, 0.86, 0.22, 0.96, 0.23), "variance 2/fan_in"),
+    CandidateRow("he_uniform", by_scheme("he_uniform"), (0.37, 0.08, 0.88, 0.18, 0.96, 0.21), "variance 2/fan_in"),
+    CandidateRow(
+        "he_fan_out", by_scheme("he_fan_out"), (0.41, 0.31, 0.82, 0.29, 0.95, 0.24), "variance 2/fan_out"
+    ),
+    CandidateRow(
+        "xavier_normal",
+        by_scheme("xavier_normal"),
+        (0.41, 0.07, 0.69, 0.23, 0.95, 0.16),
+        "variance 2/(fan_in + fan_out)",
+    ),
+    CandidateRow(
+        "lasagne_glorot_uniform",
+        by_scheme("lasagne_glorot_uniform"),
+        (0.40, 0.09, 0.70, 0.22, 0.83, 0.21),
+        "variance 2/(fan_in + fan_out)",
+    ),
+    CandidateRow(
+        "lecun_normal", by_scheme("lecun_normal"), (0.41, 0.06, 0.67, 0.17, 0.95, 0.11), "variance 1/fan_in"
+    ),
+    CandidateRow(
+        "torch_default",
+        by_scheme("torch_default"),
+        (0.81, 0.10, 0.13, 0.03, 0.32, 0.28),
+        "what the layers' constructors do",
+    ),
+    CandidateRow(
+        "truncated_normal",
+        by_scheme("truncated_normal", std=0.02),
+        (0.89, 0.26, 0.28, 0.33, 0.02, 0.43),
+        "std 0.02, whatever the fans",
+    ),
+    CandidateRow(
+        "textbook_normal",
+        by_scheme("textbook_normal"),
+        (0.72, 0.08, 0.09, 0.12, 0.30, 0.31),
+        "std 0.1, whatever the fans",
+    ),
+    CandidateRow(
+        "uniform",
+        by_scheme("uniform", low=-0.05, high=0.05),
+        (0.84, 0.23, 0.26, 0.21, 0.47, 0.40),
+        "U(±0.05), whatever the fans",
+    ),
+    CandidateRow("zeros", by_scheme("zeros"), (1.0, 1.0, 1.0, 1.0, 1.0, 1.0), "all zeros"),
+)
+
+
+def names() -> tuple[str, ...]:
+    """The candidates' names, in the order of the table."""
+    return tuple(row.name for row in CANDIDATES)
+
+
+def candidate(name: str) -> CandidateRow:
+    """The row called `name`; any other scheme's name makes a row without a prior.
+
+    Raises:
+        UnknownNameError: neither a candidate nor a scheme, with the nearest name.
+    """
+    for row in CANDIDATES:
+        if name == row.name or name in row.aliases:
+            return row
+    if name in scheme_registry:
+        row_of = scheme_registry[name]
+        named = next((row for row in CANDIDATES if row.name == row_of.name), None)
+        return named or CandidateRow(name, by_scheme(name), says=row_of.summary)
+    legal = [*names(), *(row.name for row in scheme_registry.rows())]
+    raise UnknownNameError(f"no candidate is called {name!r}", legal=dict.fromkeys(legal), given=str(name))
+
+
+def resolve(candidates: Any = None) -> tuple[CandidateRow, ...]:
+    """The rows meant by `choose(candidates=…)`.
+
+    Args:
+        candidates: None for all; names; or a mapping from your own name to a Plan, a Scheme or a name.
+
+    Raises:
+        UnknownNameError: an unknown name. OptionError: nothing to choose from, or of another type.
+    """
+    if candidates is None:
+        return CANDIDATES
+    if isinstance(candidates, str):
+        candidates = (candidates,)
+    if isinstance(candidates, Mapping):
+        rows = tuple(_own(str(name), value) for name, value in candidates.items())
+    elif isinstance(candidates, Sequence):
+        rows = tuple(dict.fromkeys(candidate(name) for name in candidates))
+    else:
+        raise OptionError(
+            f"candidates is a {type(candidates).__name__}",
+            where="choose",
+            expected="names, or a mapping from name to Plan, Scheme or name",
+        )
+    if not rows:
+        raise OptionError("candidates is empty", where="choose", expected="at least one", legal=names())
+    return rows
+
+
+def _own(name: str, value: Any) -> CandidateRow:
+    if isinstance(value, Plan):
+        return CandidateRow(name, lambda case: value, says="your plan")
+    if isinstance(value, Scheme):
+        return CandidateRow(name, lambda case: plan_for(case.model, value), says=str(value))
+    if isinstance(value, str):
+        row = candidate(value)
+        return CandidateRow(name, row.plan, row.prior, row.says, scheme=row.scheme)
+    raise OptionError(
+        f"candidate {name!r} is a {type(value).__name__}",
+        where="choose",
+        expected="a Plan, a Scheme or a scheme's name",
+    )

@@ -1,0 +1,88 @@
+"""A gain and a kind of law → the Fill of one weight, packed parts and groups included."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..core.fill import Fill
+from ..core.layout import Fans
+from ..core.parameter import ParameterInfo
+
+LAWS = ("normal", "orthogonal", "small", "zero")
+SMALL_STD = 0.02
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a rule decides for one weight.
+
+    Attributes:
+        gain: entries get the standard deviation gain/√fan_in.
+        law: "normal", "orthogonal", "small" (N(0, 0.02) cut at ±0.04, whatever the fans) or "zero".
+        bias: the constant its bias gets.
+        target: E[(y − bias)²] its output y is to have; None where no data pass should rescale it.
+        relative: `target` is a share of the residual stream's variance, not a variance.
+        reason, citation: for the Fill.
+    """
+
+    gain: float
+    law: str = "normal"
+    bias: float = 0.0
+    target: float | None = None
+    relative: bool = False
+    reason: str = ""
+    citation: str = ""
+
+    def fill(self, info: ParameterInfo) -> Fill | None:
+        """The Fill for the weight `info`, or None if its fans are unknown."""
+        if info.fans is None:
+            return None
+        make = {"normal": normal, "orthogonal": orthogonal, "small": small, "zero": zero}[self.law]
+        return by_parts(info.fans, lambda fans: make(fans, self.gain)).because(self.reason, self.citation)
+
+
+def by_parts(fans: Fans, make: Callable[[Fans], Fill]) -> Fill:
+    """`make` applied to the weight, or to each packed part by its own fans."""
+    if not fans.parts or fans.layout is None:
+        return make(fans)
+    sizes = dict(fans.layout.parts)
+    return Fill.packed([(name, sizes[name], make(part)) for name, part in fans.parts], layout=fans.layout)
+
+
+def normal(fans: Fans, gain: float) -> Fill:
+    """N(0, gain/√fan_in)."""
+    return Fill.normal(0.0, gain / math.sqrt(max(fans.fan_in, 1e-12)), layout=fans.layout)
+
+
+def orthogonal(fans: Fans, gain: float) -> Fill:
+    """Orthogonal, scaled so that entries have the std gain/√fan_in too.
+
+    For a matrix that is gain·√max(1, out/in)·Q: it keeps the second moment per unit, not the norm.
+    A matrix of a single row or column has nothing to be orthogonal to: it gets the normal law.
+    """
+    if min(fans.fan_in, _rows(fans)) < 2:
+        return normal(fans, gain)
+    unit = Fill.matrix("orthogonal", 1.0, shape=fans.shape, layout=fans.layout).std
+    if not unit > 0:
+        return normal(fans, gain)
+    factor = gain / (unit * math.sqrt(max(fans.fan_in, 1e-12)))
+    return Fill.matrix("orthogonal", factor, shape=fans.shape, layout=fans.layout)
+
+
+def small(fans: Fans, gain: float) -> Fill:
+    """N(0, 0.02) cut at two standard deviations."""
+    return Fill.truncated_normal(0.0, SMALL_STD, -2 * SMALL_STD, 2 * SMALL_STD, layout=fans.layout)
+
+
+def zero(fans: Fans, gain: float) -> Fill:
+    """All zeros."""
+    return Fill.constant(0.0, layout=fans.layout)
+
+
+def _rows(fans: Fans) -> float:
+    """Output units of one group."""
+    if fans.layout is None:
+        return float(fans.shape[0]) if fans.shape else 1.0
+    return fans.layout.size(fans.shape, "o") / (1 if fans.layout.transposed else fans.layout.groups)

@@ -1,0 +1,127 @@
+"""Plans for whole models: structure, rule, and a data pass where the rule has one.
+
+`auto_plan` and `lsuv_plan` are what the schemes "auto" and "lsuv" call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..core.errors import OptionError, UnsupportedError
+from ..core.parameter import ParameterInfo
+from ..core.plan import Plan
+from ..frameworks.protocol import adapter_for
+from .assemble import assemble, decisions
+from .calibrate import Target, calibrated, measure_factors
+from .facts import Structure
+from .laws import Decision
+from .rules import Rule, rule_a, rule_a2, rule_lsuv
+from .structure import guess_structure, read_structure
+
+METHODS = ("analytic", "calibrated")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model, an example and what was read of them: what every candidate's plan is made from.
+
+    Attributes:
+        model, example: as given; neither is ever changed.
+        structure: what the rules see.
+        parameters: of the model.
+        seed: for drawing numbers and for examples given as shapes.
+    """
+
+    model: Any
+    example: Any
+    structure: Structure
+    parameters: tuple[ParameterInfo, ...]
+    seed: int = 0
+
+
+def study(model: Any, example: Any, *, seed: int = 0) -> Case:
+    """Read `model` by running it once on `example`.
+
+    A framework whose adapter cannot trace gives a guessed structure (`Structure.traced` is False).
+
+    Raises:
+        ModelError: no framework knows the model. ExampleError, ForwardError: it does not run.
+    """
+    adapter = adapter_for(model)
+    parameters = adapter.parameters(model)
+    try:
+        structure = read_structure(adapter.trace(model, example), parameters)
+    except UnsupportedError:
+        structure = guess_structure(parameters)
+    return Case(model, example, structure, parameters, seed)
+
+
+def plan_a(case: Case) -> Plan:
+    """Rule A: second moments kept at 1."""
+    return assemble("rule_a", _decided(rule_a, case), case.structure, case.parameters)
+
+
+def plan_a2(case: Case) -> Plan:
+    """Rule A2: operating points for the depth; no data."""
+    return assemble("rule_a2", _decided(rule_a2, case), case.structure, case.parameters)
+
+
+def plan_b(case: Case) -> Plan:
+    """Rule B: A2, and one data pass."""
+    chosen = _decided(rule_a2, case)
+    plan = assemble("rule_b", chosen, case.structure, case.parameters)
+    return _measured(plan, chosen, case)
+
+
+def plan_lsuv(case: Case) -> Plan:
+    """LSUV: orthogonal, and one data pass to unit variance."""
+    chosen = _decided(rule_lsuv, case)
+    plan = assemble("lsuv", chosen, case.structure, case.parameters, embeddings=False)
+    return _measured(plan, chosen, case)
+
+
+def auto_plan(model: Any, example: Any = None, *, seed: int = 0, method: str = "calibrated") -> Plan:
+    """The plan of scheme "auto": rule B, or rule A2 where there is no data pass.
+
+    Args:
+        model: any model an adapter knows; left as it is.
+        example: a batch, or shapes and dtypes.
+        seed: the data pass measures the weights drawn with this seed.
+        method: "calibrated" (rule B, one forward pass) or "analytic" (rule A2, no data).
+
+    Raises:
+        OptionError: another method. ExampleError, ForwardError, ModelError: see `study`.
+    """
+    if method not in METHODS:
+        raise OptionError(f"method {method!r}", where="scheme 'auto'", legal=METHODS, given=str(method))
+    case = study(model, example, seed=seed)
+    if method == "analytic" or not case.structure.traced:
+        return plan_a2(case)
+    return plan_b(case)
+
+
+def lsuv_plan(model: Any, example: Any = None, *, seed: int = 0) -> Plan:
+    """The plan of scheme "lsuv": Mishkin and Matas 2015, arXiv:1511.06422, algorithm 1.
+
+    Raises:
+        UnsupportedError: the model's framework has no data pass. Others as `auto_plan`.
+    """
+    return plan_lsuv(study(model, example, seed=seed))
+
+
+def _decided(rule: Rule, case: Case) -> dict[str, Decision]:
+    return decisions(rule, case.structure, case.parameters)
+
+
+def _measured(plan: Plan, chosen: Mapping[str, Decision], case: Case) -> Plan:
+    targets = {
+        name: Target(decision.target, decision.bias, decision.relative)
+        for name, decision in chosen.items()
+        if decision.target is not None and name in plan
+    }
+    if not targets:
+        return plan
+    factors = measure_factors(case.model, case.example, plan, targets, seed=case.seed)
+    return calibrated(plan, factors, plan.name)

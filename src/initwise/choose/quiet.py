@@ -1,0 +1,83 @@
+"""Calling the user's factories and data without leaving a trace in anybody's random state."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import ProblemError
+from ..core.problem import Problem
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Restore Python's, NumPy's and (if it is loaded by then) torch's random state on leaving."""
+    python, numpy = random.getstate(), np.random.get_state()
+    torch: Any = sys.modules.get("torch")
+    state = torch.get_rng_state() if torch is not None else None
+    cuda = _cuda(torch)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+        if state is not None:
+            torch.set_rng_state(state)
+        if cuda is not None:
+            torch.cuda.set_rng_state_all(cuda)
+
+
+def _cuda(torch: Any) -> Any:
+    if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
+        return None
+    return torch.cuda.get_rng_state_all()
+
+
+def model_of(problem: Problem) -> Any:
+    """A new model of the problem.
+
+    Raises:
+        ProblemError: the factory raised; its error is the cause.
+    """
+    with quiet():
+        try:
+            return problem.model()
+        except Exception as error:
+            raise ProblemError(
+                f"model() raised {type(error).__name__}: {error}",
+                where=problem.name or "Problem",
+                fix="Call problem.model() yourself to see the whole error.",
+            ) from error
+
+
+def first_inputs(problem: Problem) -> Any:
+    """The inputs of the problem's first batch.
+
+    Raises:
+        ProblemError: batches that can be read only once, none at all, or no (inputs, targets).
+    """
+    where = problem.name or "Problem"
+    with quiet():
+        stream = problem.stream()
+        if stream is problem.batches and iter(stream) is stream:
+            raise ProblemError(
+                "batches can be read only once",
+                where=where,
+                expected="something that starts anew each time: a list, a DataLoader, a callable",
+                fix="Pass `batches=lambda: make_batches()`.",
+            )
+        batch = next(iter(stream), None)
+    if batch is None:
+        raise ProblemError("batches is empty", where=where, expected="at least one (inputs, targets)")
+    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+        raise ProblemError(
+            f"a batch is a {type(batch).__name__}" + (f" of {len(batch)}" if hasattr(batch, "__len__") else ""),
+            where=where,
+            expected="(inputs, targets)",
+        )
+    return batch[0]

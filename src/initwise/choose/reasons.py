@@ -1,0 +1,173 @@
+"""The reasons of an Advice: plain sentences with numbers, the most important first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from ..core.records import Race
+from .candidates import family
+from .facts import Structure
+from .planners import Case
+from .rules import point_of
+from .verdicts import Judged
+
+SHOWN = 5
+"""Vetoed candidates told one by one."""
+
+
+def reasons(order: Sequence[Judged], ties: Sequence[str], case: Case, race: Race | None) -> tuple[str, ...]:
+    """What a careful colleague would say about the choice `order[0]`.
+
+    Args:
+        order: the candidates, best first.
+        ties: names that cannot be told from the best.
+        case: the model's structure and example.
+        race: the race, if one ran.
+    """
+    return tuple(_all(order, ties, case, race))
+
+
+def _all(order: Sequence[Judged], ties: Sequence[str], case: Case, race: Race | None) -> Iterator[str]:
+    structure = case.structure
+    yield describe(structure)
+    if race is not None:
+        yield _raced(order, race)
+    yield _chosen(order[0])
+    if race is None or order[0].row.name.startswith("rule_"):
+        yield from _depth(structure, order[0])
+    yield from _vetoed(order)
+    yield from _ties(order, ties, race)
+    yield from caveats(case)
+
+
+def describe(structure: Structure) -> str:
+    """The network in one sentence: "10 weights deep, sigmoid, no normalisation, no residual sums."."""
+    if not structure.traced:
+        return f"{len(structure.weights)} weights; the model could not be run, so their order is a guess."
+    if not structure.weights:
+        return "No weight that initwise may fill took part in the run."
+    kind = f"{structure.activation} layers" if structure.activation else "linear layers"
+    parts = [f"{structure.depth} {kind} deep" if structure.depth > 1 else f"a single layer ({kind[:-1]})"]
+    parts.append(f"{structure.norms} normalisations" if structure.norms else "no normalisation")
+    where = " (post-LN: the sums are normalised)" if structure.post_norm else ""
+    parts.append(f"{structure.adds} residual sums{where}" if structure.adds else "no residual sums")
+    if structure.attention:
+        parts.append("attention")
+    if structure.recurrent:
+        parts.append("recurrence")
+    return f"The network: {', '.join(parts)}."
+
+
+def _chosen(best: Judged) -> str:
+    text = f"{best.row.name}: {best.row.says}." if best.row.says else f"{best.row.name}."
+    if not best.healthy:
+        return f"{text} Every candidate was vetoed; this one is the least damaged ({best.candidate.reason})."
+    told = ratios(best.candidate.forward, best.candidate.backward)
+    return f"{text} Measured on the example: {told}." if told else f"{text} Measured on the example: healthy."
+
+
+def ratios(forward: float, backward: float) -> str:
+    """"the signal changes ×0.98 over the depth, its gradient ×1.2 from last to first layer"."""
+    parts = []
+    if math.isfinite(forward):
+        parts.append(f"the signal changes ×{forward:.2g} from first to last hidden layer")
+    if math.isfinite(backward):
+        parts.append(f"its gradient ×{backward:.2g} from last to first")
+    return ", ".join(parts)
+
+
+def _depth(structure: Structure, best: Judged) -> Iterator[str]:
+    """The operating point, where depth made one necessary."""
+    if best.row.name not in ("rule_a2", "rule_b"):
+        return
+    deepest = max(
+        (facts for facts in structure if facts.feeds and facts.role in ("stem", "hidden")),
+        key=lambda facts: facts.chain,
+        default=None,
+    )
+    if deepest is None or structure.post_norm or deepest.normed_output:
+        return
+    point = point_of(deepest)
+    if not point.activation or point.depth < 3:
+        return
+    bias = f" around a bias of {point.bias:g}" if point.bias else ""
+    yield (
+        f"Over {point.depth} layers without a norm, {point.activation} works best at a pre-activation variance of "
+        f"{point.q:.3g}{bias}: each layer then changes the gradient² by ×{point.chi:.3f} "
+        f"(×{point.chi**point.depth:.2g} over all)."
+    )
+
+
+def _vetoed(order: Sequence[Judged]) -> Iterator[str]:
+    broken = [one for one in order if one.plan is not None and not one.healthy and one is not order[0]]
+    for one in broken[:SHOWN]:
+        yield f"{one.row.name} is out ({one.candidate.verdict}): {one.candidate.reason}"
+    if len(broken) > SHOWN:
+        rest = ", ".join(one.row.name for one in broken[SHOWN:])
+        yield f"Also out, for reasons given in the ranking: {rest}."
+
+
+def _ties(order: Sequence[Judged], ties: Sequence[str], race: Race | None) -> Iterator[str]:
+    others = [name for name in ties if name != order[0].row.name]
+    if not others:
+        return
+    source = "the race" if race is not None else "what is known without training"
+    yield f"{source[0].upper()}{source[1:]} cannot tell it from {', '.join(others)}."
+    if "torch_default" in others:
+        yield "Nothing here speaks strongly against the framework's default."
+
+
+def _raced(order: Sequence[Judged], race: Race) -> str:
+    best = order[0].candidate
+    if not race.winner or not math.isfinite(best.loss):
+        return "The race had no survivor: no candidate trained."
+    stopped = ", interrupted" if race.interrupted else ""
+    error = f" ± {best.loss_error:.2g}" if math.isfinite(best.loss_error) else ""
+    second = next((o.candidate for o in order[1:] if math.isfinite(o.candidate.loss)), None)
+    text = (
+        f"A race at {race.cost:.0%} of a full grid's cost{stopped} put it first: validation loss "
+        f"{best.loss:.3g}{error} at learning rate {best.learning_rate:.2g}"
+    )
+    return text + (f"; next {second.name}, {second.loss:.3g}." if second else ".")
+
+
+def caveats(case: Case) -> Iterator[str]:
+    """What makes this advice less certain than it sounds."""
+    structure = case.structure
+    if structure.post_norm:
+        yield (
+            "Caveat: in post-LN networks early leaders of a race often lose, and learning-rate warm-up "
+            "matters more than the scheme; the published std 0.02 won in the study."
+        )
+    if structure.recurrent:
+        yield "Caveat: two recurrent networks in the study are thin evidence; the schemes differed little."
+    if isinstance(case.example, str) or case.example is None:
+        yield (
+            "Caveat: the example was drawn at random from shapes; a batch of your data makes the measured "
+            "numbers true."
+        )
+    unused = [facts.name for facts in structure if facts.role == "unused"]
+    if unused and structure.traced:
+        shown = ", ".join(unused[:3]) + (" …" if len(unused) > 3 else "")
+        yield f"Caveat: {len(unused)} weights did not run on the example ({shown})."
+    bare = sum(info.role == "bare" for info in case.parameters)
+    if bare:
+        yield f"{bare} bare parameters of unknown purpose are left as they are; name them in a rule."
+
+
+def confidence(order: Sequence[Judged], ties: Sequence[str], case: Case, race: Race | None) -> str:
+    """"high", "moderate" or "low".
+
+    High: a race ran to its end and its winner stands alone or ties with few. Moderate: a healthy rule on a
+    family of networks where it did well in the study. Low: everything else.
+    """
+    structure = case.structure
+    thin = structure.post_norm or structure.recurrent or not structure.traced or not structure.weights
+    if not order[0].healthy:
+        return "low"
+    if race is not None and race.winner and not race.interrupted:
+        return "moderate" if thin or len(ties) > max(2, len(order) // 2) else "high"
+    if thin or order[0].row.expected(family(structure)) > 0.1:
+        return "low"
+    return "moderate"

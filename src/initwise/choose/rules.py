@@ -1,0 +1,198 @@
+"""The automatic rules: structure → what each weight gets and why. Pure functions, no data, no weights.
+
+- **A** keeps the second moment at 1: gain 1/√E[φ(z)²] at q = 1; residual branch ends × 1/√(number of
+  sums); orthogonal when the chain is deep; normed networks keep He and Xavier; a small head.
+- **A2** chooses the working point of each activation (`operating`), so that the gradient survives too;
+  hidden layers orthogonal; residual branch ends ∝ 1/(number of sums).
+- **B** is A2 plus one data pass that sets every layer's second moment to its target (`calibrate`).
+- **LSUV** is orthogonal plus one data pass to variance 1.
+
+Post-LN transformers are their own case in A2 and B: the published small initialization wins there, and
+every rule that asks for unit variance loses.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from ..core.parameter import ParameterInfo
+from .facts import Structure, WeightFacts
+from .laws import Decision
+from .operating import OperatingPoint, known, operating_point, point_at
+
+Rule = Callable[[WeightFacts, Structure, ParameterInfo], Decision]
+
+HE = "He et al. 2015, arXiv:1502.01852"
+LECUN = "LeCun et al. 1998, Efficient BackProp"
+SAXE = "Saxe et al. 2013, arXiv:1312.6120"
+DEPTH = "Schoenholz et al. 2017, arXiv:1611.01232"
+RESIDUAL = "Radford et al. 2019 (GPT-2); De and Smith 2020, arXiv:2002.10444"
+FIXUP = "Zhang et al. 2019, arXiv:1901.09321; De and Smith 2020, arXiv:2002.10444"
+BERT = "Devlin et al. 2018, arXiv:1810.04805"
+LSUV = "Mishkin and Matas 2015, arXiv:1511.06422"
+RECURRENT = "Saxe et al. 2013, arXiv:1312.6120; Le et al. 2015, arXiv:1504.00941"
+
+DEEP = 10
+"""Rule A draws orthogonal matrices in chains longer than this."""
+HEAD = 0.3
+"""Standard deviation that the model's output starts with: small, so that no class is preferred."""
+ASSUMED = {"norm": 1.0, "stream": 1.0, "raw": 1.0, "linear": 1.0, "attention": 1.0, "recurrent": 1.0}
+
+
+def rule_a(facts: WeightFacts, structure: Structure, info: ParameterInfo) -> Decision:
+    """Rule A for one weight."""
+    if facts.role in ("recurrent", "unused"):
+        return _recurrent(facts)
+    point = point_at(facts.fed_by)
+    deep = facts.chain > DEEP and not facts.normed_output and facts.role == "hidden"
+    law = "orthogonal" if deep else "normal"
+    gain, why = point.gain, _keeps(facts, point)
+    if facts.role == "head":
+        return Decision(HEAD * gain, reason=f"{why}; × {HEAD} for a small head", citation=HE)
+    if facts.role == "branch_end" and not facts.normed_output:
+        gain /= math.sqrt(max(facts.adds, 1))
+        why += f"; × 1/√{facts.adds} because {facts.adds} residual sums add up"
+        return Decision(gain, law, reason=why, citation=RESIDUAL)
+    if deep:
+        why += f"; orthogonal because the chain is {facts.chain} weights deep"
+    return Decision(gain, law, reason=why, citation=SAXE if deep else HE)
+
+
+def rule_a2(facts: WeightFacts, structure: Structure, info: ParameterInfo) -> Decision:
+    """Rule A2 for one weight; `Decision.target` is what rule B's data pass steers to."""
+    if facts.role in ("recurrent", "unused"):
+        return _recurrent(facts)
+    if structure.post_norm:
+        return _post_norm()
+    if facts.normed_output:
+        return _before_norm(facts)
+    second = input_second(facts, structure)
+    if facts.role == "head":
+        return _head(facts, second)
+    if facts.role == "branch_end":
+        return _branch_end(facts, structure, second)
+    if facts.role == "input":
+        return Decision(1 / math.sqrt(second), reason=_unit("a recurrent layer's input"), citation=LECUN)
+    return _inner(facts, second)
+
+
+def rule_lsuv(facts: WeightFacts, structure: Structure, info: ParameterInfo) -> Decision:
+    """LSUV for one weight: orthogonal, to be scaled to variance 1. Recurrent matrices stay orthogonal."""
+    inside = facts.role in ("recurrent", "input", "unused") or facts.attention in ("query", "key")
+    target = None if inside else 1.0
+    return Decision(1.0, "orthogonal", target=target, reason="orthogonal, before scaling", citation=LSUV)
+
+
+def point_of(facts: WeightFacts) -> OperatingPoint:
+    """The operating point of the activation that this weight feeds."""
+    movable = bool(facts.bias) and facts.role in ("stem", "hidden") and not facts.gate
+    return operating_point(facts.feeds, facts.chain, biased=movable)
+
+
+def input_second(facts: WeightFacts, structure: Structure) -> float:
+    """E[x²] of what this weight multiplies, as far as the structure tells."""
+    if facts.source == "embedding":
+        return 1.0
+    if facts.source == "gate":
+        return point_at(facts.fed_by).second if known(facts.fed_by) else 1.0
+    if facts.source == "activation" and known(facts.fed_by):
+        before = structure.find(facts.before)
+        if before is None or before.normed_output or before.role not in ("stem", "hidden"):
+            return point_at(facts.fed_by).second
+        return point_of(before).second
+    return ASSUMED.get(facts.source, 1.0)
+
+
+def _inner(facts: WeightFacts, second: float) -> Decision:
+    """A stem or a hidden weight: bring its output to the working point of what it feeds."""
+    point = point_of(facts)
+    gain = math.sqrt(point.q / second)
+    orthogonal = (
+        facts.role == "hidden" and facts.source in ("activation", "linear") and not (facts.attention or facts.gate)
+    )
+    law = "orthogonal" if orthogonal else "normal"
+    target = None if facts.attention in ("query", "key", "query_key_value") else point.q
+    citation = DEPTH if point.activation else LECUN
+    if orthogonal:
+        citation = f"{citation}; {SAXE}"
+    return Decision(gain, law, point.bias, target, reason=_works(facts, point, second), citation=citation)
+
+
+def _head(facts: WeightFacts, second: float) -> Decision:
+    reason = f"the head: output std {HEAD}, small beside the loss's scale, from inputs with E[x²] = {second:.3g}"
+    return Decision(HEAD / math.sqrt(second), target=HEAD**2, reason=reason, citation=FIXUP)
+
+
+def _branch_end(facts: WeightFacts, structure: Structure, second: float) -> Decision:
+    """How much one of N branches may add to the stream.
+
+    With norms inside the branches every branch writes at unit scale whatever the stream holds, so 1/√N
+    of it keeps the stream's variance bounded, and no data pass is needed. Without norms branches amplify
+    what is there: min(1, 2/N) of the stream's std, which is what the data pass steers to.
+    """
+    count = max(facts.adds, 1)
+    if structure.norms:
+        reason = f"end of one of {count} normalised residual branches: × 1/√{count}, so that they sum to variance 1"
+        return Decision(1 / math.sqrt(count * second), reason=reason, citation=RESIDUAL)
+    share = min(1.0, 2.0 / count)
+    reason = f"end of one of {count} residual branches without a norm: adds {share:.3g} of the stream's std"
+    gain = share / math.sqrt(second)
+    return Decision(gain, target=share**2, relative=True, reason=reason, citation=FIXUP)
+
+
+def _before_norm(facts: WeightFacts) -> Decision:
+    """A norm follows, so the forward scale is its matter; He's gain keeps the effective step size usual."""
+    point = point_at(facts.fed_by)
+    reason = f"a norm follows and fixes the scale; {_keeps(facts, point)}"
+    return Decision(point.gain, reason=reason, citation=HE)
+
+
+def _post_norm() -> Decision:
+    reason = (
+        "post-LN: the sum of stream and branch is normalised, so every unit of branch variance "
+        "shrinks the gradient of the layers below; the published std 0.02 keeps the branches small"
+    )
+    return Decision(1.0, "small", reason=reason, citation=BERT)
+
+
+def _recurrent(facts: WeightFacts) -> Decision:
+    if facts.role == "unused":
+        return Decision(1.0, reason="it did not run on the example: variance 1/fan_in", citation=LECUN)
+    reason = "it multiplies its own output at every step: orthogonal, so that the state neither grows nor fades"
+    return Decision(1.0, "orthogonal", reason=reason, citation=RECURRENT)
+
+
+def _unit(what: str) -> str:
+    return f"{what}: variance 1 from inputs of variance 1"
+
+
+def _keeps(facts: WeightFacts, point: OperatingPoint) -> str:
+    if not known(facts.fed_by):
+        return f"{_SOURCE_WORDS.get(facts.source, 'its input')}: gain 1 keeps the variance"
+    return f"after {facts.fed_by}, E[φ²] = {point.second:.4g} at q = 1: gain {point.gain:.4g}"
+
+
+def _works(facts: WeightFacts, point: OperatingPoint, second: float) -> str:
+    before = f"from {_SOURCE_WORDS.get(facts.source, 'its input')} with E[x²] = {second:.3g}"
+    if not point.activation:
+        return f"variance 1 {before}"
+    chain = f"over {point.depth} layers" if point.depth > 1 else "in its one layer"
+    text = (
+        f"takes the input of {point.activation} to variance q = {point.q:.3g} {before}; there χ₁ = "
+        f"{point.chi:.3f}, so {chain} the gradient² changes ×{point.chi**point.depth:.2g}"
+    )
+    return text + (f" (with bias {point.bias:g})" if point.bias else "")
+
+
+_SOURCE_WORDS = {
+    "raw": "raw inputs",
+    "linear": "a linear layer",
+    "activation": "the activation",
+    "norm": "a normalised input",
+    "stream": "the residual stream",
+    "gate": "a gate",
+    "attention": "attention",
+    "embedding": "an embedding",
+    "recurrent": "a recurrent layer",
+}
