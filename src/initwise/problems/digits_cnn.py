@@ -1,4 +1,4 @@
-"""A plain 12-layer convolutional network on the digits.
+"""A plain 10-layer convolutional network on the digits.
 
 Why it is here: no normalisation and no shortcuts, so that the weights alone must carry the signal
 through the convolutions, as in VGG and its like.
@@ -21,8 +21,8 @@ def build() -> Problem:
 registry.add(
     ProblemRow(
         name=NAME,
-        summary="plain 12-layer ReLU CNN on the digits: no normalisation to repair a bad start",
-        architecture="12 × (Conv 3 × 3, 12 channels, ReLU), the second with stride 2, mean, Linear 12 → 10",
+        summary="plain 10-layer ReLU CNN on the digits: no normalisation to repair a bad start",
+        architecture="10 × (Conv 3 × 3, 16 channels, ReLU), the second with stride 2, mean, Linear 16 → 10",
         build=build,
     )
 )

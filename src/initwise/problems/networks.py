@@ -21,7 +21,7 @@ def mlp(activation: str, *, inputs: int = 64, width: int = 64, depth: int = 10, 
     return nn.Sequential(layers)
 
 
-def cnn(*, channels: int = 12, depth: int = 12, outputs: int = 10) -> Any:
+def cnn(*, channels: int = 16, depth: int = 10, outputs: int = 10) -> Any:
     """`depth` 3 × 3 convolutions with ReLU, the second with stride 2; then the mean and a linear head.
 
     For images of shape (batch, 1, 8, 8). No normalisation and no shortcuts.

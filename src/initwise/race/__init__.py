@@ -1,0 +1,5 @@
+"""Short, learning-rate-fair, reproducible training races between initializations."""
+
+from .run import race
+
+__all__ = ["race"]

@@ -1,0 +1,147 @@
+"""What can be wrong with a problem is found before the race, on one batch, and said plainly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from ..core.errors import ForwardError, InitwiseError, ProblemError
+from ..core.problem import Problem
+from ..frameworks.torch.run import arguments, call
+from .data import Batch
+from .isolation import isolated
+from .training import Feed
+
+SMALL = 1e9
+"""Floating-point operations per forward below which one thread is faster than several."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the check found: parameters as (name, shape), and the torch threads to train with."""
+
+    parameters: tuple[tuple[str, tuple[int, ...]], ...]
+    threads: int
+
+
+def check_problem(problem: Problem, batch: Batch) -> Facts:
+    """Run one forward and backward of `problem` on `batch`, on a model that is then thrown away.
+
+    Raises:
+        ProblemError: the model's maker, the loss or the metric does not do what a race needs.
+        ExampleError, ForwardError: the model refuses the batch; names the layer.
+    """
+    with isolated(0, threads=1):
+        model = new_model(problem)
+        _require_independent(model, new_model(problem))
+        counter = FlopCounterMode(display=False)
+        args, kwargs = arguments(model, batch[0])
+        with counter:
+            outputs = call(model, args, kwargs)
+        _check_loss(problem, model, outputs, Feed(model, batch[0]).targets(batch))
+    threads = 1 if counter.get_total_flops() < SMALL else torch.get_num_threads()
+    return Facts(_shapes(model), threads)
+
+
+def new_model(problem: Problem) -> nn.Module:
+    """`problem.model()`, which must be a torch module that can learn."""
+    try:
+        model = problem.model()
+    except Exception as error:
+        raise ProblemError(f"model() raised {_named(error)}", where="Problem") from error
+    if not isinstance(model, nn.Module):
+        raise ProblemError(
+            f"model() returned a {type(model).__name__}",
+            where="Problem",
+            expected="a torch.nn.Module",
+            cause="the model itself was called, not its maker" if isinstance(model, Tensor) else "",
+        )
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ProblemError(
+            "the model has no parameter that requires a gradient",
+            where="Problem",
+            expected="something to train",
+        )
+    return model
+
+
+def _require_independent(one: nn.Module, other: nn.Module) -> None:
+    if one is other or {id(p) for p in one.parameters()} & {id(p) for p in other.parameters()}:
+        raise ProblemError(
+            "model() returned the same weights twice",
+            where="Problem",
+            expected="a new model on every call",
+            cause="it returns a model, or a layer of one, that was made outside",
+            fix="Make the model inside: model=lambda: MyModel(...).",
+        )
+    if _shapes(one) != _shapes(other):
+        differing = set(_shapes(one)) ^ set(_shapes(other))
+        name, _ = min(differing)
+        raise ProblemError(
+            f"two calls of model() returned different architectures: {name!r} differs",
+            where="Problem",
+            expected="the same architecture on every call",
+        )
+
+
+def _shapes(model: nn.Module) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    return tuple((name, tuple(parameter.shape)) for name, parameter in model.named_parameters())
+
+
+def _check_loss(problem: Problem, model: nn.Module, outputs: Any, targets: Any) -> None:
+    value = _called("loss", problem.loss, outputs, targets)
+    if not isinstance(value, Tensor) or value.numel() != 1:
+        shape = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)
+        raise ProblemError(
+            f"loss returned {shape}",
+            where="Problem",
+            expected="a scalar tensor",
+            fix="Average over the batch, for example with reduction='mean'.",
+        )
+    if not value.requires_grad:
+        raise ProblemError(
+            "the loss does not depend on the weights",
+            where="Problem",
+            expected="a loss with a gradient",
+            cause="detach(), item() or no_grad() in the model or the loss",
+        )
+    try:
+        value.backward()  # type: ignore[no-untyped-call]
+    except Exception as error:
+        raise ForwardError(f"the backward raised {_named(error)}", where="Problem") from error
+    if problem.metric is not None:
+        _check_metric(_called("metric", problem.metric, outputs, targets))
+
+
+def _check_metric(value: Any) -> None:
+    try:
+        float(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise ProblemError(f"metric returned {value!r}", where="Problem", expected="a number") from None
+
+
+def _called(what: str, function: Any, outputs: Any, targets: Any) -> Any:
+    try:
+        return function(outputs, targets)
+    except InitwiseError:
+        raise
+    except Exception as error:
+        raise ProblemError(
+            f"{what}(outputs, targets) raised {_named(error)}",
+            where="Problem",
+            cause=f"outputs are {_described(outputs)}, targets are {_described(targets)}",
+        ) from error
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"{str(value.dtype).removeprefix('torch.')} of shape {tuple(value.shape)}"
+    return f"a {type(value).__name__}"
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip().rstrip('.')}"
