@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..core.errors import OptionError
 from ..core.plan import Plan
 from ..core.problem import Problem
-from ..schemes import registry
 
 Plans = dict[str, tuple[Plan, ...]]
 
@@ -39,33 +37,34 @@ def named(candidates: Mapping[str, Any] | Iterable[Any] | str) -> dict[str, Any]
 
 
 def plans(candidates: Mapping[str, Any], problem: Problem, example: Any, seeds: int) -> Plans:
-    """Each candidate's plan for each seed; only a scheme that looks at the weights has several.
+    """Each candidate's plan for each seed; they differ where a scheme looks at the weights drawn.
 
     Args:
         example: the inputs of a batch, for schemes that run the model.
     """
+    from ..frameworks.initialize import plan_for
     from .checks import new_model
     from .isolation import isolated
 
-    made: Plans = {}
-    for name, value in candidates.items():
-        with isolated(0):
-            model = new_model(problem)
-            made[name] = _plans(value, model, example, seeds)
-    return made
+    with isolated(0):
+        model = new_model(problem)
+        return {
+            name: tuple(plan_for(model, value, example=example, seed=seed) for seed in range(seeds))
+            for name, value in candidates.items()
+        }
 
 
-def _plans(value: Any, model: Any, example: Any, seeds: int) -> tuple[Plan, ...]:
-    from ..frameworks.initialize import plan_for
+def chosen(problem: Problem, example: Any) -> dict[str, Any]:
+    """Who runs if nobody was named: those whom `choose` would send."""
+    from ..choose.advise import running
+    from ..choose.candidates import CANDIDATES, family
+    from ..choose.planners import study
+    from ..choose.rank import ranked
+    from ..choose.verdicts import judge
+    from .checks import new_model
+    from .isolation import isolated
 
-    value = getattr(value, "plan", value)  # an Advice stands for its plan
-    if isinstance(value, Plan):
-        return (value,) * seeds
-    name = getattr(value, "name", value)
-    planner = registry[name].planner if isinstance(name, str) and name in registry else ""
-    if planner:
-        module, function = planner.split(":")
-        call = getattr(importlib.import_module(module), function)
-        options = dict(getattr(value, "options", {}))
-        return tuple(call(model, example, seed=seed, **options) for seed in range(seeds))
-    return (plan_for(model, value),) * seeds
+    with isolated(0):
+        case = study(new_model(problem), example)
+        order = ranked([judge(row, case) for row in CANDIDATES], family(case.structure))
+    return {one.row.name: one.row.scheme or one.plan for one in running(order)}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.errors import MissingError, OptionError, ProblemError
 from ..core.problem import Problem
 from ..core.records import Arm, Race
-from .entrants import Plans, named, plans
+from .entrants import Plans, chosen, named, plans
 from .executors import outcomes
 from .ladder import Rung, cost, ladder
 from .outcome import Outcome
@@ -160,18 +160,12 @@ def _prepared(
     reader = Reader(problem)
     facts = check_problem(problem, reader.first)
     example = reader.first[0]
-    if candidates is None:
-        candidates = _chosen(problem, example)
-    given = named(candidates)
+    given = chosen(problem, example) if candidates is None else named(candidates)
     rungs = ladder(len(given), len(rates), seeds, budget, steps)
     data = reader.read(rungs[-1].steps)
     course = Course(problem, plans(given, problem, example, seeds), rates, rungs, steps, data, facts.threads)
     loss = getattr(problem.loss, "__qualname__", type(problem.loss).__qualname__)
     return course, digest(facts.parameters, problem.optimizer, loss, reader.first)
-
-
-def _chosen(problem: Problem, example: Any) -> Any:
-    raise NotImplementedError
 
 
 class _Runner:
@@ -184,8 +178,9 @@ class _Runner:
         self._running: tuple[Arms, ...] = ()
         self._done = self._spent = 0
         self._validation = digest(course.data.validation)
-        known = {id(plan): digest(plan.to_dict()) for seeds in course.plans.values() for plan in seeds}
-        self._plans = {name: [known[id(plan)] for plan in seeds] for name, seeds in course.plans.items()}
+        self._plans = {
+            name: [digest(plan.to_dict()) for plan in seeds] for name, seeds in course.plans.items()
+        }
 
     def run(self, began: float) -> Race:
         interrupted = False

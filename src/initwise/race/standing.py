@@ -31,7 +31,6 @@ from ..core.records import Candidate
 from .ladder import Rung
 from .results import Curve, Results
 
-
 GROUND = Rung(0, 0, 0)
 
 
