@@ -68,7 +68,7 @@ def correlation(x: Tensor, batch: int, axis: int = 0) -> Tensor | None:
     if batch < 2 or x.dim() < 2:
         return None
     rows = x.movedim(axis, 0)
-    if rows.shape[0] % batch:
+    if rows.shape[0] != batch:
         return None
     rows = widened(rows.reshape(batch, -1))
     rows = rows / rows.norm(dim=1, keepdim=True)

@@ -103,13 +103,19 @@ class Watch(TorchFunctionMode):
 
     def _started(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         if self._forward:
-            given = next((t for t in tensors(args) if t.is_floating_point()), None)
-            self._stack.append((module, -1 if given is None else given.dim()))
+            with torch._C.DisableTorchFunction():
+                given = next((t for t in tensors(args) if t.is_floating_point()), None)
+                self._stack.append((module, -1 if given is None else given.dim()))
 
     def _ended(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        if not self._forward:
-            self._again(module, output)
-            return
+        # hooks run under the mode too, and what they compute is not the model's
+        with torch._C.DisableTorchFunction():
+            if self._forward:
+                self._finish(module, args, output)
+            else:
+                self._again(module, output)
+
+    def _finish(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         while self._stack and self._stack.pop()[0] is not module:
             pass  # a layer whose error the model itself caught
         path = self._names[module]
@@ -130,9 +136,7 @@ class Watch(TorchFunctionMode):
         count = self._calls[path] = self._calls.get(path, 0) + 1
         name = path if count == 1 else f"{path}#{count}"
         note = Note(name, module, tuple(output.shape), output.dtype, axis)
-        # hooks run under the mode too: what they compute is not the model's
-        with torch._C.DisableTorchFunction():
-            self._read_output(note, output.detach())
+        self._read_output(note, output.detach())
         if output.requires_grad:
             self._await_gradient(note, output)
         self._marks[output] = Mark(note, axis)
