@@ -7,7 +7,7 @@ on what it returns (ParameterInfo, Graph) and never sees a tensor of the framewo
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -34,6 +34,11 @@ class Adapter(Protocol):
 
     def parameters(self, model: Any) -> tuple[ParameterInfo, ...]:
         """Every parameter, each tensor once, under its owner's name, in the model's order."""
+        ...
+
+    def check(self, model: Any, fills: Sequence[tuple[ParameterInfo, Fill]], *, seed: int) -> None:
+        """Raise ModelError if `write` could not carry out these fills; called before the first write,
+        so that bad input leaves nothing half-written."""
         ...
 
     def write(self, model: Any, info: ParameterInfo, fill: Fill, *, seed: int) -> None:

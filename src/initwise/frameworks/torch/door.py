@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,9 @@ from ...core.parameter import ParameterInfo
 class TorchAdapter:
     """`Adapter` for `torch.nn.Module`; see `walk`, `trace` and `adapter` for what each does."""
 
-    name = "torch"
-    aliases = ("pytorch",)
-    package = "torch"
+    name: str = "torch"
+    aliases: tuple[str, ...] = ("pytorch",)
+    package: str = "torch"
 
     def recognises(self, model: Any) -> bool:
         """Is `model` an `nn.Module`?"""
@@ -32,11 +32,11 @@ class TorchAdapter:
 
         return parameters(model)
 
-    def check(self, model: Any, info: ParameterInfo, fill: Fill, *, seed: int) -> None:
+    def check(self, model: Any, fills: Sequence[tuple[ParameterInfo, Fill]], *, seed: int) -> None:
         """See `adapter.check`."""
         from .adapter import check
 
-        check(model, info, fill, seed=seed)
+        check(model, fills, seed=seed)
 
     def write(self, model: Any, info: ParameterInfo, fill: Fill, *, seed: int) -> None:
         """See `adapter.write`."""

@@ -167,6 +167,36 @@ def _probe(like: Tensor) -> Tensor:
     return (values * signs).reshape(like.shape).to(like.dtype)
 
 
+def effective(module: nn.Module, holding: Holding) -> Tensor:
+    """What a Fill of `holding` describes, as it is now; detached, not to be written to."""
+    if holding.form != INVERTED:
+        return holding.tensors[0][1].detach()
+    return forward(module, holding, tuple(tensor.detach() for _, tensor in holding.tensors))
+
+
+def forward(module: nn.Module, holding: Holding, originals: tuple[Tensor, ...]) -> Tensor:
+    """The weight that `originals` would make; changes nothing."""
+    hook = weight_norm_hook(module, holding.local)
+    if hook is None:
+        return apply(module.parametrizations[holding.local], originals)  # type: ignore[index]
+    magnitude, direction = originals
+    return torch._weight_norm(direction, magnitude, hook.dim)
+
+
+def originals(module: nn.Module, holding: Holding, weight: Tensor) -> tuple[Tensor, ...]:
+    """What the holding's tensors must be for the effective weight to be `weight`; changes nothing."""
+    hook = weight_norm_hook(module, holding.local)
+    if hook is None:
+        return invert(module.parametrizations[holding.local], weight)  # type: ignore[index]
+    return torch.norm_except_dim(weight, 2, hook.dim), weight
+
+
+def weight_norm_hook(module: nn.Module, local: str) -> WeightNorm | None:
+    """The old weight_norm's hook on the parameter `local`, if there is one."""
+    hooks = module._forward_pre_hooks.values()
+    return next((hook for hook in hooks if isinstance(hook, WeightNorm) and hook.name == local), None)
+
+
 def invert(wrapper: Any, weight: Tensor) -> tuple[Tensor, ...]:
     """The originals from which `wrapper` makes `weight`; changes nothing."""
     value: Any = weight

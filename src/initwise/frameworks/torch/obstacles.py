@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ..overlap import overlapping
+
 WRITABLE = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 
 
@@ -63,40 +65,28 @@ def _dtype(kind: object) -> str:
     return str(kind).removeprefix("torch.")
 
 
-def overlapping(model: nn.Module) -> dict[int, str]:
+def shared(model: nn.Module) -> dict[int, str]:
     """id(parameter) → problem, for parameters whose memory another parameter or buffer shares.
 
     One tensor under several names is tied, which is fine; two tensors over the same memory are
-    not: whichever is written last wins. Extents are compared, so that interleaved but disjoint
-    views are refused as well.
+    not: whichever is written last wins.
     """
-    problems: dict[int, str] = {}
-    reach: tuple[int, str, int] | None = None
-    for start, end, name, tensor in sorted(_extents(model), key=lambda extent: extent[:2]):
-        if reach is not None and start < reach[0]:
-            _, other, key = reach
-            problems[key] = _shares(name)
-            problems[id(tensor)] = _shares(other)
-        if reach is None or end > reach[0]:
-            reach = (end, name, id(tensor))
-    return problems
+    tensors = dict([*model.named_parameters(), *model.named_buffers()])
+    extents = [(*_extent(tensor), name) for name, tensor in tensors.items() if _dense(tensor)]
+    return {
+        id(tensors[name]): f"it shares memory with {other} without being the same Parameter; to tie them, "
+        "assign the one Parameter to both, otherwise give each its own memory with .clone()"
+        for name, other in overlapping(extents).items()
+    }
 
 
-def _extents(model: nn.Module) -> list[tuple[int, int, str, Tensor]]:
-    found = []
-    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
-        if nn.parameter.is_lazy(tensor) or tensor.layout != torch.strided or not tensor.numel():
-            continue
-        if type(tensor) not in (Tensor, nn.Parameter) or tensor.device.type == "meta":
-            continue
-        length = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
-        start = tensor.data_ptr()
-        found.append((start, start + (length + 1) * tensor.element_size(), name, tensor))
-    return found
+def _dense(tensor: Tensor) -> bool:
+    if nn.parameter.is_lazy(tensor) or tensor.layout != torch.strided or not tensor.numel():
+        return False
+    return type(tensor) in (Tensor, nn.Parameter) and tensor.device.type != "meta"
 
 
-def _shares(other: str) -> str:
-    return (
-        f"it shares memory with {other} without being the same Parameter; to tie them, assign the one "
-        "Parameter to both, otherwise give each its own memory with .clone()"
-    )
+def _extent(tensor: Tensor) -> tuple[int, int]:
+    steps = [(size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True)]
+    start = tensor.data_ptr()
+    return start, start + (sum(steps) + 1) * tensor.element_size()

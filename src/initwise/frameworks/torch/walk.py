@@ -12,7 +12,7 @@ from ...core.layout import Fans, Layout, fans
 from ...core.parameter import ParameterInfo
 from .holders import INVERTED, Holding, holdings
 from .layers import Slot, Slots, slots
-from .obstacles import obstacle, overlapping
+from .obstacles import obstacle, shared
 
 
 def parameters(model: nn.Module) -> tuple[ParameterInfo, ...]:
@@ -27,7 +27,7 @@ def parameters(model: nn.Module) -> tuple[ParameterInfo, ...]:
     """
     _no_lazy(model)
     names = _names(model)
-    blocked = overlapping(model)
+    blocked = shared(model)
     seen: set[int] = set()
     found: list[ParameterInfo] = []
     for path, module in model.named_modules():

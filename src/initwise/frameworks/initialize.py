@@ -1,0 +1,156 @@
+"""init_: fill a model's parameters, and prove it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..core.errors import ModelError
+from ..core.fill import Fill
+from ..core.parameter import ParameterInfo
+from ..core.plan import Plan
+from ..core.records import Ledger, LedgerEntry
+from ..core.stream import checked_seed
+from .planning import Resolved, resolve
+from .proof import declared, digest, proven
+from .protocol import Adapter, adapter_for
+
+__all__ = ["init_", "plan_for"]
+
+
+def plan_for(
+    model: Any,
+    scheme: Any,
+    *,
+    rules: Mapping[str, Any] | None = None,
+    example: Any = None,
+    seed: int = 0,
+) -> Plan:
+    """The Plan that a scheme, a recipe or rules mean for this model; nothing is written.
+
+    Args:
+        scheme: a scheme's or recipe's name, a Scheme, a Recipe, a mapping {glob: scheme, Fill or
+            "keep"}; a Plan or Advice is taken as it is.
+        rules: {glob: scheme, Fill or "keep"}, over full parameter names; `*` matches dots; where
+            two match, the later wins.
+        example: for schemes that run the model ("auto", "lsuv").
+        seed: for those too.
+
+    Raises:
+        UnknownNameError: a scheme nobody knows, a glob that matches nothing.
+        OptionError: a value that is no plan, a missing example.
+        ModelError: names the model does not have, a rule for what cannot be filled.
+        LayoutError, FillError: a Fill that does not fit its parameter.
+    """
+    seed = checked_seed(seed)
+    return resolve(
+        model, adapter_for(model).parameters(model), scheme, rules, example=example, seed=seed
+    ).plan
+
+
+def init_(
+    model: Any,
+    plan: Any,
+    *,
+    seed: int = 0,
+    example: Any = None,
+    rules: Mapping[str, Any] | None = None,
+) -> Ledger:
+    """Fill `model`'s parameters in place by `plan`.
+
+    Everything is checked before anything is written. A parameter's values depend on the seed, its
+    name and its fill alone: not on other parameters, the order of calls, the device or the
+    number of threads. Gradients, requires_grad, hooks, buffers and every random state stay as they
+    are (a spectral norm's singular vectors follow the new weight). Frozen parameters are left
+    alone unless a rule gives their full name.
+
+    Args:
+        model: a `torch.nn.Module` or an `ArrayTree`.
+        plan: a Plan, an Advice, a scheme's or recipe's name, a Scheme, or {glob: scheme, Fill or
+            "keep"}.
+        seed: an integer in [0, 2⁶⁴).
+        example: for schemes that run the model ("auto", "lsuv"): a batch or its shapes.
+        rules: {glob: scheme, Fill or "keep"} on top of the plan; the later of two matches wins.
+
+    Returns:
+        A Ledger: what each tensor was filled with and by which rule, the mean and std then found
+        in memory, the reason for each one that was not touched, and a digest of all filled bytes.
+
+    Raises:
+        As `plan_for`; StreamError for a bad seed; ModelError too for a lazy or meta model, for a
+        wrapped weight that cannot hold its fill, and when nothing at all could be filled.
+    """
+    seed = checked_seed(seed)
+    adapter = adapter_for(model)
+    infos = adapter.parameters(model)
+    resolved = resolve(model, infos, plan, rules, example=example, seed=seed)
+    fills = _to_write(infos, resolved)
+    adapter.check(model, fills, seed=seed)
+    _not_nothing(infos, fills, resolved.plan)
+    for info, fill in fills:
+        adapter.write(model, info, fill, seed=seed)
+    found = {info.name: _proven(adapter, model, info, fill) for info, fill in fills}
+    entries = tuple(_entries(infos, dict(resolved.plan.kept), found))
+    return Ledger(resolved.plan.name, seed, entries, digest(adapter, model, [info for info, _ in fills]))
+
+
+def _to_write(infos: Sequence[ParameterInfo], resolved: Resolved) -> tuple[tuple[ParameterInfo, Fill], ...]:
+    chosen = []
+    for info in infos:
+        allowed = info.status == "ready" or (info.status == "frozen" and info.name in resolved.named)
+        if allowed and info.name in resolved.plan:
+            chosen.append((info, resolved.plan[info.name]))
+    return tuple(chosen)
+
+
+def _not_nothing(infos: Sequence[ParameterInfo], fills: Sequence[Any], plan: Plan) -> None:
+    """A model with parameters of which none can be filled is a mistake somewhere."""
+    blocked = [info for info in infos if info.status in ("frozen", "refused")]
+    if blocked and not fills and not plan.kept:
+        info = blocked[0]
+        raise ModelError(
+            f"none of {len(infos)} parameters can be filled; {info.name}: {info.problem}",
+            where="init_",
+            expected="at least one parameter that can be written",
+        )
+
+
+def _proven(adapter: Adapter, model: Any, info: ParameterInfo, fill: Fill) -> LedgerEntry:
+    """The entry of a parameter just filled. Raises ModelError if the write did not stick."""
+    found = adapter.moments(model, info.name)
+    proven(info, fill, found)
+    return LedgerEntry(
+        info.name, info.shape, info.dtype, "filled", fill, *declared(info, fill), *found, fill.reason
+    )
+
+
+def _entries(
+    infos: Sequence[ParameterInfo], kept: Mapping[str, str], filled: Mapping[str, LedgerEntry]
+) -> list[LedgerEntry]:
+    entries: list[LedgerEntry] = []
+    owner = ""
+    for info in infos:
+        # the magnitude of a parametrized weight is listed right after it and written with it
+        follows = info.role == "magnitude" and info.status == "refused" and owner in filled
+        owner = owner if info.role == "magnitude" else info.name
+        entries.append(filled.get(info.name) or _untouched(info, kept, follows))
+        entries += [_tied(info, alias) for alias in info.aliases]
+    return entries
+
+
+def _untouched(info: ParameterInfo, kept: Mapping[str, str], follows: bool) -> LedgerEntry:
+    if follows:
+        status, reason = "tied", info.problem
+    elif info.status != "ready":
+        status, reason = info.status, info.problem
+    elif info.name in kept:
+        status, reason = "kept", kept[info.name]
+    else:
+        status, reason = "unnamed", "neither the plan nor a rule names it"
+    return LedgerEntry(info.name, info.shape, info.dtype, status, reason=reason)
+
+
+def _tied(info: ParameterInfo, alias: str) -> LedgerEntry:
+    return LedgerEntry(
+        alias, info.shape, info.dtype, "tied", reason=f"the same tensor as {info.name}, which is its owner"
+    )

@@ -1,0 +1,298 @@
+"""From whatever names a plan (a scheme, a recipe, rules) to the Plan for one model.
+
+Rules are globs over full parameter names. `*` matches dots too: "encoder.*" is everything inside
+the encoder. A rule's value is a scheme (or its name), a Fill, or "keep". Where two rules match a
+parameter, the later one wins.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..core.errors import ModelError, OptionError, UnknownNameError
+from ..core.fill import Fill
+from ..core.parameter import ParameterInfo
+from ..core.plan import Plan
+from ..core.records import Advice
+from ..schemes import Scheme, scheme
+from .fitting import fitted
+
+KEEP = "keep"
+MATRICES = frozenset({"weight", "recurrent"})
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A plan for one model, and the parameters that a rule named in full."""
+
+    plan: Plan
+    named: frozenset[str] = frozenset()
+
+
+def resolve(
+    model: Any,
+    infos: Sequence[ParameterInfo],
+    plan: Any,
+    rules: Mapping[str, Any] | None = None,
+    *,
+    example: Any = None,
+    seed: int = 0,
+) -> Resolved:
+    """The Plan that `plan` and `rules` mean for `model`; every Fill fits its parameter.
+
+    Raises: see `initialize.plan_for`.
+    """
+    rules = dict(rules or {})
+    if isinstance(plan, Mapping) and not isinstance(plan, Plan):
+        rules, base = {**plan, **rules}, Plan("rules", ())
+        _not_empty(rules)
+    else:
+        base = _base(model, infos, plan, example, seed)
+    return _ruled(infos, _checked(infos, base), rules)
+
+
+def _not_empty(rules: Mapping[str, Any]) -> None:
+    if not rules:
+        raise OptionError(
+            "an empty mapping", where="plan", expected="{glob: scheme}", fix='For example {"*": "he_normal"}.'
+        )
+
+
+def _base(model: Any, infos: Sequence[ParameterInfo], plan: Any, example: Any, seed: int) -> Plan:
+    if isinstance(plan, Advice):
+        return plan.plan
+    if isinstance(plan, Plan):
+        return plan
+    law = _law(plan)
+    planner = getattr(getattr(law, "row", None), "planner", "")
+    if planner:
+        return _planned(model, law, planner, example, seed)
+    fills: list[tuple[str, Fill]] = []
+    kept: list[tuple[str, str]] = []
+    for info in infos:
+        fill = law.fill_parameter(info) if info.status == "ready" else None
+        if fill is not None:
+            fills.append((info.name, fill))
+        elif info.status == "ready":
+            kept.append((info.name, _left(law.name, info)))
+    return Plan(law.name, tuple(fills), tuple(kept))
+
+
+def _left(name: str, info: ParameterInfo) -> str:
+    if info.role == "bare":
+        return "a parameter of unknown purpose: only a rule that names it fills it"
+    return f"{name} leaves a {info.role} as it is"
+
+
+def _law(plan: Any) -> Any:
+    """A Scheme, or anything else that answers `fill_parameter` (a recipe), from itself or its name."""
+    if isinstance(plan, str):
+        return _by_name(plan)
+    if hasattr(plan, "fill_parameter") and hasattr(plan, "name"):
+        return plan
+    raise OptionError(
+        f"a {type(plan).__name__}",
+        where="plan",
+        expected="a Plan, an Advice, a scheme or its name, or a mapping {glob: scheme}",
+        fix='For example init_(model, "he_normal"), or init_(model, initwise.choose(model, example)).',
+    )
+
+
+def _by_name(name: str) -> Any:
+    try:
+        return scheme(name)
+    except UnknownNameError:
+        recipe = getattr(importlib.import_module("initwise.recipes"), "recipe", None)
+        if recipe is None:
+            raise
+    try:
+        return recipe(name)
+    except UnknownNameError:
+        return scheme(name)
+
+
+def _planned(model: Any, law: Scheme, planner: str, example: Any, seed: int) -> Plan:
+    """A plan by a scheme of the whole model, which has to see it run."""
+    if example is None:
+        raise OptionError(
+            f"scheme {law.name!r} without an example",
+            where="example",
+            expected="a batch, or its shapes",
+            cause=f"{law.name} decides by running the model",
+            fix=f'Pass one: init_(model, "{law.name}", example="f32[8,3,32,32]"), or a batch of data.',
+        )
+    module, function = planner.split(":")
+    options = dict(law.options)
+    plan: Plan = getattr(importlib.import_module(module), function)(model, example, seed=seed, **options)
+    return plan
+
+
+def _checked(infos: Sequence[ParameterInfo], plan: Plan) -> Plan:
+    """The plan with its Fills fitted. Raises ModelError for names the model does not have."""
+    known = {info.name: info for info in infos}
+    owners = {alias: info.name for info in infos for alias in info.aliases}
+    for name in plan:
+        if name not in known:
+            raise _stranger(plan, name, known, owners)
+    fills = []
+    for name, fill in plan.fills:
+        info = known[name]
+        if info.status == "refused":
+            raise _refused(info)
+        fills.append((name, fill if info.status == "empty" else fitted(info, fill)))
+    return Plan(plan.name, tuple(fills), plan.kept)
+
+
+def _stranger(
+    plan: Plan, name: str, known: Mapping[str, ParameterInfo], owners: Mapping[str, str]
+) -> ModelError:
+    if name in owners:
+        return ModelError(
+            f"plan {plan.name!r} fills {name!r}, which is tied to {owners[name]!r}",
+            where="plan",
+            expected="each tensor once, under its owner's name",
+            fix=f"Name {owners[name]!r} instead.",
+        )
+    missing = [other for other in plan if other not in known and other not in owners]
+    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return ModelError(
+        f"plan {plan.name!r} fills {name!r}{more}, which the model does not have",
+        where="plan",
+        cause="the plan was made for another model",
+        given=name,
+        legal=known if len(known) <= 20 else _near(name, known),
+        fix="Make the plan for this model.",
+    )
+
+
+def _refused(info: ParameterInfo) -> ModelError:
+    return ModelError("it cannot be filled", where=info.name, cause=info.problem)
+
+
+def _near(name: str, known: Mapping[str, Any]) -> list[str]:
+    """The known names that are most like `name`."""
+    import difflib
+
+    return difflib.get_close_matches(name, known, n=5, cutoff=0.3) or list(known)[:5]
+
+
+def _ruled(infos: Sequence[ParameterInfo], plan: Plan, rules: Mapping[str, Any]) -> Resolved:
+    fills, kept, named = dict(plan.fills), dict(plan.kept), set()
+    for glob, value in rules.items():
+        for info, fill in _rule(infos, glob, value):
+            fills.pop(info.name, None)
+            kept.pop(info.name, None)
+            if fill is None:
+                kept[info.name] = f"rule {glob!r} keeps it" if _keeps(value) else _left(glob, info)
+            else:
+                fills[info.name] = fitted(info, fill)
+            if info.name == glob:
+                named.add(glob)
+    order = {info.name: position for position, info in enumerate(infos)}
+    ordered = tuple(sorted(fills.items(), key=lambda item: order[item[0]]))
+    name = plan.name if not rules or plan.name == "rules" else f"{plan.name} + rules"
+    return Resolved(Plan(name, ordered, tuple(kept.items())), frozenset(named))
+
+
+def _keeps(value: Any) -> bool:
+    return isinstance(value, str) and value == KEEP
+
+
+def _rule(infos: Sequence[ParameterInfo], glob: str, value: Any) -> list[tuple[ParameterInfo, Fill | None]]:
+    """The parameters one rule is for, each with its Fill, or None to keep it."""
+    matched = [info for info in infos if fnmatch.fnmatchcase(info.name, glob)]
+    if not matched:
+        raise _unmatched(infos, glob)
+    if _keeps(value):
+        return [(info, None) for info in matched]
+    # a wildcard must not overwrite what was frozen on purpose
+    writable = [i for i in matched if i.status == "ready" or (i.status == "frozen" and i.name == glob)]
+    if not writable:
+        if all(info.status == "empty" for info in matched):
+            return []
+        raise _nothing(glob, matched)
+    if isinstance(value, Fill):
+        why = value if value.reason else value.because(f"rule {glob!r}")
+        return [(info, why) for info in writable]
+    return _by_scheme(glob, _ruling(glob, value), writable)
+
+
+def _ruling(glob: str, value: Any) -> Any:
+    if not isinstance(value, str) and not hasattr(value, "fill_parameter"):
+        raise OptionError(
+            f"a {type(value).__name__}",
+            where=f"rule {glob!r}",
+            expected=f"a scheme or its name, a Fill, or {KEEP!r}",
+        )
+    law = _law(value)
+    if getattr(getattr(law, "row", None), "planner", ""):
+        raise OptionError(
+            f"scheme {law.name!r}",
+            where=f"rule {glob!r}",
+            expected="a scheme for single parameters",
+            cause=f"{law.name} decides for a whole model",
+            fix=f'Make it the plan: init_(model, "{law.name}", example=…).',
+        )
+    return law
+
+
+def _by_scheme(
+    glob: str, law: Any, writable: Sequence[ParameterInfo]
+) -> list[tuple[ParameterInfo, Fill | None]]:
+    """A rule for a part of the model treats each role by the scheme's table; a rule for vectors or
+    tables alone means the law itself."""
+    if any(info.role in MATRICES for info in writable):
+        return [(info, law.fill_parameter(info)) for info in writable]
+    return [(info, _directly(glob, law, info)) for info in writable]
+
+
+def _directly(glob: str, law: Any, info: ParameterInfo) -> Fill:
+    row = getattr(law, "row", None)
+    fill: Fill | None = None
+    if row is None or info.role in row.roles:
+        fill = law.fill_parameter(info)
+    elif row.elementwise:
+        fill = law.fill(None)
+    elif info.fans is not None and info.role == "embedding":
+        fill = law.fill(info.fans)
+    if fill is not None:
+        return fill
+    raise OptionError(
+        f"scheme {law.name!r} for {info.name!r}, a {info.role} of shape {info.shape} without fans",
+        where=f"rule {glob!r}",
+        expected="a law that needs no fans",
+        cause="a fan rule was given to a vector or to a parameter of unknown purpose",
+        fix="Use zeros, ones, constant(value), uniform(low, high) or normal(mean, std), or a Fill.",
+    )
+
+
+def _unmatched(infos: Sequence[ParameterInfo], glob: str) -> UnknownNameError | ModelError:
+    tied = {alias: info.name for info in infos for alias in info.aliases if fnmatch.fnmatchcase(alias, glob)}
+    if tied:
+        alias, owner = next(iter(tied.items()))
+        return ModelError(
+            f"it matches only {alias!r}, which is tied to {owner!r}",
+            where=f"rule {glob!r}",
+            fix=f"Name {owner!r}: the tensor is filled once, under that name.",
+        )
+    known = {info.name: None for info in infos}
+    return UnknownNameError(
+        f"rule {glob!r} matches no parameter",
+        legal=known if len(known) <= 20 else _near(glob, known),
+        given=glob,
+        fix='`*` matches dots too: "encoder.*" is everything inside the encoder.',
+    )
+
+
+def _nothing(glob: str, matched: Sequence[ParameterInfo]) -> ModelError:
+    info = next((i for i in matched if i.status == "refused"), matched[0])
+    frozen = info.status == "frozen"
+    return ModelError(
+        f"nothing it matches can be filled; {info.name}: {info.problem}",
+        where=f"rule {glob!r}",
+        fix="Name frozen parameters in full, so that no wildcard overwrites them." if frozen else "",
+    )

@@ -1,0 +1,229 @@
+"""Writing into a torch model, and reading back what is there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.utils.spectral_norm import SpectralNorm
+
+from ...core.errors import ModelError, UnknownNameError
+from ...core.fill import Fill
+from ...core.parameter import ParameterInfo
+from ..memory import fill as engine
+from .holders import INVERTED, SPECTRAL, Holding, effective, forward, holdings, holds, originals
+from .state import untouched
+from .walk import listed, parameters
+
+PIECE = 1 << 20
+"""Elements read at a time."""
+
+POWER_ITERATIONS = 30
+"""After a new weight; torch takes 15 at registration, which leaves σ a percent off."""
+
+
+def check(model: nn.Module, fills: Sequence[tuple[ParameterInfo, Fill]], *, seed: int) -> None:
+    """Raise ModelError if these fills could not be written; changes nothing.
+
+    A model of which any part is on the meta device is refused as a whole: memory for the rest
+    would come later, with whatever it happens to hold.
+    """
+    meta = [name for name, tensor in model.named_parameters() if tensor.device.type == "meta"]
+    if meta:
+        raise ModelError(
+            f"{listed(meta)} {'is' if len(meta) == 1 else 'are'} on the meta device and have no memory",
+            where=type(model).__name__,
+            expected="a model with memory",
+            fix='Call model.to_empty(device="cpu") first, then initialize; buffers need their values too.',
+        )
+    for info, fill in fills:
+        _check(model, info, fill, seed)
+
+
+def _check(model: nn.Module, info: ParameterInfo, fill: Fill, seed: int) -> None:
+    """Could what wraps this parameter hold the fill?"""
+    module, holding = find(model, info.name)
+    if holding.form == SPECTRAL and fill.mean == 0 and fill.std == 0:
+        raise ModelError(
+            "zeros under spectral_norm, which divides the weight by its largest singular value",
+            where=info.name,
+            expected="a fill that is not zero",
+        )
+    if holding.form != INVERTED:
+        return
+    wanted = drawn(holding, info, fill, seed)
+    if not holds(wanted, forward(module, holding, originals(module, holding, wanted))):
+        raise ModelError(
+            f"{fill.formula} does not survive what wraps this weight",
+            where=info.name,
+            expected="a fill that the parametrization gives back",
+            cause="under weight_norm no row can be zero: it is divided by its own length",
+            fix=f"Leave it as it is with rules={{{info.name!r}: 'keep'}}, or initialize before wrapping.",
+        )
+
+
+def write(model: nn.Module, info: ParameterInfo, fill: Fill, *, seed: int) -> None:
+    """Fill one parameter in place by the stream (seed, info.name).
+
+    Gradients, requires_grad and hooks stay; the version counter moves on, so that a backward pass
+    through the old values is refused by autograd rather than wrong.
+    """
+    module, holding = find(model, info.name)
+    with torch.no_grad():
+        if holding.form == INVERTED:
+            weight = drawn(holding, info, fill, seed)
+            for (_, tensor), value in zip(holding.tensors, originals(module, holding, weight), strict=True):
+                tensor.copy_(value)
+        else:
+            tensor = holding.tensors[0][1]
+            engine(tensor.detach(), fill, name=info.name, seed=seed)
+            torch.autograd.graph.increment_version(tensor)
+        if holding.form == SPECTRAL:
+            _renew(module, holding, info.name, seed)
+        _refresh(module, holding)
+
+
+def drawn(holding: Holding, info: ParameterInfo, fill: Fill, seed: int) -> Tensor:
+    """The fill's values in memory of their own."""
+    like = holding.tensors[-1][1]
+    weight = torch.empty(holding.shape, dtype=holding.dtype, device=like.device)
+    engine(weight, fill, name=info.name, seed=seed)
+    return weight
+
+
+def _renew(module: nn.Module, holding: Holding, name: str, seed: int) -> None:
+    """Bring a spectral norm's singular vectors up to the new weight, from a start drawn by name."""
+    weight = holding.tensors[0][1].detach()
+    hook = next((h for h in module._forward_pre_hooks.values() if isinstance(h, SpectralNorm)), None)
+    if hook is not None:
+        matrix = hook.reshape_weight_to_matrix(weight)
+        u, v = getattr(module, f"{hook.name}_u"), getattr(module, f"{hook.name}_v")
+        eps = hook.eps
+    else:
+        step: Any = module.parametrizations[holding.local][0]  # type: ignore[index]
+        if not hasattr(step, "_u"):
+            return
+        matrix, u, v, eps = step._reshape_weight_to_matrix(weight), step._u, step._v, step.eps
+    engine(v, Fill.normal(), name=f"{name}#v", seed=seed)
+    for _ in range(POWER_ITERATIONS):
+        u.copy_(nn.functional.normalize(torch.mv(matrix, v), dim=0, eps=eps))
+        v.copy_(nn.functional.normalize(torch.mv(matrix.mH, u), dim=0, eps=eps))
+
+
+def _refresh(module: nn.Module, holding: Holding) -> None:
+    """Old hooks keep a computed copy under the plain name: let it follow at once."""
+    for hook in module._forward_pre_hooks.values():
+        if isinstance(hook, SpectralNorm) and hook.name == holding.local:
+            setattr(module, hook.name, hook.compute_weight(module, do_power_iteration=False))
+        elif isinstance(hook, BasePruningMethod) and hook._tensor_name == holding.local:
+            setattr(module, hook._tensor_name, hook.apply_mask(module))  # type: ignore[no-untyped-call]
+        elif holding.form == INVERTED and getattr(hook, "name", None) == holding.local:
+            setattr(module, holding.local, effective(module, holding))
+
+
+def find(model: nn.Module, name: str) -> tuple[nn.Module, Holding]:
+    """The module and the holding that `walk.parameters` lists as `name`, or has as an alias.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    steps = name.split(".")
+    for cut in range(len(steps) - 1, -1, -1):
+        module, local = _submodule(model, steps[:cut]), ".".join(steps[cut:])
+        for holding in () if module is None else holdings(module):
+            if module is not None and (
+                local == holding.name or local in (held for held, _ in holding.tensors)
+            ):
+                return module, holding
+    known = [info.name for info in parameters(model)]
+    raise UnknownNameError(f"no parameter is called {name!r}", legal=known, given=name)
+
+
+def _submodule(model: nn.Module, steps: list[str]) -> nn.Module | None:
+    module: nn.Module | None = model
+    for step in steps:
+        module = None if module is None else module._modules.get(step)
+    return module
+
+
+def values(model: nn.Module, name: str) -> Iterator[NDArray[np.generic]]:
+    """A parameter's stored bits, row-major, in flat pieces; bfloat16 as uint16."""
+    for piece in _pieces(effective(*find(model, name))):
+        bits = piece.contiguous().cpu()
+        yield bits.view(torch.uint16).numpy() if bits.dtype == torch.bfloat16 else bits.numpy()
+
+
+def moments(model: nn.Module, name: str) -> tuple[float, float]:
+    """Mean and standard deviation (n in the denominator) of a parameter, accumulated in float64."""
+    count, mean, square = 0, 0.0, 0.0
+    for piece in _pieces(effective(*find(model, name))):
+        numbers = piece.to(torch.float64)
+        n, average = numbers.numel(), float(numbers.mean())
+        gap = average - mean
+        # Chan, Golub and LeVeque's update for two groups
+        square += float(((numbers - average) ** 2).sum()) + gap * gap * count * n / (count + n)
+        mean += gap * n / (count + n)
+        count += n
+    return (mean, math.sqrt(square / count)) if count else (math.nan, math.nan)
+
+
+def _pieces(tensor: Tensor) -> Iterator[Tensor]:
+    """`tensor` in flat row-major pieces of at most about `PIECE` elements."""
+    if not tensor.numel():
+        return
+    if tensor.is_contiguous():
+        yield from torch.split(tensor.view(-1), PIECE)
+    elif tensor.numel() <= PIECE:
+        yield tensor.contiguous().view(-1)
+    else:
+        step = max(1, PIECE * len(tensor) // tensor.numel())
+        for rows in torch.split(tensor, step):
+            yield from _pieces(rows[0] if len(rows) == 1 else rows)
+
+
+def weights(model: nn.Module, plan: Mapping[str, Fill], *, seed: int = 0) -> dict[str, Tensor]:
+    """The tensors that `write` would leave, by the names of `named_parameters` and buffers.
+
+    For running the model under a plan without touching it: `run.call(model, …, weights=…)`.
+    Costs one copy of the parameters named; the model is as it was.
+
+    Raises:
+        ModelError: a fill that cannot be held.
+    """
+    infos = {info.name: info for info in parameters(model)}
+    named = {id(tensor): name for name, tensor in [*model.named_buffers(), *model.named_parameters()]}
+    found: dict[str, Tensor] = {}
+    for name, fill in plan.items():
+        if name in infos:
+            _check(model, infos[name], fill, seed)
+            module, holding = find(model, name)
+            if holding.form == SPECTRAL:
+                found |= _spectral(module, holding, infos[name], fill, seed, named)
+                continue
+            weight = drawn(holding, infos[name], fill, seed)
+            parts = originals(module, holding, weight) if holding.form == INVERTED else (weight,)
+            found |= {named[id(t)]: part for (_, t), part in zip(holding.tensors, parts, strict=True)}
+    return found
+
+
+def _spectral(
+    module: nn.Module,
+    holding: Holding,
+    info: ParameterInfo,
+    fill: Fill,
+    seed: int,
+    named: Mapping[int, str],
+) -> dict[str, Tensor]:
+    """The raw weight and its singular vectors: written, copied, and put back."""
+    with untouched(module), torch.no_grad():
+        tensor = holding.tensors[0][1]
+        engine(tensor.detach(), fill, name=info.name, seed=seed)
+        _renew(module, holding, info.name, seed)
+        changed = [tensor, *(buffer for buffer in module.buffers() if id(buffer) in named)]
+        return {named[id(t)]: t.detach().clone() for t in changed}
