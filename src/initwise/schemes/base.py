@@ -39,21 +39,23 @@ class Option(JsonMixin):
     default: Value
     meaning: str
     legal: tuple[str, ...] = ()
-    kind: str = "number"  # or "choice", "flag", "number or choice"
+    kind: str = "number"  # or "choice", "flag", "text", "number or choice"
 
     def checked(self, value: Any, where: str) -> Value:
         """`value` as the option's type. Raises OptionError with what would be right."""
         if "choice" in self.kind and isinstance(value, str):
             if value in self.legal:
                 return value
-        elif self.kind == "flag" and isinstance(value, bool):
+        elif (self.kind == "flag" and isinstance(value, bool)) or (
+            self.kind == "text" and isinstance(value, str)
+        ):
             return value
         elif "number" in self.kind and _is_number(value):
             return float(value)
         raise OptionError(
             f"{self.name}={value!r}",
             where=where,
-            expected={"flag": "True or False", "number": "a number"}.get(self.kind, ""),
+            expected={"flag": "True or False", "number": "a number", "text": "a text"}.get(self.kind, ""),
             legal=self.legal,
             given=str(value),
             fix=f"{self.name}: {self.meaning}.",
@@ -125,25 +127,11 @@ class SchemeRow:
     @property
     def options(self) -> tuple[Option, ...]:
         """The law's options with their defaults and meanings."""
-        return _options(self.law)
+        return options_of(self.law)
 
     def checked(self, given: Mapping[str, Any]) -> tuple[tuple[str, Value], ...]:
         """All options as (name, value), defaults filled in. Raises OptionError for what is none."""
-        where = f"scheme {self.name!r}"
-        known = {option.name: option for option in self.options}
-        for name in given:
-            if name not in known:
-                raise OptionError(
-                    f"it has no option {name!r}",
-                    where=where,
-                    legal=known,
-                    given=name,
-                    fix="" if known else "It has no options at all.",
-                )
-        return tuple(
-            (name, option.checked(given[name], where) if name in given else option.default)
-            for name, option in known.items()
-        )
+        return checked_options(f"scheme {self.name!r}", self.options, given)
 
     def to_dict(self) -> dict[str, Any]:
         """The row as JSON data, its functions left out."""
@@ -154,12 +142,37 @@ class SchemeRow:
         return {**data, "planner": self.planner, "options": [option.to_dict() for option in self.options]}
 
 
+def checked_options(
+    where: str, options: tuple[Option, ...], given: Mapping[str, Any]
+) -> tuple[tuple[str, Value], ...]:
+    """All `options` as (name, value), those not `given` at their defaults.
+
+    Raises:
+        OptionError: at `where`, for an unknown name or a value that the option cannot have.
+    """
+    known = {option.name: option for option in options}
+    for name in given:
+        if name not in known:
+            raise OptionError(
+                f"it has no option {name!r}",
+                where=where,
+                legal=known,
+                given=name,
+                fix="" if known else "It has no options at all.",
+            )
+    return tuple(
+        (name, option.checked(given[name], where) if name in given else option.default)
+        for name, option in known.items()
+    )
+
+
 @functools.cache
-def _options(law: Callable[..., Fill]) -> tuple[Option, ...]:
-    hints = typing.get_type_hints(law, include_extras=True)
+def options_of(function: Callable[..., Any]) -> tuple[Option, ...]:
+    """The keyword-only arguments of `function` as options."""
+    hints = typing.get_type_hints(function, include_extras=True)
     return tuple(
         _option(name, hints[name], parameter.default)
-        for name, parameter in inspect.signature(law).parameters.items()
+        for name, parameter in inspect.signature(function).parameters.items()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     )
 
@@ -172,7 +185,8 @@ def _option(name: str, hint: Any, default: Any) -> Option:
     members = typing.get_args(hint) if union else (hint,)
     words = [member for member in members if typing.get_origin(member) is Literal]
     legal = tuple(word for member in words for word in typing.get_args(member))
-    kinds = ["flag"] if bool in members else ["number"] if float in members else []
+    plain = {bool: "flag", float: "number", str: "text"}
+    kinds = [plain[member] for member in members if member in plain]
     kind = " or ".join([*kinds, *(["choice"] if legal else [])])
     return Option(name, default, meaning, legal, kind)
 

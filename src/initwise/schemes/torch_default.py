@@ -44,7 +44,7 @@ def _weight(scheme: Scheme, info: ParameterInfo) -> Fill | None:
         return _hidden(scheme, info)
     if info.kind == "MultiheadAttention":
         fused = xavier_uniform(whole(info), compat="torch")
-        return fused.because(f"{fused.reason}, the fused matrix taken as one", f"{CITATION}: attention")
+        return fused.because(f"{fused.reason}, a packed matrix taken as one", f"{CITATION}: attention")
     if info.kind == "Conv1D":
         return Fill.normal(0.0, 0.02, reason="its constructor draws N(0, 0.02)", citation="transformers")
     return _plain(scheme, info)
