@@ -120,8 +120,9 @@ REFUSED = [
     ),
     (
         None,
-        "example: none was given; expected a batch, or shapes and dtypes.\n  Say what the model is called with, "
-        'for example check(model, "f32[8,3,224,224]"). Write a dtype and a shape: "f32[8,64]", '
+        "example: none was given; expected a batch, or shapes and dtypes.\n"
+        '  Say what the model is called with, for example check(model, "f32[8,3,224,224]"). '
+        'Write a dtype and a shape: "f32[8,64]", '
         '"i64[8,32]<50257" (integers below 50257), "bool[8,32]".',
     ),
 ]
