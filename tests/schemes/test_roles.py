@@ -146,10 +146,26 @@ def torch_layer(name):
     }[name]()
 
 
-LAYERS = (
-    "linear conv conv1d transposed transposed3d embedding bag layer_norm batch_norm group_norm attention "
-    "attention_separate rnn lstm gru cell bilinear prelu"
-).split()  # noqa: SIM905
+LAYERS = [
+    "linear",
+    "conv",
+    "conv1d",
+    "transposed",
+    "transposed3d",
+    "embedding",
+    "bag",
+    "layer_norm",
+    "batch_norm",
+    "group_norm",
+    "attention",
+    "attention_separate",
+    "rnn",
+    "lstm",
+    "gru",
+    "cell",
+    "bilinear",
+    "prelu",
+]
 
 
 @pytest.mark.parametrize("layer", LAYERS)
