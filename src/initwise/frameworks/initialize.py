@@ -152,5 +152,5 @@ def _untouched(info: ParameterInfo, kept: Mapping[str, str], follows: bool) -> L
 
 def _tied(info: ParameterInfo, alias: str) -> LedgerEntry:
     return LedgerEntry(
-        alias, info.shape, info.dtype, "tied", reason=f"the same tensor as {info.name}, which is its owner"
+        alias, info.shape, info.dtype, "tied", reason=f"another name of {info.name}: see there"
     )

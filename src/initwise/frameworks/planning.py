@@ -95,7 +95,7 @@ def _law(plan: Any) -> Any:
     if hasattr(plan, "fill_parameter") and hasattr(plan, "name"):
         return plan
     raise OptionError(
-        f"a {type(plan).__name__}",
+        f"a value of type {type(plan).__name__}",
         where="plan",
         expected="a Plan, an Advice, a scheme or its name, or a mapping {glob: scheme}",
         fix='For example init_(model, "he_normal"), or init_(model, initwise.choose(model, example)).',
@@ -224,7 +224,7 @@ def _rule(infos: Sequence[ParameterInfo], glob: str, value: Any) -> list[tuple[P
 def _ruling(glob: str, value: Any) -> Any:
     if not isinstance(value, str) and not hasattr(value, "fill_parameter"):
         raise OptionError(
-            f"a {type(value).__name__}",
+            f"a value of type {type(value).__name__}",
             where=f"rule {glob!r}",
             expected=f"a scheme or its name, a Fill, or {KEEP!r}",
         )

@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import ModelError

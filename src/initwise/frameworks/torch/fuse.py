@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...core.graph import Graph, Node
-from .names import named
+from .names import canonical, named
 from .recorder import Draft
 
 NONE: frozenset[int] = frozenset()
@@ -81,6 +81,8 @@ def _settled(
 ) -> tuple[Node, frozenset[int]]:
     """What a node and what merges into it are together, and the indices of what merged."""
     node, merge = draft.node, _merge(draft, drafts, users)
+    if node.op == "activation":
+        return _registered(draft), NONE
     label = named(draft.samples) if draft.samples and (merge or node.op == "pointwise") else ""
     if label and node.op in ("pointwise", "scale"):
         inputs = (merge.root,) if merge else node.inputs
@@ -90,6 +92,14 @@ def _settled(
     return replace(
         node, label="" if node.op == "pointwise" else node.label, inputs=(merge.root,)
     ), merge.members
+
+
+def _registered(draft: Draft) -> Node:
+    """An activation under its registered name; one that nobody registered is a pointwise function."""
+    label = canonical(draft.node.label) or (named(draft.samples) if draft.samples else "")
+    if label:
+        return replace(draft.node, label=label)
+    return replace(draft.node, op="pointwise")
 
 
 def _branches(sink: Draft, merge: Merge, drafts: Sequence[Draft]) -> bool:

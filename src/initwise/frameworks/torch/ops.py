@@ -42,10 +42,12 @@ TABLE: dict[str, Op] = {
     **_group(
         "pointwise",
         "pow rpow clamp clamp_min clamp_max clip sqrt rsqrt log log1p log2 log10 exp2 expm1 sinh cosh tan "
-        "asin acos asinh acosh atanh reciprocal neg sign round floor ceil trunc frac erfc erfinv logit "
-        "nan_to_num hypot special_erf heaviside sinc absolute negative positive lgamma digamma atan2 "
+        "asin acos asinh acosh atanh reciprocal sign round floor ceil trunc frac erfc erfinv logit "
+        "nan_to_num hypot special_erf heaviside sinc absolute positive lgamma digamma atan2 "
         "floor_divide remainder fmod xlogy addcmul addcdiv lerp minimum maximum fmin fmax logaddexp",
     ),
+    **_group("negation", "neg negative", "-1"),
+    "_threshold": Op("activation", "threshold"),
     **_group("masked", "masked_fill where tril triu bernoulli"),
     **_group("sum", "add sub rsub subtract iadd isub radd"),
     **_group("product", "mul multiply imul rmul div true_divide divide idiv itruediv rdiv rtruediv rdivide"),
@@ -105,8 +107,9 @@ TABLE: dict[str, Op] = {
     "glu": Op("glu"),
     # made from a tensor's shape, not from its values
     **_group("silent", "empty_like zeros_like ones_like full_like rand_like randn_like randint_like"),
-    **_group("silent", "new_empty new_zeros new_ones new_full new_tensor numpy tolist item grad one_hot_"),
+    **_group("silent", "new_empty new_zeros new_ones new_full new_tensor numpy tolist item grad"),
     **_group("silent", "eq ne lt le gt ge isnan isinf isfinite logical_and logical_or logical_not any all"),
+    **_group("silent", "zeros ones full empty arange linspace eye rand randn tensor as_tensor"),
     **_group("silent", "argmax argmin argsort bucketize searchsorted size stride shape"),
     "one_hot": Op("view"),
 }

@@ -245,7 +245,7 @@ class Recorder(TorchFunctionMode):
 
     def _before(self, op: Op, operands: Sequence[tuple[Tensor, Origin | None]]) -> Sample | None:
         """Some values of the one signal of an elementwise operation, before it may overwrite them."""
-        if op.rule not in ("activation", "pointwise", "sum", "product", "masked"):
+        if op.rule not in ("activation", "pointwise", "sum", "product", "masked", "negation"):
             return None
         signals = [tensor for tensor, origin in operands if origin is not None and origin.node >= 0]
         roots = {self.tape.root(o) for _, o in operands if o is not None and o.node >= 0}

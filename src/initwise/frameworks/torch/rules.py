@@ -48,15 +48,39 @@ def _shape(tape: Tape, root: Root | None) -> tuple[int, ...]:
     return () if root is None else tape.drafts[root[0]].node.shape
 
 
+PARAMETERS = {
+    "leaky_relu": ("negative_slope", 0.01),
+    "elu": ("alpha", 1.0),
+    "celu": ("alpha", 1.0),
+    "softplus": ("beta", 1.0),
+    "softshrink": ("lambd", 0.5),
+    "hardshrink": ("lambd", 0.5),
+}
+"""The second argument of activations that have one, and its default."""
+
+
 def activation(tape: Tape, call: Call) -> Origin:
     label = call.label
     if label == "gelu" and call.argument(1, "approximate") == "tanh":
         label = "gelu_tanh"
+    if label in PARAMETERS:
+        name, default = PARAMETERS[label]
+        value = call.argument(1, name, default)
+        label += f"({value:g})" if value != default else ""
+    if label == "hardtanh" and (call.argument(1, "min_val", -1.0), call.argument(2, "max_val", 1.0)) != (
+        -1,
+        1,
+    ):
+        return elementwise(tape, call, "pointwise", label)
     return elementwise(tape, call, "activation", label, own=not call.parameters)
 
 
 def pointwise(tape: Tape, call: Call) -> Origin:
     return elementwise(tape, call, "pointwise", call.label, own=not (call.parameters or call.constants))
+
+
+def negation(tape: Tape, call: Call) -> Origin:
+    return elementwise(tape, call, "scale", call.label)
 
 
 def masked(tape: Tape, call: Call) -> Origin:
@@ -307,6 +331,7 @@ def glu(tape: Tape, call: Call) -> Origin:
 RULES: dict[str, Rule] = {
     "activation": activation,
     "pointwise": pointwise,
+    "negation": negation,
     "masked": masked,
     "same": same,
     "sum": total,
