@@ -52,6 +52,20 @@ class Step(JsonMixin):
     option: str = ""
     reason: str = ""
 
+    @property
+    def matching(self) -> str:
+        """For whom, in words."""
+        words = [*self.roles, *self.names]
+        return ", ".join(words) if words else "everything else"
+
+    @property
+    def doing(self) -> str:
+        """What they get, in words."""
+        if self.scheme is None:
+            return "left as they are"
+        over = {"total": ", std over √(2L)", "index": ", std over √(2(l+1))"}.get(self.depth, "")
+        return f"{self.scheme}{over}" + ("" if self.direct else ", by role")
+
     def matches(self, info: ParameterInfo) -> bool:
         """Is this step for that parameter? Tied names count."""
         if self.roles and info.role not in self.roles:

@@ -1,0 +1,116 @@
+"""explain: what a scheme, an activation, a recipe, a Fill, a model or an Advice is, and its numbers."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ..activations import Activation, ActivationRow, activation
+from ..activations import registry as activation_registry
+from ..core.errors import ModelError, OptionError, UnknownNameError
+from ..core.fill import Fill
+from ..core.layout import Fans
+from ..core.plan import Plan
+from ..core.records import Advice, Explanation
+from ..recipes import Recipe, RecipeRow
+from ..recipes import registry as recipe_registry
+from ..schemes import Scheme, SchemeRow
+from ..schemes import registry as scheme_registry
+from .functions import activation_by_name, activation_row, told_activation
+from .models import told_model
+from .parts import with_facts
+from .plans import recipe_by_name, recipe_row, told_advice, told_plan, told_recipe
+from .weights import scheme_by_name, scheme_row, told_fans, told_fill, told_scheme
+
+__all__ = ["explain"]
+
+
+def explain(thing: Any, **facts: Any) -> Explanation:
+    """What `thing` is: plain words, closed form, source, differences among frameworks, numbers.
+
+    Args:
+        thing: a scheme's, activation's or recipe's name (or the object itself), a Fill, Fans, a Plan or
+            an Advice, a model or layer of a framework, or a function of an array.
+        facts: what it is to be explained for. For a scheme: its options, and `fan_in`, `fan_out`
+            (or `shape`, `layout`, `groups`, `stride`, `parts`), `gain`, `activation`, `q`. For
+            an activation: its parameters, `q`, `fan_in`, `fan_out`. For a Plan, an Advice or a
+            model: `name`, a parameter's. For a name that is more than one thing: `kind`,
+            "scheme", "activation" or "recipe".
+
+    Raises:
+        UnknownNameError: no such name. OptionError: a fact that does not belong to it, or
+            something that cannot be explained.
+
+    >>> dict(explain("he_normal", fan_in=64).facts)["these fans"]
+    'N(0, 0.176777)'
+    """
+    if isinstance(thing, str):
+        return _named(thing, facts)
+    for kind, teller in TELLERS:
+        if isinstance(thing, kind):
+            return teller(thing, facts)
+    if inspect.isclass(thing):
+        raise _unknown_thing(thing, f"Pass an instance: explain({thing.__name__}(…)).")
+    try:
+        return told_model(thing, facts)
+    except ModelError:
+        if not callable(thing):
+            raise _unknown_thing(thing) from None
+    return told_activation(activation(thing), facts)
+
+
+def _unknown_thing(thing: Any, fix: str = "") -> OptionError:
+    kind = f"the class {thing.__name__}" if inspect.isclass(thing) else f"a {type(thing).__name__}"
+    return OptionError(
+        f"{kind} cannot be explained",
+        expected="the name of a scheme, activation or recipe, a Fill, Plan, Advice, model or function",
+        fix=fix,
+    )
+
+
+def _named(name: str, facts: Mapping[str, Any]) -> Explanation:
+    """A name is looked for among schemes, then activations, then recipes."""
+    facts = dict(facts)
+    kind = facts.pop("kind", None)
+    bare = name.partition("(")[0].strip()
+    found = [label for label, (registry, _) in KINDS.items() if bare in registry]
+    if kind is not None and kind not in KINDS:
+        raise OptionError(f"kind={kind!r}", where="explain", legal=KINDS, given=str(kind))
+    if not found or (kind and kind not in found):
+        names = [
+            n for label, (registry, _) in KINDS.items() if kind in (None, label) for n in _names(registry)
+        ]
+        raise UnknownNameError(
+            f"no {kind or 'scheme, activation or recipe'} is called {name!r}", legal=names, given=name
+        )
+    chosen = kind or found[0]
+    told = KINDS[chosen][1](name, facts)
+    others = [label for label in found if label != chosen]
+    return with_facts(told, (("also", f'the {other} {bare}: kind="{other}"') for other in others))
+
+
+def _names(registry: Any) -> Iterable[str]:
+    return (name for row in registry for name in (row.name, *row.aliases))
+
+
+Teller = Callable[[Any, Mapping[str, Any]], Explanation]
+
+KINDS: dict[str, tuple[Any, Callable[[str, Mapping[str, Any]], Explanation]]] = {
+    "scheme": (scheme_registry, scheme_by_name),
+    "activation": (activation_registry, activation_by_name),
+    "recipe": (recipe_registry, recipe_by_name),
+}
+
+TELLERS: tuple[tuple[type, Teller], ...] = (
+    (Scheme, told_scheme),
+    (SchemeRow, scheme_row),
+    (Activation, told_activation),
+    (ActivationRow, activation_row),
+    (Recipe, told_recipe),
+    (RecipeRow, recipe_row),
+    (Fill, told_fill),
+    (Fans, told_fans),
+    (Plan, told_plan),
+    (Advice, told_advice),
+)

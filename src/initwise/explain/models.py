@@ -1,0 +1,88 @@
+"""Models and layers explained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..activations import activation
+from ..core.errors import UnknownNameError
+from ..core.fill import Fill
+from ..core.parameter import ParameterInfo
+from ..core.records import Explanation
+from ..frameworks.protocol import Adapter, adapter_for
+from ..schemes import registry, scheme
+from .functions import told_activation
+from .parts import Facts, only
+
+MODEL_LINES = 20
+
+
+def told_model(model: Any, facts: Mapping[str, Any]) -> Explanation:
+    adapter = adapter_for(model)
+    infos = adapter.parameters(model)
+    if not infos and callable(model):
+        return told_activation(activation(model), facts)
+    only(f"a {type(model).__name__}", facts, ("name",))
+    if "name" in facts:
+        infos = _one(infos, facts["name"])
+    single = len({info.layer for info in infos}) <= 1
+    told = Explanation(
+        title=type(model).__name__,
+        summary=_constructors(single, adapter.name),
+        facts=_lines(model, adapter, infos),
+    )
+    if adapter.name != "torch":
+        return told
+    row = registry["torch_default"]
+    law = "; ".join(f"{info.name}: {fill.formula}" for info in infos if (fill := _constructed(info)))
+    return replace(told, law=law if single else row.formula, citation=row.citation, evidence=row.evidence)
+
+
+def _one(infos: tuple[ParameterInfo, ...], name: str) -> tuple[ParameterInfo, ...]:
+    found = tuple(info for info in infos if name in (info.name, *info.aliases))
+    if not found:
+        names = [info.name for info in infos]
+        raise UnknownNameError(f"the model has no parameter {name!r}", legal=names, given=name)
+    return found
+
+
+def _constructors(single: bool, framework: str) -> str:
+    if framework != "torch":
+        return "Arrays have no constructor: these are their roles, fans and measured values."
+    if single:
+        return "What torch's constructor draws for each parameter, beside the values measured in it now."
+    return (
+        "Which law drew the values cannot be read off them. This is what torch's constructors draw for these "
+        "layers, beside the values measured now; where they differ, something else set them."
+    )
+
+
+def _lines(model: Any, adapter: Adapter, infos: tuple[ParameterInfo, ...]) -> Facts:
+    shown = infos[:MODEL_LINES]
+    found = tuple((info.name, _line(model, adapter, info)) for info in shown)
+    left = len(infos) - len(shown)
+    more = f'{left} parameters; explain(model, name="…") shows one'
+    return (*found, ("and", more)) if left else found
+
+
+def _line(model: Any, adapter: Adapter, info: ParameterInfo) -> str:
+    size = "×".join(str(size) for size in info.shape)
+    parts = [f"{info.role} {size}".strip()]
+    if info.fans is not None and info.role in ("weight", "recurrent", "embedding"):
+        parts.append(str(info.fans))
+    if adapter.name == "torch":
+        fill = _constructed(info)
+        parts.append(f"constructor: {fill.formula}, std {fill.std:.4g}" if fill else "no known law")
+    if info.status in ("refused", "empty"):
+        return ", ".join([*parts, f"{info.status}: {info.problem or 'no elements'}"])
+    mean, std = adapter.moments(model, info.name)
+    return ", ".join([*parts, f"measured: mean {mean:.4g}, std {std:.4g}"])
+
+
+def _constructed(info: ParameterInfo) -> Fill | None:
+    """What torch's constructor draws for it, if that is known."""
+    if info.role == "weight" and info.fans is None:
+        return None
+    return scheme("torch_default").fill_parameter(info)

@@ -1,0 +1,112 @@
+"""Schemes and Fills explained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from ..core.fill import Fill
+from ..core.layout import Fans
+from ..core.records import Explanation
+from ..schemes import Scheme, SchemeRow, registry, scheme
+from .parts import WEIGHT_FACTS, Facts, also_called, moments_of, only, options, through, weight_of
+
+
+def scheme_by_name(name: str, facts: Mapping[str, Any]) -> Explanation:
+    options = {option.name for option in registry[name].options}
+    given = {key: value for key, value in facts.items() if key in options}
+    rest = {key: value for key, value in facts.items() if key not in options}
+    only(f"scheme {name!r}", rest, (*_legal(registry[name]), *options))
+    return told_scheme(scheme(name, **given), rest)
+
+
+def scheme_row(row: SchemeRow, facts: Mapping[str, Any]) -> Explanation:
+    return scheme_by_name(row.name, facts)
+
+
+def told_scheme(chosen: Scheme, facts: Mapping[str, Any]) -> Explanation:
+    row = chosen.row
+    only(f"scheme {row.name!r}", facts, _legal(row))
+    return Explanation(
+        title=str(chosen),
+        summary=row.summary,
+        law=row.formula,
+        facts=(*also_called(row.aliases), *options(chosen), *_numbers(chosen, facts)),
+        differences=row.differences,
+        avoid=row.avoid,
+        citation=row.citation,
+        evidence=row.evidence,
+    )
+
+
+def _legal(row: SchemeRow) -> tuple[str, ...]:
+    """Facts a scheme can be explained for; one of a whole model has no numbers for a single weight."""
+    return () if row.planner else WEIGHT_FACTS
+
+
+def _numbers(chosen: Scheme, facts: Mapping[str, Any]) -> Facts:
+    """The law's numbers for the fans given, and what they do to a signal through the activation given."""
+    weight = weight_of(facts)
+    if chosen.row.planner or (weight is None and not chosen.row.elementwise):
+        return ()
+    fill = chosen.fill(weight, gain=facts.get("gain", 1.0))
+    found = [("these fans", fill.formula)] if weight is not None else [("values", fill.formula)]
+    found += [("because", fill.reason), *moments_of(fill)]
+    if weight is not None:
+        equal = "" if "shape" in facts or {"fan_in", "fan_out"} <= set(facts) else ", taken as equal"
+        found = [("fans", f"{weight}{equal}"), *found, *_counted(chosen, weight, fill)]
+        found += through(weight, fill, facts)
+    return tuple(found)
+
+
+def _counted(chosen: Scheme, weight: Fans, fill: Fill) -> Facts:
+    """What torch's and Keras' own count of the fans would make of the same law, where it differs."""
+    if weight.layout is None or "compat" not in dict(chosen.options):
+        return ()
+    options = dict(chosen.options)
+    others = {
+        framework: scheme(chosen.name, **{**options, "compat": framework}).fill(weight).formula
+        for framework in ("torch", "keras")
+    }
+    return tuple(
+        (f"fans as {name} counts them", formula)
+        for name, formula in others.items()
+        if formula != fill.formula
+    )
+
+
+def told_fill(fill: Fill, facts: Mapping[str, Any]) -> Explanation:
+    only("a Fill", facts, ("activation", "q", "fan_in", "fan_out"))
+    found = [*moments_of(fill)]
+    if fill.law == "truncated_normal":
+        found.append(
+            ("parent", f"N({fill.loc:g}, {fill.scale:.6g}), redrawn outside the bounds, never clamped")
+        )
+    if math.isfinite(fill.low) or math.isfinite(fill.high):
+        found.append(("values", f"between {fill.low:.6g} and {fill.high:.6g}"))
+    if fill.layout is not None:
+        found.append(("layout", str(fill.layout)))
+    found += [(f"part {name} ({size})", str(part)) for name, size, part in fill.parts]
+    if fill.zero_row is not None:
+        found.append(("row", f"{fill.zero_row} is zero (padding)"))
+    weight = weight_of(facts)
+    if weight is not None:
+        found += through(weight, fill, facts)
+    return Explanation(
+        title=fill.formula,
+        summary=fill.reason or "no reason was given with it",
+        law=fill.formula,
+        facts=tuple(found),
+        citation=fill.citation,
+    )
+
+
+def told_fans(weight: Fans, facts: Mapping[str, Any]) -> Explanation:
+    only("Fans", facts, ())
+    return Explanation(
+        title=str(weight),
+        summary="fan_in: products summed into one output. fan_out: outputs that one input feeds.",
+        law=f"{weight.layout} on shape {weight.shape}" if weight.layout else "",
+        facts=(("average", f"{weight.average:g}"), ("geometric mean", f"{weight.geometric:g}")),
+    )
