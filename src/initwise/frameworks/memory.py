@@ -1,0 +1,127 @@
+"""`fill`: one tensor or array of any framework, in place, through a view of its own memory."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.errors import OutputError, UnsupportedError
+from ..core.fill import Fill
+from ..random import fill_array
+
+T = TypeVar("T")
+
+
+def fill(
+    out: T,
+    fill: Fill,
+    *,
+    name: str,
+    seed: int = 0,
+    shape: Sequence[int] | None = None,
+    offset: Sequence[int] | None = None,
+) -> T:
+    """Fill `out` in place. Its values depend on (seed, name, global element index, fill) only.
+
+    Not on the device, the number of threads, the order of the calls, the memory layout or the
+    sharding; and in bfloat16 and float16 they are the float32 values, rounded once.
+
+    Args:
+        out: a writable NumPy array (float16, float32, float64, or ml_dtypes' bfloat16) or a torch
+            tensor of those types, contiguous or not. A tensor on another device than the CPU is
+            made on the CPU and copied. A leaf that requires grad may be filled; its `.grad` stays.
+        fill: the law. Scheme(...).fill(fans) makes one, or Fill.normal(0, 0.02) and the like.
+        name: the parameter's full name; another name gives other numbers.
+        seed: 0 ≤ seed < 2⁶⁴.
+        shape, offset: for a shard, the whole tensor's shape and the position of `out[0, 0, …]` in it.
+
+    Returns:
+        `out`.
+
+    Raises:
+        OutputError: memory that cannot be written: read-only, overlapping, of integers, meta, sparse.
+        StreamError: a seed, name, shape or offset that makes no sense.
+        LayoutError, FillError: a law that does not fit the shape or the dtype.
+
+    Nothing is written if an error is raised.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(out, torch.Tensor):
+        _fill_tensor(torch, out, fill, name=name, seed=seed, shape=shape, offset=offset)
+        return out
+    if not isinstance(out, np.ndarray):
+        raise OutputError(
+            f"a {type(out).__module__}.{type(out).__qualname__}",
+            where=_where(name),
+            expected="a writable NumPy array or a torch tensor",
+        )
+    fill_array(out, fill, name=name, seed=seed, shape=shape, offset=offset)
+    return out
+
+
+def _where(name: Any) -> str:
+    return name if isinstance(name, str) else ""
+
+
+def _fill_tensor(torch: Any, out: Any, law: Fill, *, name: str, **where: Any) -> None:
+    _check_tensor(torch, out, _where(name))
+    with torch.no_grad():
+        if out.device.type == "cpu":
+            array, dtype = _memory(torch, out)
+            fill_array(array, law, name=name, dtype=dtype, **where)
+        else:
+            host = torch.empty(out.shape, dtype=out.dtype)
+            array, dtype = _memory(torch, host)
+            fill_array(array, law, name=name, dtype=dtype, **where)
+            out.detach().copy_(host)
+        # NumPy wrote behind autograd's back: let a backward pass that saved the old values know
+        if not out.is_inference():
+            torch.autograd.graph.increment_version(out)
+
+
+def _memory(torch: Any, tensor: Any) -> tuple[NDArray[Any], str | None]:
+    """The tensor's own memory as a NumPy array, and the dtype's name where NumPy has none."""
+    plain = tensor.detach()
+    if plain.dtype == torch.bfloat16:
+        return plain.view(torch.int16).numpy().view(np.uint16), "bfloat16"
+    return plain.numpy(), None
+
+
+def _check_tensor(torch: Any, out: Any, where: str) -> None:
+    """Raise unless `out` is plain memory of a floating-point type."""
+    from ..random.output import dtype_error, overlap_error
+
+    kind = type(out).__name__
+    if "Uninitialized" in kind:
+        raise OutputError(
+            "a lazy parameter without shape", where=where, fix="Run the model once on a batch, then fill it."
+        )
+    if out.device.type == "meta":
+        raise OutputError(
+            "a tensor on the meta device, which has no memory",
+            where=where,
+            fix='Give it memory first: model.to_empty(device="cpu").',
+        )
+    if out.layout != torch.strided:
+        raise OutputError(
+            f"a tensor of layout {out.layout}",
+            where=where,
+            expected="a dense tensor",
+            fix="Fill it dense, then convert it.",
+        )
+    if out.is_quantized or out.dtype not in (torch.float64, torch.float32, torch.float16, torch.bfloat16):
+        raise dtype_error(str(out.dtype).removeprefix("torch."), where)
+    if hasattr(out, "to_local") and hasattr(out, "placements"):
+        raise UnsupportedError(
+            "a DTensor",
+            where=where,
+            fix="Fill its local part: fill(tensor.to_local(), …, shape=tensor.shape, offset=…).",
+        )
+    if any(stride == 0 and size > 1 for stride, size in zip(out.stride(), out.shape, strict=True)):
+        raise overlap_error(out.shape, out.stride(), where)
+    if out.is_neg():
+        raise OutputError("a lazily negated view", where=where, fix="Fill the tensor it is a view of.")

@@ -1,0 +1,65 @@
+"""A pool of plain threads for kernels that release the GIL.
+
+Not numba's own threads: those are a global setting, die in forked children and abort the process when
+two Python threads fill at once. Tasks here are independent, so any number of threads gives the same bits.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
+Task = Callable[[], None]
+_lock = threading.Lock()
+_pools: dict[tuple[int, int], ThreadPoolExecutor] = {}
+
+
+def thread_count() -> int:
+    """How many threads fill: INITWISE_THREADS, or the processors this process may run on."""
+    asked = os.environ.get("INITWISE_THREADS", "")
+    if asked.isdigit() and int(asked) > 0:
+        return int(asked)
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def run_all(tasks: Sequence[Task], threads: int | None = None) -> None:
+    """Run every task; the calling thread works too. An exception or Ctrl-C stops the rest and is raised
+    once the tasks under way have ended, so that nothing writes into the tensor afterwards."""
+    count = min(threads or thread_count(), len(tasks))
+    if count <= 1:
+        for task in tasks:
+            task()
+        return
+    turn, stop = itertools.count(), threading.Event()
+
+    def work() -> None:
+        # next() of a count is atomic: no task is run twice
+        while not stop.is_set() and (index := next(turn)) < len(tasks):
+            tasks[index]()
+
+    helpers: list[Future[None]] = []
+    try:
+        helpers.extend(_pool(count - 1).submit(work) for _ in range(count - 1))
+        work()
+    except BaseException:
+        stop.set()
+        raise
+    finally:
+        for helper in helpers:
+            helper.cancel()
+        wait(helpers)
+    for helper in helpers:
+        helper.result() if not helper.cancelled() else None
+
+
+def _pool(size: int) -> ThreadPoolExecutor:
+    # keyed by process too: threads do not survive a fork
+    with _lock:
+        key = (os.getpid(), size)
+        if key not in _pools:
+            _pools[key] = ThreadPoolExecutor(size, thread_name_prefix="initwise")
+        return _pools[key]
