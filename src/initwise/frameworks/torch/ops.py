@@ -54,7 +54,7 @@ TABLE: dict[str, Op] = {
     **_group("linear", "linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d"),
     **_group("linear", "matmul rmatmul mm bmm mv dot inner einsum tensordot addmm baddbmm addbmm addmv"),
     **_group("linear", "bilinear linalg_multi_dot multi_dot chain_matmul outer convolution _convolution"),
-    **_group("linear", "scaled_mm _scaled_mm grouped_mm _grouped_mm"),
+    **_group("linear", "scaled_mm _scaled_mm grouped_mm _grouped_mm linear_cross_entropy"),
     **_group("recurrent", "lstm gru rnn_tanh rnn_relu lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell"),
     **_group("embedding", "embedding embedding_bag"),
     "batch_norm": Op("norm", "batch"),
