@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from initwise.core.errors import FillError, OptionError, UnknownNameError
-from initwise.core.fill import Fill
+from initwise.core.fill import MATRIX_LAWS, Fill
 from initwise.core.layout import Fans, Layout, fans
+from initwise.random import fill_array
 from initwise.schemes import Scheme, scheme, schemes
 from initwise.schemes.base import EVIDENCE
 
@@ -109,17 +110,16 @@ def test_fill_is_explained_and_survives_json(row, weight):
 
 @every_law
 def test_declared_moments_are_those_of_the_numbers(row):
-    fill_array = pytest.importorskip("initwise.random").fill_array
     for weight in (MATRIX, KERNEL):
         fill = scheme(row.name).fill(weight)
         values = fill_array(np.empty(weight.shape, np.float64), fill, name=f"{row.name}.weight", seed=3)
-        count = values.size
-        # an orthogonal matrix is less free than independent entries, never more
-        assert values.mean() == pytest.approx(fill.mean, abs=5 * fill.std / math.sqrt(count) + 1e-12)
-        # the std of a sample std is std·√((kurtosis − 1)/4n); a sparse matrix' kurtosis is huge but exact
-        sparse = fill.law in ("identity", "dirac", "delta_orthogonal")
-        tolerance = 1e-9 if sparse else 5 * math.sqrt(0.5 / count) * fill.std
-        assert values.std() == pytest.approx(fill.std, abs=tolerance + 1e-12)
+        # five standard errors; a matrix law's entries are less free than independent ones, never more
+        assert values.mean() == pytest.approx(fill.mean, abs=5 * fill.std / math.sqrt(values.size) + 1e-12)
+        if fill.law in MATRIX_LAWS:
+            rms = math.hypot(fill.mean, fill.std)
+            assert math.sqrt((values**2).mean()) == pytest.approx(rms, rel=1e-9)
+        else:
+            assert values.std() == pytest.approx(fill.std, abs=5 * fill.std / math.sqrt(2 * values.size))
         assert fill.low <= values.min()
         assert values.max() <= fill.high
 
