@@ -18,7 +18,7 @@ RELATIVE = 1e-6
 
 
 def root_mean_square(x):
-    return float(x.double().pow(2).mean().sqrt())
+    return float(x.detach().double().pow(2).mean().sqrt())
 
 
 def exactly(value):
@@ -52,7 +52,9 @@ def test_forward_backward_and_weight_gradients_equal_a_direct_computation(mlp, a
     for row, layer, output in zip(signals.layers, model, outputs, strict=True):
         assert row.shape == tuple(output.shape)
         assert row.forward_rms == exactly(root_mean_square(output))
-        assert row.forward_mean == pytest.approx(float(output.double().mean()), rel=RELATIVE, abs=1e-9)
+        assert row.forward_mean == pytest.approx(
+            float(output.detach().double().mean()), rel=RELATIVE, abs=1e-9
+        )
         assert row.gradient_rms == exactly(root_mean_square(output.grad))
         if isinstance(layer, nn.Linear):
             assert row.weight_gradient_rms == exactly(root_mean_square(layer.weight.grad))
@@ -133,7 +135,7 @@ def test_correlation_is_the_mean_cosine_between_different_inputs():
     x = torch.randn(5, 16)
     unit = functional.normalize(model(x).double(), dim=1)
     cosines = unit @ unit.T
-    expected = float((cosines.sum() - 5) / 20)
+    expected = float((cosines.sum().detach() - 5) / 20)
     assert check(model, x).layers[0].correlation == exactly(expected)
 
 

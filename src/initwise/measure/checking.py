@@ -71,7 +71,7 @@ def check(
         )
     # a string, so that torch is loaded only when a torch model is there
     room = importlib.import_module("initwise.measure.passing")
-    weights = None if plan is None else _weights(model, plan, seed)
+    weights = None if plan is None else _weights(model, plan, example, seed)
     return _signals(room.run_pass(model, example, weights=weights, loss=loss, seed=seed), example)
 
 
@@ -85,8 +85,9 @@ def _predicted(model: Any, example: Any, **options: Any) -> Signals:
     return signals
 
 
-def _weights(model: Any, plan: Any, seed: int) -> Any:
-    return importlib.import_module("initwise.measure.substitutes").weights_for(model, plan, seed=seed)
+def _weights(model: Any, plan: Any, example: Any, seed: int) -> Any:
+    room = importlib.import_module("initwise.measure.substitutes")
+    return room.weights_for(model, plan, example, seed=seed)
 
 
 def _signals(passed: Any, example: Any) -> Signals:

@@ -79,6 +79,7 @@ class _Passing:
         self.model, self.args, self.kwargs, self.loss, self.seed = model, args, kwargs, loss, seed
         self.scalars = Scalars()
         self.weights = _leaves(model, weights)
+        self.buffers = {name: tensor for name, tensor in weights.items() if name not in self.weights}
         self.inputs = [t for t in tensors([args, kwargs]) if t.dim() > 0]
         batch, time = _batch(model, self.inputs)
         self.watch = Watch(model, self.scalars, batch, time)
@@ -91,7 +92,7 @@ class _Passing:
         self._read_weights()
         try:
             with self._weight_gradients():
-                inside(self.model, self.weights, self._body)
+                inside(self.model, {**self.buffers, **self.weights}, self._body)
         finally:
             self.watch.close()
         return self._assembled(self.scalars.fetch(), inputs)

@@ -95,12 +95,17 @@ def flatness(
 
 
 def _slope(x: Tensor, function: Callable[..., Any], rest: tuple[Any, ...], options: dict[str, Any]) -> Tensor:
-    with torch.enable_grad():
+    # hooks of our own: what is saved here must not count as saved by a checkpoint around us
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(_same, _same):
         point = x.clone().requires_grad_()
         # a copy that is no leaf, so that in-place functions may write into it
         value = function(point * 1, *rest, **options)
         (slope,) = torch.autograd.grad(value, point, torch.ones_like(value))
     return slope
+
+
+def _same(x: Tensor) -> Tensor:
+    return x
 
 
 def row_spread(gradient: Tensor, gates: int = 1) -> Tensor | None:

@@ -2,48 +2,34 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from ..core.errors import ModelError
 from ..core.plan import Plan
 from ..core.records import Advice
-from ..frameworks.memory import fill
+from ..frameworks.initialize import plan_for
+from ..frameworks.torch.adapter import weights
+from ..frameworks.torch.walk import parameters
 
 
-def weights_for(model: nn.Module, plan: Any, *, seed: int = 0) -> Mapping[str, Tensor]:
-    """Name → tensor for every parameter that `plan` fills; the model is not touched.
+def weights_for(model: nn.Module, plan: Any, example: Any = None, *, seed: int = 0) -> Mapping[str, Tensor]:
+    """Name → tensor for every parameter that `plan` fills (and the buffers that follow from them).
+
+    With the same seed, bit for bit what `init_(model, plan, seed=seed)` would write; the model is
+    not touched.
 
     Args:
         plan: a Plan, an Advice, a scheme's or recipe's name, a Scheme, or {glob: scheme}.
+        example: for plans that run the model to be made.
 
     Raises:
-        ModelError: the plan names a parameter that the model does not have, or cannot be filled.
-        UnknownNameError, FillError: as `init_` does.
+        UnknownNameError, OptionError, ModelError, LayoutError, FillError: as `plan_for` does.
     """
-    found = dict(model.named_parameters(remove_duplicate=False))
-    filled = {}
-    for name, law in _plan(model, plan).items():
-        if name not in found:
-            raise ModelError(
-                f"the plan fills {name!r}, which the model does not have",
-                legal=found,
-                given=name,
-                cause="the plan was made for another model",
-            )
-        tensor = torch.empty_like(found[name].detach(), memory_format=torch.contiguous_format)
-        filled[name] = fill(tensor, law, name=name, seed=seed)
-    return filled
-
-
-def _plan(model: nn.Module, plan: Any) -> Plan:
-    if isinstance(plan, Advice):
-        return plan.plan
-    if isinstance(plan, Plan):
-        return plan
-    made: Plan = importlib.import_module("initwise.frameworks.initialize").plan_for(model, plan)
-    return made
+    made = plan_for(model, plan, example=example, seed=seed)
+    if isinstance(plan, (Plan, Advice)):
+        # as `init_` does: only a rule that gives a frozen parameter's name fills it
+        frozen = {info.name for info in parameters(model) if info.status == "frozen"}
+        return weights(model, {name: fill for name, fill in made.items() if name not in frozen}, seed=seed)
+    return weights(model, made, seed=seed)

@@ -1,0 +1,233 @@
+"""The rules on bare numbers: each threshold from both sides, and what is a cause or a symptom."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from initwise.core.records import VERDICTS
+from initwise.measure.judging import SEVERITY, judged, unjudged
+from initwise.measure.reading import Reading
+from initwise.measure.verdicts import COLLAPSED, DEAD, DRIFT, SAME, SATURATED
+
+
+def chain(depth=5, **changes):
+    """A healthy MLP: `depth` hidden layers with ReLU, then a head; `changes`: place → fields."""
+    rows = []
+    for i in range(depth):
+        rows.append(
+            Reading(
+                f"fc{i}", "Linear", "weight", (32, 64), forward_rms=1.0, forward_mean=0.0, dead=0.0,
+                saturated=0.5, correlation=0.5, units=64, unit_spread=1.0, gradient_rms=1.0,
+                weight_rms=0.1, weight_gradient_rms=1.0, weight_spread=1.0,
+            )
+        )  # fmt: skip
+        rows.append(
+            Reading(
+                f"relu{i}", "ReLU", "activation", (32, 64), forward_rms=0.7, forward_mean=0.4, dead=0.0,
+                correlation=0.5, units=64, unit_spread=1.0, gradient_rms=1.0,
+            )
+        )  # fmt: skip
+    head = replace(rows[0], name="head", shape=(32, 10), units=10, saturated=math.nan, result=True)
+    return [*rows, head]
+
+
+def at(rows, name):
+    return next(i for i, row in enumerate(rows) if row.name == name)
+
+
+def changed(rows, first, last=None, **fields):
+    """`rows` with fields changed from the row named `first` to the one named `last`."""
+    start = at(rows, first)
+    stop = at(rows, last or first)
+    return [replace(row, **fields) if start <= i <= stop else row for i, row in enumerate(rows)]
+
+
+def found(rows, input_correlation=0.0):
+    return [(f.verdict, f.layer) for f in judged(rows, input_correlation)[1]]
+
+
+def test_a_healthy_chain_has_no_finding():
+    layers, findings = judged(chain())
+    assert findings == ()
+    assert {layer.verdict for layer in layers} == {"ok"}
+    assert {layer.reason for layer in layers} == {""}
+
+
+def test_every_verdict_a_rule_gives_is_a_verdict_of_the_records():
+    assert set(SEVERITY) <= set(VERDICTS)
+
+
+@pytest.mark.parametrize(("over", "expected"), [(0.99, []), (1.01, [("vanishing", "fc2")])])
+def test_forward_vanishing_begins_where_it_falls_below_a_thousandth_for_good(over, expected):
+    rows = changed(chain(), "fc2", "relu4", forward_rms=1 / (DRIFT * over))
+    assert found(rows) == expected
+
+
+def test_a_small_branch_on_a_sound_stream_is_no_fault():
+    assert found(changed(chain(), "fc2", "relu2", forward_rms=1e-5, gradient_rms=1e-5)) == []
+
+
+def test_a_norm_layer_sets_a_new_scale():
+    rows = [replace(row, forward_rms=1e6) for row in chain(1)[:1]]
+    rows += [replace(row, forward_rms=1.0) for row in chain()[2:]]
+    rows[1] = replace(rows[1], role="norm", name="norm")
+    assert found(rows) == []
+
+
+@pytest.mark.parametrize(("over", "expected"), [(0.99, []), (1.01, [("exploding", "fc3")])])
+def test_forward_exploding_begins_where_it_passes_a_thousandfold(over, expected):
+    assert found(changed(chain(), "fc3", "head", forward_rms=DRIFT * over)) == expected
+
+
+@pytest.mark.parametrize(("over", "expected"), [(0.99, []), (1.01, [("vanishing", "fc1")])])
+def test_backward_vanishing_begins_nearest_to_the_output(over, expected):
+    assert found(changed(chain(), "fc0", "fc1", gradient_rms=1 / (DRIFT * over))) == expected
+
+
+def test_backward_exploding_is_judged_by_norms_so_that_pooling_does_not_matter():
+    rows = changed(chain(), "fc0", "relu1", gradient_rms=900.0)
+    assert found(rows) == []
+    assert found([replace(row, shape=(32, 256)) if i < 4 else row for i, row in enumerate(rows)]) == [
+        ("exploding", "relu1")
+    ]
+
+
+def test_a_zero_head_stops_the_gradient_and_explains_it():
+    rows = changed(chain(), "fc0", "relu4", gradient_rms=0.0, weight_gradient_rms=0.0)
+    rows = changed(rows, "head", weight_rms=0.0, forward_rms=0.0)
+    layers, findings = judged(rows)
+    assert findings == ()
+    assert (
+        layers[0].reason == "no gradient yet: 'head' starts at zero and lets it through after its first step"
+    )
+    assert layers[-1].reason == "starts at zero: its first step opens the path through it"
+    assert (
+        unjudged(rows)
+        == "gradients were not judged: 'head' starts at zero and stops them until its first step"
+    )
+
+
+def test_a_zero_gradient_without_such_a_layer_is_a_fault():
+    rows = changed(chain(), "fc0", "relu4", gradient_rms=0.0)
+    assert found(rows) == [("vanishing", "relu4")]
+    assert unjudged(rows) == ""
+
+
+def test_identical_outputs_alone_or_identical_gradients_alone_are_no_symmetry():
+    assert found(changed(chain(), "fc2", unit_spread=0.0)) == []
+    assert found(changed(chain(), "fc2", weight_spread=0.0)) == []
+
+
+@pytest.mark.parametrize(("spread", "expected"), [(SAME, [("symmetric", "fc2")]), (SAME * 1.01, [])])
+def test_units_identical_in_both_are_symmetric(spread, expected):
+    assert found(changed(chain(), "fc2", unit_spread=spread, weight_spread=spread)) == expected
+
+
+def test_half_precision_may_differ_by_its_rounding():
+    rows = changed(chain(), "fc2", unit_spread=5e-3, weight_spread=5e-3)
+    assert found(rows) == []
+    assert found(changed(rows, "fc2", dtype="bfloat16")) == [("symmetric", "fc2")]
+
+
+def test_a_layer_of_one_unit_is_never_symmetric():
+    assert found(changed(chain(), "head", units=1, unit_spread=0.0, weight_spread=0.0)) == []
+
+
+@pytest.mark.parametrize(("share", "expected"), [(DEAD, []), (DEAD + 0.01, [("dead", "fc2")])])
+def test_more_than_three_quarters_dead(share, expected):
+    assert found(changed(chain(), "fc2", "relu2", dead=share)) == expected
+
+
+def test_a_constant_output_without_activation_or_from_a_zero_start_is_not_dead():
+    assert found(changed(chain(), "head", dead=1.0)) == []
+    zero = changed(changed(chain(), "fc2", "relu2", dead=1.0), "fc2", weight_rms=0.0)
+    assert found(zero) == []
+
+
+def test_what_follows_from_dead_units_is_in_the_rows_and_no_finding():
+    rows = changed(chain(), "fc0", "relu4", dead=1.0, gradient_rms=0.0, correlation=1.0)
+    rows = changed(rows, "fc1", "relu4", unit_spread=0.0, weight_spread=0.0, weight_gradient_rms=0.0)
+    layers, _ = judged(rows)
+    assert found(rows) == [("dead", "fc0")]
+    assert {layer.verdict for layer in layers[:-1]} == {"dead"}
+
+
+@pytest.mark.parametrize(("share", "expected"), [(SATURATED, []), (SATURATED + 0.01, [("saturated", "fc2")])])
+def test_more_than_half_saturated_where_the_activation_is_bounded(share, expected):
+    assert found(changed(chain(), "fc2", saturated=share, bounded=True)) == expected
+    assert found(changed(chain(), "fc2", saturated=share, bounded=False)) == []
+
+
+def test_the_worst_saturated_layer_heads_the_finding():
+    rows = changed(chain(), "fc1", "fc1", saturated=0.7, bounded=True)
+    rows = changed(rows, "fc3", saturated=0.9, bounded=True)
+    (finding,) = judged(rows)[1]
+    assert (finding.layer, finding.factor) == ("fc3", 0.9)
+    assert finding.reason == (
+        "90% of its outputs (rms 1) lie where the activation is flat, and so do most of 1 other layer"
+    )
+
+
+@pytest.mark.parametrize(
+    ("inputs", "left", "expected"),
+    [
+        (0.0, COLLAPSED * 1.01, []),
+        (0.0, COLLAPSED * 0.99, [("collapsed", "fc2")]),
+        (0.9, COLLAPSED * 0.5, []),
+        (0.9, COLLAPSED * 0.05, [("collapsed", "fc2")]),
+        (1.0, 0.0, []),
+    ],
+)
+def test_collapse_is_judged_against_the_inputs_own_likeness(inputs, left, expected):
+    assert found(changed(chain(), "fc2", "relu4", correlation=1 - left), inputs) == expected
+
+
+def test_a_constant_side_branch_is_no_collapse():
+    assert found(changed(chain(), "fc2", correlation=1.0)) == []
+
+
+def test_overflow_is_found_where_it_begins_and_silences_what_follows():
+    rows = changed(chain(), "fc2", "head", bad=0.5, forward_rms=math.nan, gradient_rms=math.nan)
+    layers, findings = judged(rows)
+    assert [(f.verdict, f.layer, f.factor) for f in findings] == [("overflow", "fc2", 0.5)]
+    assert findings[0].reason == "50% of its output is infinite or NaN in float32"
+    assert layers[-1].reason == "50% of its output is infinite or NaN in float32, as from 'fc2' on"
+
+
+def test_a_gradient_that_overflows_is_found_nearest_to_the_output():
+    assert found(changed(chain(), "fc0", "fc2", gradient_bad=1.0, gradient_rms=math.nan)) == [
+        ("overflow", "fc2")
+    ]
+
+
+def test_underflow_is_below_the_dtypes_smallest_normal_number():
+    rows = [replace(row, dtype="float16", tiny=2.0**-14) for row in chain()]
+    rows = [replace(row, gradient_rms=2e-5, forward_rms=1.0) for row in rows]
+    assert found(rows) == [("underflow", "head")]
+    (finding,) = judged(rows)[1]
+    assert finding.reason == (
+        "the gradient at its output has rms 2e-05, below float16's smallest normal number 6.1e-05"
+    )
+
+
+def test_the_worst_comes_first():
+    rows = changed(chain(), "fc1", saturated=0.9, bounded=True)
+    rows = changed(rows, "fc0", "fc2", gradient_rms=1e9)
+    rows = changed(rows, "head", bad=0.0, forward_rms=1e5)
+    assert [verdict for verdict, _ in found(rows)] == ["exploding", "exploding", "saturated"]
+
+
+def test_layers_that_take_no_part_say_so():
+    rows = changed(chain(), "fc1", gradient="off", gradient_rms=math.nan)
+    rows = changed(rows, "fc2", gradient="none", gradient_rms=math.nan)
+    layers, findings = judged(rows)
+    assert findings == ()
+    assert layers[at(rows, "fc1")].reason == "runs without gradients"
+    assert layers[at(rows, "fc2")].reason == "its output does not reach the model's result"
+
+
+def test_a_model_without_layers_is_judged_too():
+    assert judged([]) == ((), ())
