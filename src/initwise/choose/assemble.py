@@ -18,9 +18,7 @@ FORGET = "Jozefowicz et al. 2015, ICML (forget gate bias 1)"
 EMBEDDED = "Vaswani et al. 2017, arXiv:1706.03762, sec. 3.4"
 
 
-def decisions(
-    rule: Rule, structure: Structure, parameters: Sequence[ParameterInfo]
-) -> dict[str, Decision]:
+def decisions(rule: Rule, structure: Structure, parameters: Sequence[ParameterInfo]) -> dict[str, Decision]:
     """What `rule` decides for every weight that can be filled, by name, in execution order."""
     infos = {info.name: info for info in parameters}
     return {

@@ -28,23 +28,23 @@ SMALLEST, LARGEST = 1e-4, 1e4
 
 @dataclass(frozen=True)
 class Target(JsonMixin):
-    """What one layer's output is to be.
+    """What one layer's output y is to be.
 
     Attributes:
-        second: E[(y − bias)²].
-        bias: the constant around which it is taken.
-        relative: `second` is a share of the variance of the residual stream at that place.
-        before: name of the first calibrated weight's output that is the stream ("" if not relative).
+        value: the target.
+        measure: "second", E[(y − bias)²]; "relative", the variance of y as a share of the residual
+            stream's at that place; "spread", the variance of y from input to input.
+        bias: the constant in "second".
     """
 
-    second: float
+    value: float
+    measure: str = "second"
     bias: float = 0.0
-    relative: bool = False
 
 
 @dataclass(frozen=True)
 class Factor(JsonMixin):
-    """What the data pass found for one weight: multiply by `factor`; before, `measured` stood for `target`."""
+    """What the data pass found for one weight: it is to be multiplied by `factor` = √(target/measured)."""
 
     factor: float
     measured: float

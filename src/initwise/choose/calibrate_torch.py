@@ -63,7 +63,7 @@ class _Pass(TorchFunctionMode):
     """Scales each weight at its first use; `factors` tells what was done."""
 
     def __init__(self, weights: Mapping[str, Tensor], targets: Mapping[str, Target]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.weights, self.targets = dict(weights), targets
         self.places = {tensor.untyped_storage().data_ptr(): name for name, tensor in weights.items()}
         self.factors: dict[str, Factor] = {}
@@ -92,12 +92,11 @@ class _Pass(TorchFunctionMode):
         output = _first(result)
         if output is None:
             return result
-        if self.targets[name].relative:
+        if self.targets[name].measure == "relative":
             self.marked[id(output)] = (output, name)
             return result
         target = self.targets[name]
-        measured = float((output.double() - target.bias).square().mean())
-        if self._scale(name, measured, target.second):
+        if self._scale(name, _measured(output.double(), target), target.value):
             return func(*args, **kwargs)
         return result
 
@@ -114,9 +113,11 @@ class _Pass(TorchFunctionMode):
         if stream.numel() != branch.numel() or name in self.factors:
             return args
         variance = float(stream.double().var())
-        if self._scale(name, float(branch.double().var()), self.targets[name].second * variance):
-            branch = branch.mul_(self.factors[name].factor) if called in OVERWRITING and place == 0 else (
-                branch * self.factors[name].factor
+        if self._scale(name, float(branch.double().var()), self.targets[name].value * variance):
+            branch = (
+                branch.mul_(self.factors[name].factor)
+                if called in OVERWRITING and place == 0
+                else (branch * self.factors[name].factor)
             )
         return (branch, stream, *args[2:]) if place == 0 else (stream, branch, *args[2:])
 
@@ -149,6 +150,12 @@ class _Pass(TorchFunctionMode):
         found = next((self.marked[id(arg)] for arg in args if id(arg) in self.marked), None)
         if found is not None and isinstance(result, Tensor) and result.is_floating_point():
             self.marked[id(result)] = (result, found[1])
+
+
+def _measured(output: Tensor, target: Target) -> float:
+    if target.measure == "spread":
+        return float(output.var(0).mean()) if len(output) > 1 else math.nan
+    return float((output - target.bias).square().mean())
 
 
 def _place(tensor: Tensor) -> int:

@@ -20,8 +20,8 @@ from .facts import Structure
 from .planners import Case, plan_a, plan_a2, plan_b, plan_lsuv
 
 FAMILIES = ("deep", "shallow", "residual", "normed", "post_norm", "recurrent")
-SHALLOW = 5
-"""Networks of at most this many weights in a row count as shallow."""
+SHALLOW, FEW_SUMS = 5, 6
+"""Networks of at most this many weights in a row, or residual sums, count as shallow."""
 UNKNOWN_PRIOR = 0.35
 
 
@@ -57,9 +57,9 @@ def family(structure: Structure) -> str:
         return "recurrent"
     if structure.norms:
         return "normed"
-    if structure.adds:
+    if structure.adds > FEW_SUMS:
         return "residual"
-    return "deep" if structure.depth > SHALLOW else "shallow"
+    return "deep" if structure.chain > SHALLOW else "shallow"
 
 
 def by_scheme(name: str, **options: Any) -> Callable[[Case], Plan]:
@@ -90,7 +90,11 @@ CANDIDATES: tuple[CandidateRow, ...] = (
         ("A2",),
     ),
     CandidateRow(
-        "rule_a", plan_a, (0.20, 0.05, 0.05, 0.09, 0.93, 0.13), "gains that keep the second moment at 1", ("A",)
+        "rule_a",
+        plan_a,
+        (0.20, 0.05, 0.05, 0.09, 0.93, 0.13),
+        "gains that keep the second moment at 1",
+        ("A",),
     ),
     CandidateRow(
         "lsuv",
@@ -100,9 +104,15 @@ CANDIDATES: tuple[CandidateRow, ...] = (
         ("LSUV",),
         "lsuv",
     ),
-    CandidateRow("orthogonal", by_scheme("orthogonal"), (0.32, 0.05, 0.69, 0.21, 0.88, 0.24), "orthogonal, gain 1"),
-    CandidateRow("he_normal", by_scheme("he_normal"), (0.37, 0.08, 0.86, 0.22, 0.96, 0.23), "variance 2/fan_in"),
-    CandidateRow("he_uniform", by_scheme("he_uniform"), (0.37, 0.08, 0.88, 0.18, 0.96, 0.21), "variance 2/fan_in"),
+    CandidateRow(
+        "orthogonal", by_scheme("orthogonal"), (0.32, 0.05, 0.69, 0.21, 0.88, 0.24), "orthogonal, gain 1"
+    ),
+    CandidateRow(
+        "he_normal", by_scheme("he_normal"), (0.37, 0.08, 0.86, 0.22, 0.96, 0.23), "variance 2/fan_in"
+    ),
+    CandidateRow(
+        "he_uniform", by_scheme("he_uniform"), (0.37, 0.08, 0.88, 0.18, 0.96, 0.21), "variance 2/fan_in"
+    ),
     CandidateRow(
         "he_fan_out", by_scheme("he_fan_out"), (0.41, 0.31, 0.82, 0.29, 0.95, 0.24), "variance 2/fan_out"
     ),

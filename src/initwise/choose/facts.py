@@ -52,6 +52,7 @@ class WeightFacts(JsonMixin):
         adds: number of residual sums in the network.
         depth: number of weights on the longest path before it.
         chain: number of weights on the longest path through it with neither norm nor residual sum.
+        square: it is a dense matrix with at most as many outputs as inputs.
         uses: how many times it ran.
         tied: it is also an embedding's table.
     """
@@ -72,6 +73,7 @@ class WeightFacts(JsonMixin):
     adds: int = 0
     depth: int = 0
     chain: int = 1
+    square: bool = False
     uses: int = 1
     tied: bool = False
 
@@ -121,6 +123,12 @@ class Structure(JsonMixin):
         """The activation that most weights feed, "" if there is none."""
         names = [facts.feeds or facts.fed_by for facts in self.weights if facts.feeds or facts.fed_by]
         return max(names, key=names.count) if names else ""
+
+    def centrable(self, activation: str) -> bool:
+        """May the mean of `activation` be taken out by identities and biases: do all weights it feeds
+        in chains have a bias and at most as many outputs as inputs?"""
+        fed = [w for w in self.weights if w.fed_by == activation and w.before and w.role == "hidden"]
+        return bool(fed) and all(w.square and w.bias and w.uses == 1 and not w.gate for w in fed)
 
     @property
     def attention(self) -> bool:

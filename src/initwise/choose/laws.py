@@ -10,7 +10,8 @@ from ..core.fill import Fill
 from ..core.layout import Fans
 from ..core.parameter import ParameterInfo
 
-LAWS = ("normal", "orthogonal", "small", "zero")
+LAWS = ("normal", "orthogonal", "identity", "small")
+MEASURES = ("second", "relative", "spread")
 SMALL_STD = 0.02
 
 
@@ -20,10 +21,11 @@ class Decision:
 
     Attributes:
         gain: entries get the standard deviation gain/√fan_in.
-        law: "normal", "orthogonal", "small" (N(0, 0.02) cut at ±0.04, whatever the fans) or "zero".
+        law: "normal", "orthogonal", "identity" or "small" (N(0, 0.02) cut at ±0.04, whatever the fans).
         bias: the constant its bias gets.
-        target: E[(y − bias)²] its output y is to have; None where no data pass should rescale it.
-        relative: `target` is a share of the residual stream's variance, not a variance.
+        target: what a data pass steers its output y to; None where none should rescale it.
+        measure: what `target` is: "second", E[(y − bias)²]; "relative", the variance of y as a share of
+            the residual stream's; "spread", the variance of y from input to input.
         reason, citation: for the Fill.
     """
 
@@ -31,7 +33,7 @@ class Decision:
     law: str = "normal"
     bias: float = 0.0
     target: float | None = None
-    relative: bool = False
+    measure: str = "second"
     reason: str = ""
     citation: str = ""
 
@@ -39,7 +41,7 @@ class Decision:
         """The Fill for the weight `info`, or None if its fans are unknown."""
         if info.fans is None:
             return None
-        make = {"normal": normal, "orthogonal": orthogonal, "small": small, "zero": zero}[self.law]
+        make = {"normal": normal, "orthogonal": orthogonal, "identity": identity, "small": small}[self.law]
         return by_parts(info.fans, lambda fans: make(fans, self.gain)).because(self.reason, self.citation)
 
 
@@ -76,9 +78,9 @@ def small(fans: Fans, gain: float) -> Fill:
     return Fill.truncated_normal(0.0, SMALL_STD, -2 * SMALL_STD, 2 * SMALL_STD, layout=fans.layout)
 
 
-def zero(fans: Fans, gain: float) -> Fill:
-    """All zeros."""
-    return Fill.constant(0.0, layout=fans.layout)
+def identity(fans: Fans, gain: float) -> Fill:
+    """gain on the diagonal, 0 elsewhere."""
+    return Fill.matrix("identity", gain, shape=fans.shape, layout=fans.layout)
 
 
 def _rows(fans: Fans) -> float:

@@ -1,14 +1,21 @@
 """The operating point of an activation: how large its input should be, for a network this deep.
 
 With z ~ N(b, q) entering φ, and the next weights of variance σ_w²/fan_in with σ_w² = q/E[φ(z)²], the
-next layer's input has second moment q again, whatever the mean of φ. Backward, each layer multiplies
-the gradient's second moment by χ₁ = σ_w²·E[φ′(z)²] (Poole et al. 2016, arXiv:1606.05340; Schoenholz et
-al. 2017, arXiv:1611.01232). Over L layers that is χ₁^L, so q is chosen with L·|ln χ₁| ≤ 1.
+next layer's input has second moment q again, whatever the mean of φ. Two factors tell what depth does
+(Poole et al. 2016, arXiv:1606.05340; Schoenholz et al. 2017, arXiv:1611.01232):
 
-For tanh, GELU and their kin a small enough q does it, because they are linear there. For sigmoid and
-softplus none does: their mean carries nearly all of the second moment, and χ₁ → 0 with q. A constant
-bias b before them moves the working point to where the curve looks like an exponential, whose χ₁ is q
-itself: for sigmoid at b = −3, q ≈ 6.3, χ₁ = 1.00, and the map of q is stable too (χ_∥ ≤ 1).
+- χ₁ = σ_w²·E[φ′(z)²], by which each layer multiplies the gradient's second moment;
+- χ_∥ = σ_w²·dE[φ²]/dq, by which a deviation of q from its target grows: inputs differ in norm, so where
+  χ_∥^L is large a few inputs drown all others (GELU and SiLU at q = 1: ×1.14 and ×1.17 per layer).
+
+Over L layers L·|ln χ₁| ≤ 1 and L·ln χ_∥ ≤ 0.5 are asked for. For tanh, GELU and their kin a small enough
+q does it, because they are linear there. For sigmoid and softplus none does: their mean carries nearly
+all of the second moment, and χ₁ → 0 with q. Two ways out need no data and no drawn number:
+
+- *centred*: identity weights of gain √(q/Var φ) and the constant bias −gain·E[φ] cancel the mean exactly,
+  because every row of the weight then sums to its gain. χ₁ = q·E[φ′²]/Var φ, barely above 1.
+- *biased*: a constant bias b before the activation moves it to where the curve looks like an exponential,
+  whose χ₁ is q itself: for sigmoid at b = −3, q = 6.3, χ₁ = 1.00 and χ_∥ = 0.97.
 """
 
 from __future__ import annotations
@@ -16,7 +23,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +34,12 @@ from ..core.errors import UnknownNameError
 
 BUDGET = 1.0
 """Largest depth·|ln χ₁| allowed: the gradient's second moment changes by at most e over the depth."""
-UNBIASED_Q = tuple(float(q) for q in np.logspace(0, -3, 31))
-BIASED_Q = tuple(float(q) for q in np.logspace(-1, 1, 21))
+DRIFT = 0.5
+"""Largest depth·ln χ_∥ allowed: inputs differ in norm, and each layer adds noise of its own."""
+PLAIN_Q = tuple(float(q) for q in np.logspace(0, -4, 41))
+CENTRED_Q = 0.05
+"""Below this a centred layer is all but linear."""
+BIASED_Q = tuple(float(q) for q in np.logspace(-1, 2, 31))
 BIASES = tuple(float(b) for b in np.arange(-6, 6.01, 0.25))
 REACH, POINTS = 8.5, 2001
 
@@ -44,30 +55,56 @@ class OperatingPoint(JsonMixin):
         depth: number of layers the signal has to pass.
         q: variance of its input around the bias.
         bias: constant bias added before it.
-        second: E[φ(z)²], z ~ N(bias, q).
-        chi: backward factor per layer, σ_w²·E[φ′(z)²] at σ_w² = q/second.
-        stability: factor by which a small relative error of q grows per layer (χ_∥); ≤ 1 is stable.
-        signal: share of `second` that varies with the input, 1 − E[φ]²/E[φ²].
+        centred: its mean is taken out by the next layer's bias, exactly (see the module's text).
+        mean, second: E[φ(z)] and E[φ(z)²], z ~ N(bias, q).
+        slope_second: E[φ′(z)²].
+        growth: q·dE[φ²]/dq.
     """
 
     activation: str
     depth: int
     q: float = 1.0
     bias: float = 0.0
+    centred: bool = False
+    mean: float = 0.0
     second: float = 1.0
-    chi: float = 1.0
-    stability: float = 1.0
-    signal: float = 1.0
+    slope_second: float = 1.0
+    growth: float = 1.0
+
+    @property
+    def carried(self) -> float:
+        """What of φ's second moment reaches the next layer: its variance if centred, else all of it."""
+        return self.second - self.mean**2 if self.centred else self.second
 
     @property
     def gain(self) -> float:
         """σ_w: std of the weights after the activation, times √fan_in."""
-        return math.sqrt(self.q / self.second) if self.second > 0 else 1.0
+        return math.sqrt(self.q / self.carried)
+
+    @property
+    def chi(self) -> float:
+        """χ₁, the factor on the gradient's second moment per layer."""
+        return self.q * self.slope_second / self.carried
+
+    @property
+    def stability(self) -> float:
+        """χ_∥, the factor on a relative deviation of q per layer; at most 1 is stable."""
+        return self.growth / self.carried
+
+    @property
+    def signal(self) -> float:
+        """Share of E[φ²] that varies with the input, 1 − E[φ]²/E[φ²]."""
+        return 1 - self.mean**2 / self.second
 
     @property
     def penalty(self) -> float:
-        """depth·|ln χ₁|; at most `BUDGET` where a point within the budget exists."""
-        return self.depth * abs(math.log(self.chi)) if self.chi > 0 else math.inf
+        """depth·|ln χ₁|."""
+        return self.depth * abs(math.log(self.chi))
+
+    @property
+    def drift(self) -> float:
+        """depth·ln χ_∥, or 0 if deviations shrink."""
+        return max(0.0, self.depth * math.log(max(self.stability, 1e-9)))
 
     @property
     def within_budget(self) -> bool:
@@ -76,32 +113,42 @@ class OperatingPoint(JsonMixin):
 
 
 @functools.lru_cache(maxsize=1024)
-def operating_point(name: str, depth: int, *, biased: bool = True) -> OperatingPoint:
+def operating_point(name: str, depth: int, *, centred: bool = False, biased: bool = True) -> OperatingPoint:
     """The operating point of activation `name` in a chain of `depth` layers.
 
-    First without a bias: the largest q ≤ 1 within the budget. If there is none and `biased` allows it,
-    a constant bias: among the points within the budget the most stable ones, and of these the one with
-    the largest share of signal. If there is none either, the point whose gradient changes least.
+    First the plain way: the largest q ≤ 1 with both factors within the budget. Failing that, centred, if
+    the network allows it: the largest q ≤ 1 whose χ₁ is within the budget. Failing that, biased: of the
+    points whose χ₁ is within the budget the steadiest, and of these the one with the largest share of
+    signal. Failing all, the point whose gradient changes least.
 
     Args:
         name: a registered activation; "" or an unknown one counts as linear.
-        biased: whether the layer has a bias that could be set.
+        depth: layers in the chain, at least 1.
+        centred: the weights after it may be identities with biases.
+        biased: the layer before it has a bias that may be set.
     """
     depth = max(depth, 1)
     if not known(name):
         return OperatingPoint("", depth)
     if activation(name).gated:
         return OperatingPoint(name, depth, second=activation(name).moments(1.0).second)
-    plain = list(points(name, depth, (0.0,), UNBIASED_Q))
-    for point in plain:
-        if point.within_budget:
-            return point
+    plain = list(points(name, depth, (0.0,), PLAIN_Q))
+    steady = [point for point in plain if point.within_budget and point.drift <= DRIFT]
+    if steady:
+        return steady[0]
+    inside = [replace(point, centred=True) for point in plain] if centred else []
+    inside = [point for point in inside if point.q >= CENTRED_Q and point.within_budget]
+    if inside:
+        return inside[0]
     moved = list(points(name, depth, BIASES, BIASED_Q)) if biased else []
-    inside = [point for point in moved if point.within_budget]
+    inside = [point for point in plain + moved if point.within_budget]
     if not inside:
         return min(plain + moved, key=lambda point: point.penalty, default=OperatingPoint(name, depth))
-    steadiest = max(1.0, min(_drift(point) for point in inside))
-    return max((p for p in inside if _drift(p) <= steadiest + 1e-9), key=lambda p: (p.signal, -abs(p.bias)))
+    steadiest = max(DRIFT, min(point.drift for point in inside))
+    return max(
+        (point for point in inside if point.drift <= steadiest + 1e-9),
+        key=lambda point: (point.signal, -abs(point.bias), point.q),
+    )
 
 
 @functools.lru_cache(maxsize=1024)
@@ -134,27 +181,24 @@ def points(
             value = np.asarray(phi(u), dtype=np.float64)
             # φ′ over each interval: exact at a kink that lies on a grid point, as ReLU's does
             slope = np.diff(value) / np.diff(u)
-            mean, second = float(weights @ value), float(weights @ value**2)
-            slope_second = float((weights[1:] + weights[:-1]) / 2 @ slope**2)
-            if not (0 < second < math.inf and 0 < slope_second < math.inf):
-                continue
-            # q·dE[φ²]/dq, by Stein's lemma
-            growth = float(weights @ (value**2 * (z**2 - 1))) / 2
-            yield OperatingPoint(
+            point = OperatingPoint(
                 name,
                 depth,
                 q=q,
                 bias=bias,
-                second=second,
-                chi=q * slope_second / second,
-                stability=growth / second,
-                signal=1 - mean**2 / second,
+                mean=float(weights @ value),
+                second=float(weights @ value**2),
+                slope_second=float((weights[1:] + weights[:-1]) / 2 @ slope**2),
+                # q·dE[φ²]/dq, by Stein's lemma
+                growth=float(weights @ (value**2 * (z**2 - 1))) / 2,
             )
+            if _usable(point):
+                yield point
 
 
-def _drift(point: OperatingPoint) -> float:
-    """depth·ln χ_∥, how far an error of q grows; 0 if it shrinks."""
-    return max(0.0, point.depth * math.log(max(point.stability, 1e-9)))
+def _usable(point: OperatingPoint) -> bool:
+    numbers = (point.second, point.slope_second)
+    return all(1e-300 < number < math.inf for number in numbers) and point.second > point.mean**2
 
 
 @functools.cache

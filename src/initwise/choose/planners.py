@@ -117,7 +117,7 @@ def _decided(rule: Rule, case: Case) -> dict[str, Decision]:
 
 def _measured(plan: Plan, chosen: Mapping[str, Decision], case: Case) -> Plan:
     targets = {
-        name: Target(decision.target, decision.bias, decision.relative)
+        name: Target(decision.target, decision.measure, decision.bias)
         for name, decision in chosen.items()
         if decision.target is not None and name in plan
     }

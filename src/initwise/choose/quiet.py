@@ -76,7 +76,8 @@ def first_inputs(problem: Problem) -> Any:
         raise ProblemError("batches is empty", where=where, expected="at least one (inputs, targets)")
     if not isinstance(batch, (tuple, list)) or len(batch) != 2:
         raise ProblemError(
-            f"a batch is a {type(batch).__name__}" + (f" of {len(batch)}" if hasattr(batch, "__len__") else ""),
+            f"a batch is a {type(batch).__name__}"
+            + (f" of {len(batch)}" if hasattr(batch, "__len__") else ""),
             where=where,
             expected="(inputs, targets)",
         )

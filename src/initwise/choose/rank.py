@@ -66,7 +66,9 @@ def after_race(order: Sequence[Judged], race: Race) -> list[Judged]:
     places = {result.name: place for place, result in enumerate(race.ranking)}
     raced = sorted((one for one in order if one.row.name in places), key=lambda o: places[o.row.name])
     others = [one for one in order if one.row.name not in places]
-    return [replace(one, candidate=_with_result(one.candidate, results[one.row.name])) for one in raced] + others
+    return [
+        replace(one, candidate=_with_result(one.candidate, results[one.row.name])) for one in raced
+    ] + others
 
 
 def _with_result(candidate: Candidate, result: Candidate) -> Candidate:

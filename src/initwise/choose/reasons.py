@@ -68,7 +68,7 @@ def _chosen(best: Judged) -> str:
 
 
 def ratios(forward: float, backward: float) -> str:
-    """"the signal changes ×0.98 over the depth, its gradient ×1.2 from last to first layer"."""
+    """ "the signal changes ×0.98 over the depth, its gradient ×1.2 from last to first layer"."""
     parts = []
     if math.isfinite(forward):
         parts.append(f"the signal changes ×{forward:.2g} from first to last hidden layer")
@@ -88,13 +88,13 @@ def _depth(structure: Structure, best: Judged) -> Iterator[str]:
     )
     if deepest is None or structure.post_norm or deepest.normed_output:
         return
-    point = point_of(deepest)
+    point = point_of(deepest, structure)
     if not point.activation or point.depth < 3:
         return
     bias = f" around a bias of {point.bias:g}" if point.bias else ""
     yield (
-        f"Over {point.depth} layers without a norm, {point.activation} works best at a pre-activation variance of "
-        f"{point.q:.3g}{bias}: each layer then changes the gradient² by ×{point.chi:.3f} "
+        f"Over {point.depth} layers without a norm, {point.activation} works best at a pre-activation "
+        f"variance of {point.q:.3g}{bias}: each layer then changes the gradient² by ×{point.chi:.3f} "
         f"(×{point.chi**point.depth:.2g} over all)."
     )
 
@@ -157,7 +157,7 @@ def caveats(case: Case) -> Iterator[str]:
 
 
 def confidence(order: Sequence[Judged], ties: Sequence[str], case: Case, race: Race | None) -> str:
-    """"high", "moderate" or "low".
+    """ "high", "moderate" or "low".
 
     High: a race ran to its end and its winner stands alone or ties with few. Moderate: a healthy rule on a
     family of networks where it did well in the study. Low: everything else.

@@ -30,6 +30,7 @@ DEPTH = "Schoenholz et al. 2017, arXiv:1611.01232"
 RESIDUAL = "Radford et al. 2019 (GPT-2); De and Smith 2020, arXiv:2002.10444"
 FIXUP = "Zhang et al. 2019, arXiv:1901.09321; De and Smith 2020, arXiv:2002.10444"
 BERT = "Devlin et al. 2018, arXiv:1810.04805"
+IDENTITY = "Le et al. 2015, arXiv:1504.00941; Zhao et al. 2022 (ZerO), arXiv:2110.12661"
 LSUV = "Mishkin and Matas 2015, arXiv:1511.06422"
 RECURRENT = "Saxe et al. 2013, arXiv:1312.6120; Le et al. 2015, arXiv:1504.00941"
 
@@ -37,7 +38,6 @@ DEEP = 10
 """Rule A draws orthogonal matrices in chains longer than this."""
 HEAD = 0.3
 """Standard deviation that the model's output starts with: small, so that no class is preferred."""
-ASSUMED = {"norm": 1.0, "stream": 1.0, "raw": 1.0, "linear": 1.0, "attention": 1.0, "recurrent": 1.0}
 
 
 def rule_a(facts: WeightFacts, structure: Structure, info: ParameterInfo) -> Decision:
@@ -67,14 +67,13 @@ def rule_a2(facts: WeightFacts, structure: Structure, info: ParameterInfo) -> De
         return _post_norm()
     if facts.normed_output:
         return _before_norm(facts)
-    second = input_second(facts, structure)
     if facts.role == "head":
-        return _head(facts, second)
+        return _head(input_point(facts, structure))
     if facts.role == "branch_end":
-        return _branch_end(facts, structure, second)
+        return _branch_end(facts, structure, input_point(facts, structure).carried)
     if facts.role == "input":
-        return Decision(1 / math.sqrt(second), reason=_unit("a recurrent layer's input"), citation=LECUN)
-    return _inner(facts, second)
+        return Decision(1.0, reason=_unit("a recurrent layer's input"), citation=LECUN)
+    return _inner(facts, structure)
 
 
 def rule_lsuv(facts: WeightFacts, structure: Structure, info: ParameterInfo) -> Decision:
@@ -84,44 +83,60 @@ def rule_lsuv(facts: WeightFacts, structure: Structure, info: ParameterInfo) -> 
     return Decision(1.0, "orthogonal", target=target, reason="orthogonal, before scaling", citation=LSUV)
 
 
-def point_of(facts: WeightFacts) -> OperatingPoint:
+def point_of(facts: WeightFacts, structure: Structure) -> OperatingPoint:
     """The operating point of the activation that this weight feeds."""
-    movable = bool(facts.bias) and facts.role in ("stem", "hidden") and not facts.gate
-    return operating_point(facts.feeds, facts.chain, biased=movable)
+    chained = facts.role in ("stem", "hidden") and not facts.gate
+    return operating_point(
+        facts.feeds,
+        facts.chain,
+        centred=chained and structure.centrable(facts.feeds),
+        biased=chained and bool(facts.bias),
+    )
 
 
-def input_second(facts: WeightFacts, structure: Structure) -> float:
-    """E[x²] of what this weight multiplies, as far as the structure tells."""
-    if facts.source == "embedding":
-        return 1.0
-    if facts.source == "gate":
-        return point_at(facts.fed_by).second if known(facts.fed_by) else 1.0
-    if facts.source == "activation" and known(facts.fed_by):
-        before = structure.find(facts.before)
-        if before is None or before.normed_output or before.role not in ("stem", "hidden"):
-            return point_at(facts.fed_by).second
-        return point_of(before).second
-    return ASSUMED.get(facts.source, 1.0)
+def input_point(facts: WeightFacts, structure: Structure) -> OperatingPoint:
+    """The operating point of the activation that feeds this weight (linear, if none does)."""
+    if facts.source not in ("activation", "gate") or not known(facts.fed_by):
+        return OperatingPoint("", facts.chain)
+    before = structure.find(facts.before)
+    if before is None or before.normed_output or before.role not in ("stem", "hidden"):
+        return point_at(facts.fed_by)
+    return point_of(before, structure)
 
 
-def _inner(facts: WeightFacts, second: float) -> Decision:
+def _inner(facts: WeightFacts, structure: Structure) -> Decision:
     """A stem or a hidden weight: bring its output to the working point of what it feeds."""
-    point = point_of(facts)
-    gain = math.sqrt(point.q / second)
+    point, before = point_of(facts, structure), input_point(facts, structure)
+    gain = math.sqrt(point.q / before.carried)
+    reason = _works(facts, point, before)
+    citation = DEPTH if point.activation else LECUN
+    if before.centred and facts.square:
+        cancelled = -gain * before.mean
+        reason += (
+            f"; identity rows sum to the gain, so a bias of {cancelled:.3g} cancels E[φ] = {before.mean:.3g}"
+        )
+        bias, citation = point.bias + cancelled, f"{citation}; {IDENTITY}"
+        return Decision(gain, "identity", bias, reason=reason, citation=citation)
     orthogonal = (
-        facts.role == "hidden" and facts.source in ("activation", "linear") and not (facts.attention or facts.gate)
+        facts.role == "hidden"
+        and facts.source in ("activation", "linear")
+        and not (facts.attention or facts.gate)
     )
     law = "orthogonal" if orthogonal else "normal"
     target = None if facts.attention in ("query", "key", "query_key_value") else point.q
-    citation = DEPTH if point.activation else LECUN
     if orthogonal:
         citation = f"{citation}; {SAXE}"
-    return Decision(gain, law, point.bias, target, reason=_works(facts, point, second), citation=citation)
+    return Decision(gain, law, point.bias, target, reason=reason, citation=citation)
 
 
-def _head(facts: WeightFacts, second: float) -> Decision:
-    reason = f"the head: output std {HEAD}, small beside the loss's scale, from inputs with E[x²] = {second:.3g}"
-    return Decision(HEAD / math.sqrt(second), target=HEAD**2, reason=reason, citation=FIXUP)
+def _head(before: OperatingPoint) -> Decision:
+    carried = before.carried
+    what = "Var[x]" if before.centred else "E[x²]"
+    reason = (
+        f"the head: output std {HEAD}, small beside the loss's scale, from inputs with {what} = {carried:.3g}"
+    )
+    kind = "spread" if before.centred else "second"
+    return Decision(HEAD / math.sqrt(carried), target=HEAD**2, measure=kind, reason=reason, citation=FIXUP)
 
 
 def _branch_end(facts: WeightFacts, structure: Structure, second: float) -> Decision:
@@ -133,12 +148,14 @@ def _branch_end(facts: WeightFacts, structure: Structure, second: float) -> Deci
     """
     count = max(facts.adds, 1)
     if structure.norms:
-        reason = f"end of one of {count} normalised residual branches: × 1/√{count}, so that they sum to variance 1"
+        reason = (
+            f"end of one of {count} normalised residual branches: × 1/√{count}, so their sum has variance 1"
+        )
         return Decision(1 / math.sqrt(count * second), reason=reason, citation=RESIDUAL)
     share = min(1.0, 2.0 / count)
     reason = f"end of one of {count} residual branches without a norm: adds {share:.3g} of the stream's std"
     gain = share / math.sqrt(second)
-    return Decision(gain, target=share**2, relative=True, reason=reason, citation=FIXUP)
+    return Decision(gain, target=share**2, measure="relative", reason=reason, citation=FIXUP)
 
 
 def _before_norm(facts: WeightFacts) -> Decision:
@@ -159,7 +176,9 @@ def _post_norm() -> Decision:
 def _recurrent(facts: WeightFacts) -> Decision:
     if facts.role == "unused":
         return Decision(1.0, reason="it did not run on the example: variance 1/fan_in", citation=LECUN)
-    reason = "it multiplies its own output at every step: orthogonal, so that the state neither grows nor fades"
+    reason = (
+        "it multiplies its own output at every step: orthogonal, so that the state neither grows nor fades"
+    )
     return Decision(1.0, "orthogonal", reason=reason, citation=RECURRENT)
 
 
@@ -173,13 +192,13 @@ def _keeps(facts: WeightFacts, point: OperatingPoint) -> str:
     return f"after {facts.fed_by}, E[φ²] = {point.second:.4g} at q = 1: gain {point.gain:.4g}"
 
 
-def _works(facts: WeightFacts, point: OperatingPoint, second: float) -> str:
-    before = f"from {_SOURCE_WORDS.get(facts.source, 'its input')} with E[x²] = {second:.3g}"
+def _works(facts: WeightFacts, point: OperatingPoint, before: OperatingPoint) -> str:
+    source = f"from {_SOURCE_WORDS.get(facts.source, 'its input')} with E[x²] = {before.second:.3g}"
     if not point.activation:
-        return f"variance 1 {before}"
+        return f"variance 1 {source}"
     chain = f"over {point.depth} layers" if point.depth > 1 else "in its one layer"
     text = (
-        f"takes the input of {point.activation} to variance q = {point.q:.3g} {before}; there χ₁ = "
+        f"takes the input of {point.activation} to variance q = {point.q:.3g} {source}; there χ₁ = "
         f"{point.chi:.3f}, so {chain} the gradient² changes ×{point.chi**point.depth:.2g}"
     )
     return text + (f" (with bias {point.bias:g})" if point.bias else "")

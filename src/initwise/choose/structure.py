@@ -183,13 +183,12 @@ class _Reader:
             adds=len(self.flow.adds),
             depth=self.chains.depth[node.index],
             chain=self.chains.through(node.index),
+            square=_square(info),
             tied=info.role == "embedding",
         )
 
     def _bias(self, node: Node, info: ParameterInfo) -> str:
-        biases = [
-            name for name in node.parameters if name in self.infos and self.infos[name].role == "bias"
-        ]
+        biases = [name for name in node.parameters if name in self.infos and self.infos[name].role == "bias"]
         same_layer = [name for name in biases if self.infos[name].layer == info.layer]
         return next(iter(same_layer or biases), "")
 
@@ -308,6 +307,12 @@ class _Reader:
                 if source.op == "norm" and inside and self.flow.weights_between(source.index, add.skip):
                     gains += [n for n in source.parameters if n in self.infos]
         return tuple(dict.fromkeys(n for n in gains if self.infos[n].role == "norm_gain"))
+
+
+def _square(info: ParameterInfo) -> bool:
+    if info.layout is None or info.layout.axes not in ("oi", "io") or info.layout.parts:
+        return False
+    return info.layout.size(info.shape, "o") <= info.layout.size(info.shape, "i")
 
 
 def _attention_name(parts: set[str]) -> str:
