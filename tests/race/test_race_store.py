@@ -110,3 +110,4 @@ def test_digests_see_values_shapes_types_and_order():
     others = [one.reshape(2, 3), one + 1, [one, one], {"x": one}, None]
     assert len({digest(thing) for thing in [one, *others]}) == 6
     assert digest(one, "a") == digest(one.clone(), "a") != digest("a", one)
+    assert digest(1, 2) != digest(12)

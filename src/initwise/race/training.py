@@ -43,7 +43,7 @@ def train(task: Task) -> Outcome:
 
     What goes wrong is an outcome, not an error.
     """
-    steps = 0
+    steps, metric = 0, math.nan
     losses: list[tuple[int, tuple[float, ...]]] = []
     try:
         with isolated(task.seed, task.threads):
