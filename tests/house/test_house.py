@@ -2,9 +2,6 @@
 
 import subprocess
 import sys
-import time
-
-import pytest
 
 FRAMEWORKS = (
     "torch",
@@ -44,7 +41,7 @@ print([m for m in {FRAMEWORKS!r} if m in sys.modules])"""
 def test_public_functions_are_not_hidden_by_the_rooms_of_the_same_name():
     code = """
 import initwise, inspect
-import initwise.choose, initwise.race, initwise.schemes, initwise.explain, initwise.cli.main
+import initwise.choose, initwise.race, initwise.schemes, initwise.explain, initwise.cli
 from initwise.choose import rules
 names = "choose race check init_ fill explain schemes recipes activations gain fans".split()
 for name in names:
@@ -59,13 +56,8 @@ def test_the_public_names_are_few_and_present():
     assert len(initwise.__all__) <= 40
     assert initwise.__all__ == sorted(initwise.__all__, key=str.lower)
     assert all(getattr(initwise, name).__doc__ for name in initwise.__all__ if name != "__version__")
+    assert set(initwise.__all__) <= set(dir(initwise))
 
 
-@pytest.mark.slow
-def test_import_takes_well_under_a_third_of_a_second():
-    start = time.perf_counter()
-    run("import numpy")
-    numpy_alone = time.perf_counter() - start
-    start = time.perf_counter()
-    run("import initwise")
-    assert time.perf_counter() - start - numpy_alone < 0.3
+def test_a_name_that_is_not_there_is_an_attribute_error():
+    assert run("import initwise; print(hasattr(initwise, 'initialise'))") == "False"
