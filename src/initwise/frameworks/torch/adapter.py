@@ -81,9 +81,7 @@ def write(model: nn.Module, info: ParameterInfo, fill: Fill, *, seed: int) -> No
             for (_, tensor), value in zip(holding.tensors, originals(module, holding, weight), strict=True):
                 tensor.copy_(value)
         else:
-            tensor = holding.tensors[0][1]
-            engine(tensor.detach(), fill, name=info.name, seed=seed)
-            torch.autograd.graph.increment_version(tensor)
+            engine(holding.tensors[0][1], fill, name=info.name, seed=seed)
         if holding.form == SPECTRAL:
             _renew(module, holding, info.name, seed)
         _refresh(module, holding)
@@ -223,7 +221,7 @@ def _spectral(
     """The raw weight and its singular vectors: written, copied, and put back."""
     with untouched(module), torch.no_grad():
         tensor = holding.tensors[0][1]
-        engine(tensor.detach(), fill, name=info.name, seed=seed)
+        engine(tensor, fill, name=info.name, seed=seed)
         _renew(module, holding, info.name, seed)
         changed = [tensor, *(buffer for buffer in module.buffers() if id(buffer) in named)]
         return {named[id(t)]: t.detach().clone() for t in changed}
