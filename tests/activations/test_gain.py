@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from initwise import activations as house
 from initwise.activations import activation, activations, gain
 from initwise.core.errors import OptionError, UnknownNameError
 
@@ -256,7 +255,3 @@ def test_names_with_parameters_are_the_same_activation():
 def test_a_gate_multiplies_its_halves():
     x = np.array([[2.0, 3.0, 0.0, 1.0]])
     np.testing.assert_allclose(activation("reglu").numpy(x), [[0.0, 3.0]])
-
-
-def test_the_room_exports_what_its_users_need():
-    assert set(house.__all__) >= {"activation", "activations", "gain", "Moments"}

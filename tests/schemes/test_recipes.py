@@ -112,3 +112,20 @@ def test_unknown_recipes_and_options_say_what_was_meant():
         recipe("gpt2", residual=3.0)
     with pytest.raises(OptionError, match="recipe 'gpt2': it has no option 'sdt'"):
         recipe("gpt2", sdt=0.1)
+
+
+def test_a_recipe_is_a_plan_for_a_model_by_name_or_as_it_is():
+    torch = pytest.importorskip("torch")
+    from initwise.frameworks.initialize import init_, plan_for
+
+    block = torch.nn.ModuleDict({"attn": torch.nn.ModuleDict({"c_proj": torch.nn.Linear(64, 64)})})
+    model = torch.nn.ModuleDict({"h": torch.nn.ModuleList([block])})
+    ledger = init_(model, "nanogpt", seed=3)
+    declared = next(entry for entry in ledger.entries if entry.name == "h.0.attn.c_proj.weight")
+    assert declared.declared_std == pytest.approx(0.02 / math.sqrt(2))
+    assert declared.measured_std == pytest.approx(declared.declared_std, rel=5 / math.sqrt(2 * 64 * 64))
+    assert plan_for(model, recipe("gpt2", std=0.1))["h.0.attn.c_proj.weight"].std == 0.1 / math.sqrt(2)
+    with pytest.raises(
+        OptionError, match=r"rule '\*': recipe 'gpt2'; expected a scheme for single parameters"
+    ):
+        plan_for(model, {"*": "gpt2"})

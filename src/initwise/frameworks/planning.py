@@ -18,7 +18,10 @@ from ..core.fill import Fill
 from ..core.parameter import ParameterInfo
 from ..core.plan import Plan
 from ..core.records import Advice
+from ..recipes import Recipe, recipe
+from ..recipes import registry as recipes
 from ..schemes import Scheme, scheme
+from ..schemes import registry as schemes
 from .fitting import fitted
 
 KEEP = "keep"
@@ -68,6 +71,8 @@ def _base(model: Any, infos: Sequence[ParameterInfo], plan: Any, example: Any, s
     if isinstance(plan, Plan):
         return plan
     law = _law(plan)
+    if isinstance(law, Recipe):
+        return law.plan(infos)
     planner = getattr(getattr(law, "row", None), "planner", "")
     if planner:
         return _planned(model, law, planner, example, seed)
@@ -89,30 +94,25 @@ def _left(name: str, info: ParameterInfo) -> str:
 
 
 def _law(plan: Any) -> Any:
-    """A Scheme, or anything else that answers `fill_parameter` (a recipe), from itself or its name."""
+    """A Scheme, a Recipe, or anything else that answers `fill_parameter`, from itself or its name."""
     if isinstance(plan, str):
         return _by_name(plan)
+    if isinstance(plan, Recipe):
+        return plan
     if hasattr(plan, "fill_parameter") and hasattr(plan, "name"):
         return plan
     raise OptionError(
         f"a value of type {type(plan).__name__}",
         where="plan",
-        expected="a Plan, an Advice, a scheme or its name, or a mapping {glob: scheme}",
+        expected="a Plan, an Advice, a scheme or recipe or its name, or a mapping {glob: scheme}",
         fix='For example init_(model, "he_normal"), or init_(model, initwise.choose(model, example)).',
     )
 
 
-def _by_name(name: str) -> Any:
-    try:
+def _by_name(name: str) -> Scheme | Recipe:
+    if name in schemes or name not in recipes:
         return scheme(name)
-    except UnknownNameError:
-        recipe = getattr(importlib.import_module("initwise.recipes"), "recipe", None)
-        if recipe is None:
-            raise
-    try:
-        return recipe(name)
-    except UnknownNameError:
-        return scheme(name)
+    return recipe(name)
 
 
 def _planned(model: Any, law: Scheme, planner: str, example: Any, seed: int) -> Plan:
@@ -229,9 +229,10 @@ def _ruling(glob: str, value: Any) -> Any:
             expected=f"a scheme or its name, a Fill, or {KEEP!r}",
         )
     law = _law(value)
-    if getattr(getattr(law, "row", None), "planner", ""):
+    recipe_given = isinstance(law, Recipe)
+    if recipe_given or bool(getattr(getattr(law, "row", None), "planner", "")):
         raise OptionError(
-            f"scheme {law.name!r}",
+            f"{'recipe' if recipe_given else 'scheme'} {law.name!r}",
             where=f"rule {glob!r}",
             expected="a scheme for single parameters",
             cause=f"{law.name} decides for a whole model",
