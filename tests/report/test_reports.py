@@ -173,7 +173,7 @@ def test_a_healthy_model_is_said_healthy():
         LayerSignal("1", "ReLU", (4, 4), 0.7, 0.4, 1.0),
     )
     said = text(Signals("predict", layers))
-    assert said.startswith("Healthy: signal and gradient get through all 2 layers (predicted")
+    assert said.startswith("Healthy: signal and gradient get through (2 layers, predicted")
     assert "Findings" not in said
 
 
@@ -200,6 +200,29 @@ def test_a_flat_signal_looks_flat():
     layers = tuple(LayerSignal(str(i), "Linear", (1,), 1 + 0.01 * i, gradient_rms=1.0) for i in range(10))
     line = next(line for line in text(Signals("measure", layers)).splitlines() if "forward rms" in line)
     assert len(set(re.findall("[▁▂▃▄▅▆▇█]", line))) == 1
+
+
+def test_the_root_module_has_a_name_to_read():
+    said = text(Signals("measure", (LayerSignal("", "Linear", (4, 4), 1.0),), (Finding("", "dead", "why"),)))
+    assert "dead at (model): why" in said
+    assert re.search(r"^  \(model\)  Linear", said, re.MULTILINE)
+
+
+def test_what_is_out_stands_apart_from_the_ranking(samples):
+    said = text(samples["advice"])
+    assert said.index("Ranking, best first") < said.index("he_normal") < said.index("Out, and why")
+    assert said.index("Out, and why") < said.index("symmetric")
+    lost = replace(samples["race"], ranking=samples["race"].ranking[3:], winner="", ties=())
+    assert "All are out, the least damaged first" in text(lost)
+
+
+def test_reasons_that_tensors_share_are_told_once(samples):
+    said = text(samples["plan"])
+    assert said.count("fan_in 64, gain √2 of relu") == 1
+    many = Plan("many", tuple((f"w{i}", Fill.constant(0.0, reason=f"reason {i}")) for i in range(30)))
+    assert "z1" not in text(many)
+    assert "… 14 more in to_frame()" in text(many)
+    assert re.search(r"^  w26 +0 +0  a1$", text(many), re.MULTILINE)
 
 
 def test_an_empty_plan_is_a_report_too():

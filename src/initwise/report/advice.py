@@ -6,18 +6,18 @@ from ..core.records import Advice
 from .cells import listed
 from .document import Block, Code, Document, Items, Prose
 from .plan import plan_notes, plan_table
-from .ranking import ranking_table
+from .ranking import ranking_blocks, ranking_table
 from .signals import depth_plot
 
 
 def advice_document(advice: Advice) -> Document:
     """The choice and how sure it is, the reasons, the evidence, the plan, the lines that apply it."""
-    main = ranking_table(advice.ranking, advice.ties, "Ranking, best first")
+    main = ranking_table(advice.ranking, advice.ties)
     blocks: list[Block] = [Prose(_decision(advice), lead=True)]
     if advice.reasons:
         blocks.append(Items("Why", advice.reasons, numbered=True))
     if advice.ranking:
-        blocks.append(main)
+        blocks += ranking_blocks(advice.ranking, advice.ties)
     if advice.signals and (plot := depth_plot(advice.signals, f"Signal over depth with {advice.name}")):
         blocks.append(plot)
     blocks += [plan_table(advice.plan, "The plan"), *plan_notes(advice.plan)]

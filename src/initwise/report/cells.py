@@ -9,12 +9,16 @@ from .document import blank
 
 NOTHING = "–"
 ELLIPSIS = "…"
+ROOT = "(model)"
+"""The module whose path is empty."""
 RIGHT = frozenset({"number", "rate", "count", "share", "figure"})
 """Kinds whose cells line up on the right."""
 
 
 def cell(value: Any, kind: str) -> str:
     """`value` as a table shows it; "–" where there is nothing to show."""
+    if value == "" and kind == "name":
+        return ROOT
     if blank(value) and not (kind == "shape" and value == ()):
         return NOTHING
     if kind == "number":

@@ -59,7 +59,11 @@ class Table:
         seen = [
             index
             for index, column in enumerate(self.columns)
-            if column.key not in self.hidden and any(not blank(row[index]) for row in self.rows)
+            if column.key not in self.hidden
+            # an empty name is the root module's, and that is something
+            and any(
+                not blank(row[index]) or (column.kind == "name" and row[index] == "") for row in self.rows
+            )
         ]
         return Table(
             tuple(self.columns[index] for index in seen),

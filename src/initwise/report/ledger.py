@@ -54,7 +54,7 @@ def _row(entry: LedgerEntry) -> tuple[object, ...]:
         entry.name,
         entry.shape,
         entry.dtype,
-        entry.fill.formula if entry.fill else "",
+        entry.fill.formula if entry.fill else None,
         entry.declared_mean,
         entry.measured_mean,
         entry.declared_std,

@@ -7,7 +7,7 @@ from collections import Counter
 from ..core.records import Arm, Race
 from .cells import listed, plural, share
 from .document import Block, Column, Document, Items, Prose, Table
-from .ranking import ranking_table
+from .ranking import ranking_blocks, ranking_table
 
 ARM_COLUMNS = (
     Column("scheme", "Scheme", "name"),
@@ -23,8 +23,9 @@ ARM_COLUMNS = (
 
 def race_document(race: Race) -> Document:
     """Who won, who ties, what it cost, the ranking, every training."""
-    main = ranking_table(race.ranking, race.ties, "Ranking, best first")
-    blocks: list[Block] = [Prose(_outcome(race), lead=True), Prose(_cost(race)), main]
+    main = ranking_table(race.ranking, race.ties)
+    blocks: list[Block] = [Prose(_outcome(race), lead=True), Prose(_cost(race))]
+    blocks += ranking_blocks(race.ranking, race.ties)
     failures = tuple(dict.fromkeys(f"{arm.scheme}: {arm.error}" for arm in race.arms if arm.error))
     if failures:
         blocks.append(Items("Failed", failures))

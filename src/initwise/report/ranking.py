@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..core.records import Candidate
-from .cells import NOTHING, number, with_error
+from .cells import number, with_error
 from .document import Column, Table, blank
 
 COLUMNS = (
@@ -27,12 +27,22 @@ NOTE = (
 RACE_NOTE = " Loss: on validation batches at the best LR, ± one standard error, after Trained of a training."
 
 
-def ranking_table(candidates: tuple[Candidate, ...], ties: tuple[str, ...], title: str) -> Table:
+def ranking_table(candidates: tuple[Candidate, ...], ties: tuple[str, ...], title: str = "") -> Table:
     """A row per candidate; ties share the first rank, vetoed candidates have none."""
     raced = any(not blank(candidate.loss) for candidate in candidates)
     hidden = frozenset({"loss", "loss_error", "score"} | (set() if raced else {"share"}))
     rows = tuple(_row(place, candidate, ties) for place, candidate in enumerate(candidates, 1))
     return Table(COLUMNS, rows, title, hidden=hidden, note=NOTE + (RACE_NOTE if raced else ""))
+
+
+def ranking_blocks(candidates: tuple[Candidate, ...], ties: tuple[str, ...]) -> tuple[Table, ...]:
+    """For the eye: those in the running, best first, and below them those that are out, and why."""
+    running = tuple(candidate for candidate in candidates if candidate.verdict == "ok")
+    vetoed = tuple(candidate for candidate in candidates if candidate.verdict != "ok")
+    if not running:
+        return (ranking_table(vetoed, ties, "All are out, the least damaged first"),)
+    ranking = ranking_table(running, ties, "Ranking, best first")
+    return (ranking, ranking_table(vetoed, ties, "Out, and why")) if vetoed else (ranking,)
 
 
 def _row(place: int, candidate: Candidate, ties: tuple[str, ...]) -> tuple[object, ...]:
@@ -54,7 +64,7 @@ def _row(place: int, candidate: Candidate, ties: tuple[str, ...]) -> tuple[objec
 
 def _rank(place: int, candidate: Candidate, ties: tuple[str, ...]) -> str:
     if candidate.verdict != "ok":
-        return NOTHING
+        return ""
     return "1=" if len(ties) > 1 and candidate.name in ties else str(place)
 
 

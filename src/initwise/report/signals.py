@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..core.records import Finding, Signals
-from .cells import number, plural
+from .cells import ROOT, number, plural
 from .document import Block, Column, Document, Items, Plot, Prose, Table, fields_table
 
 COLUMNS = (
@@ -61,7 +61,7 @@ def depth_plot(signals: Signals, title: str = "Signal over depth, first to last 
         return None
     return Plot(
         title,
-        tuple(layer.name for layer in layers),
+        tuple(layer.name or ROOT for layer in layers),
         (
             ("forward rms", tuple(layer.forward_rms for layer in layers)),
             ("gradient rms", tuple(layer.gradient_rms for layer in layers)),
@@ -74,7 +74,7 @@ def _verdict(signals: Signals) -> str:
     loss = "" if math.isnan(signals.loss) else f" Loss {number(signals.loss)}."
     layers = plural(len(signals.layers), "layer")
     if signals.healthy:
-        return f"Healthy: signal and gradient get through all {layers} ({how}).{loss}"
+        return f"Healthy: signal and gradient get through ({layers}, {how}).{loss}"
     return f"Unhealthy: {plural(len(signals.findings), 'finding')} in {layers} ({how}).{loss}"
 
 
@@ -82,4 +82,4 @@ def _finding(finding: Finding) -> str:
     factor = (
         "" if math.isnan(finding.factor) or finding.factor == 1 else f" (factor {number(finding.factor)})"
     )
-    return f"{finding.verdict} at {finding.layer}: {finding.reason}{factor}"
+    return f"{finding.verdict} at {finding.layer or ROOT}: {finding.reason}{factor}"

@@ -1,0 +1,5 @@
+"""`python -m initwise` is the `initwise` command."""
+
+from .cli.main import run
+
+run()

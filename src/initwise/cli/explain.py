@@ -1,0 +1,90 @@
+"""initwise explain: the law in plain words and closed form, its paper, its numbers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from ..core.errors import OptionError
+from ..explain import explain as explain_thing
+from .options import Debug, Html, Json, epilog
+from .output import show, write_page
+
+EPILOG = epilog(
+    "initwise explain he_normal",
+    "initwise explain he_normal --shape 256,128,3,3 --layout oihw --activation relu",
+    "initwise explain he_normal --fan-in 784 --option mode=fan_out",
+    "initwise explain gelu",
+    "initwise explain gpt2",
+)
+
+
+SHORT = "What a scheme, activation or recipe is, and its numbers."
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(name="explain", epilog=EPILOG, help=explain.__doc__, short_help=SHORT)(explain)
+
+
+def explain(
+    thing: Annotated[str, typer.Argument(metavar="THING", help="A scheme, activation or recipe.")],
+    fan_in: Annotated[float | None, typer.Option(help="Products summed into one output.")] = None,
+    fan_out: Annotated[float | None, typer.Option(help="Outputs that one input feeds.")] = None,
+    shape: Annotated[str | None, typer.Option(metavar="SIZES", help="A weight's shape: 256,128,3,3.")] = None,
+    layout: Annotated[
+        str | None, typer.Option(metavar="AXES", help="What the axes are: oihw, hwio, oi, io …")
+    ] = None,
+    activation: Annotated[str | None, typer.Option(metavar="NAME", help="What the weight feeds.")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the scheme; may be repeated.")
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option(metavar="KIND", help="Where a name is several: scheme, activation, recipe.")
+    ] = None,
+    as_json: Json = False,
+    html: Html = None,
+    debug: Debug = False,
+) -> None:
+    """Explain a scheme, an activation or a recipe: closed form, source, numbers, when not to use it."""
+    facts = {
+        "fan_in": fan_in,
+        "fan_out": fan_out,
+        "shape": _sizes(shape),
+        "layout": layout,
+        "activation": activation,
+        "kind": kind,
+        **_given(option or []),
+    }
+    told = explain_thing(thing, **{name: value for name, value in facts.items() if value is not None})
+    show(told, as_json=as_json)
+    write_page(told, html)
+
+
+def _sizes(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    sizes = [size.strip() for size in text.replace("x", ",").split(",")]
+    if not all(size.isdecimal() for size in sizes):
+        raise OptionError(f"{text!r}", where="--shape", expected="sizes separated by commas: 256,128,3,3")
+    return tuple(int(size) for size in sizes)
+
+
+def _given(options: list[str]) -> dict[str, Any]:
+    found = {}
+    for text in options:
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise OptionError(f"{text!r}", where="--option", expected="NAME=VALUE: mode=fan_out")
+        found[name.strip().replace("-", "_")] = _value(value.strip())
+    return found
+
+
+def _value(text: str) -> bool | float | str:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        return float(text)
+    except ValueError:
+        return text

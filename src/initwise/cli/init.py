@@ -1,0 +1,49 @@
+"""initwise init: fill a model's weights and write them to disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..frameworks.initialize import init_
+from .options import Debug, Example, Json, Seed, Target, epilog, help_of
+from .output import note, show
+from .target import loaded
+from .weights import LEDGER, WEIGHTS, refuse_to_overwrite, save
+
+EPILOG = epilog(
+    "initwise init model.py:make_model --plan he_normal",
+    "initwise init model.py:make_model --plan gpt2 --out start --seed 1",
+    "initwise init model.py:make_model --plan auto --example 'f32[32,784]'",
+)
+
+
+SHORT = "Fill the weights and write them to disk."
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(name="init", epilog=EPILOG, help=help_of(init), short_help=SHORT)(init)
+
+
+def init(
+    target: Target,
+    plan: Annotated[str, typer.Option(metavar="NAME", help="A scheme or recipe (initwise list).")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write; made if it is not there.")] = Path(
+        "weights"
+    ),
+    example: Example = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    seed: Seed = 0,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Fill the weights by a scheme or recipe and write model.safetensors and ledger.json."""
+    refuse_to_overwrite(out, force)
+    with loaded(target, example) as subject:
+        ledger = init_(subject.model, plan, seed=seed, example=subject.example)
+        save(subject.model, ledger, out)
+    show(ledger, as_json=as_json)
+    note(f"Wrote {out / WEIGHTS} and {out / LEDGER}.")

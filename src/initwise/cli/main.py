@@ -1,0 +1,85 @@
+"""initwise on the command line: parses, calls the library, prints.
+
+Exit codes: 0 done or healthy; 1 unhealthy (check); 2 a usage error, or an error that stopped the
+command; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from ..core.errors import InitwiseError
+from . import check, choose, explain, init, listing
+from .options import epilog
+
+app = typer.Typer(
+    name="initwise",
+    help="The right starting weights for any network: chosen, explained, proven, and filled.",
+    epilog=epilog(
+        "initwise choose                                            a true answer on real data",
+        "initwise choose model.py:make_model --example 'f32[32,784]'",
+        "initwise check  model.py:make_model --example 'f32[32,784]'",
+        "initwise explain he_normal --fan-in 784",
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+for command in (choose, check, init, explain, listing):
+    command.register(app)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        print(f"initwise {version('initwise')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _initwise(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command line; the exit code."""
+    try:
+        app(args=list(arguments), prog_name="initwise")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 2 if end.code else 0
+    except KeyboardInterrupt:
+        print("initwise: interrupted", file=sys.stderr)
+        return 130
+    except InitwiseError as error:
+        if "--debug" in arguments:
+            traceback.print_exc()
+        else:
+            print(f"initwise: {error}", file=sys.stderr)
+        return 2
+    except Exception:
+        # 1 would say "unhealthy" to a script; this is neither healthy nor unhealthy
+        traceback.print_exc()
+        return 2
+    return 0
+
+
+def run() -> None:
+    """The entry point of the `initwise` command."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            # a terminal that cannot show √ gets a question mark, not a crash
+            reconfigure(errors="replace")
+    sys.exit(main(sys.argv[1:]))

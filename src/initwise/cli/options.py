@@ -1,0 +1,42 @@
+"""The options that commands share, each described once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RUNS_CODE = (
+    "TARGET is path/file.py:callable or package.module:callable: a function or class that takes no "
+    "arguments and returns the model, or a Problem. It is imported and called: this executes your own Python."
+)
+
+Target = Annotated[
+    str, typer.Argument(metavar="TARGET", help="path/file.py:callable or package.module:callable.")
+]
+Example = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SPEC",
+        help='What the model is called with: "f32[32,3,224,224]", "i64[8,128]<50257", '
+        '"ids=i64[2,8]<100, mask=bool[2,8]". A Problem brings its own.',
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything that is drawn.")]
+Html = Annotated[
+    Path | None, typer.Option("--html", metavar="PATH", help="Write the report as one HTML page, too.")
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")]
+
+
+def help_of(command: Callable[..., None]) -> str:
+    """The long help of a command that takes a TARGET: its docstring, and what a TARGET may do."""
+    return f"{command.__doc__}\n\n{RUNS_CODE}"
+
+
+def epilog(*lines: str) -> str:
+    """Commands to copy, each on its own line, kept as they are by the help's formatter."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

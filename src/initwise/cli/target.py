@@ -1,0 +1,244 @@
+"""TARGET → the model or Problem that the user's own Python makes.
+
+A target is `path/file.py:callable` or `package.module:callable`. Loading one runs that code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ..choose.quiet import first_inputs, model_of
+from ..core.errors import ModelError, TargetError
+from ..core.problem import Problem
+from ..frameworks.protocol import adapter_for
+
+FORM = "path/file.py:callable or package.module:callable"
+FRAMES = 3
+"""Of an error in the user's code, this many of the innermost frames are shown."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a target gave: a Problem or a model, and the example to run it on.
+
+    Attributes:
+        problem: the Problem, or None if the target gave a model.
+        model: the model; a new one of the problem if there is one.
+        example: as asked for on the command line, else the problem's first inputs, else None.
+    """
+
+    problem: Problem | None
+    model: Any
+    example: Any
+
+    @classmethod
+    def of(cls, found: Any, example: Any = None) -> Subject:
+        """The subject for what a target returned."""
+        if not isinstance(found, Problem):
+            return cls(None, found, example)
+        return cls(found, model_of(found), first_inputs(found) if example is None else example)
+
+    def loss(self) -> Callable[[Any], Any] | None:
+        """The problem's loss on its own first batch, as a function of the outputs; None without one."""
+        if self.problem is None:
+            return None
+        criterion = self.problem.loss
+        _, targets = next(iter(self.problem.stream()))
+        return lambda outputs: criterion(outputs, targets)
+
+
+@contextlib.contextmanager
+def loaded(target: str, example: Any = None) -> Iterator[Subject]:
+    """The subject of `target`, importable and quiet for as long as the block runs.
+
+    Inside, the file's own directory (or the current one, for a module) is on `sys.path`, because
+    a model may import more when it is made or run, and whatever user code prints goes to stderr,
+    so that stdout holds the result alone. Both are put back afterwards.
+
+    Raises:
+        TargetError: it cannot be loaded; says which part failed.
+    """
+    place, name = _split(target)
+    path = list(sys.path)
+    sys.path.insert(0, str(Path(place).parent.resolve()) if _is_file(place) else str(Path.cwd()))
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            found = _made(target, _attribute(target, _module(target, place), name))
+            yield Subject.of(found, example)
+    finally:
+        sys.path[:] = path
+
+
+def _split(target: str) -> tuple[str, str]:
+    place, colon, name = target.rpartition(":")
+    if not colon or not place or not name:
+        raise TargetError(
+            "no callable is named",
+            where=repr(target),
+            expected=FORM,
+            fix=f"For example {target.rstrip(':') or 'model.py'}:make_model, where make_model() returns it.",
+        )
+    return place, name
+
+
+def _is_file(place: str) -> bool:
+    return place.endswith(".py") or "/" in place or "\\" in place
+
+
+def _module(target: str, place: str) -> ModuleType:
+    return _from_file(target, Path(place)) if _is_file(place) else _from_name(target, place)
+
+
+def _from_file(target: str, path: Path) -> ModuleType:
+    if not path.is_file():
+        raise TargetError(
+            f"there is no file {path}",
+            where=repr(target),
+            expected=FORM,
+            legal=[str(file) for file in path.parent.glob("*.py")] if path.parent.is_dir() else (),
+            given=str(path),
+            fix=f"Paths are taken from {Path.cwd()}.",
+        )
+    # a name of its own, so that a file called like a library does not hide that library
+    name = f"initwise_target_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise TargetError(f"{path} is no Python file", where=repr(target), expected=FORM)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    loader = spec.loader
+    _ran(target, f"{path.name} raised while it was imported", lambda: loader.exec_module(module))
+    return module
+
+
+def _from_name(target: str, name: str) -> ModuleType:
+    try:
+        found = importlib.util.find_spec(name)
+    except ModuleNotFoundError as error:
+        found = None
+        name = error.name or name
+    except (ImportError, ValueError):
+        found = None
+    if found is None:
+        raise TargetError(
+            f"there is no module {name!r}",
+            where=repr(target),
+            expected=FORM,
+            cause="it is not installed in this environment, or not below the current directory",
+            fix=f"Modules are looked for from {Path.cwd()}; a file is named with its .py.",
+        )
+    imported: ModuleType = _ran(
+        target, f"{name} raised while it was imported", lambda: importlib.import_module(name)
+    )
+    return imported
+
+
+def _attribute(target: str, module: ModuleType, name: str) -> Any:
+    thing: Any = module
+    for part in name.split("."):
+        if not hasattr(thing, part):
+            raise TargetError(
+                f"{getattr(thing, '__file__', None) or thing.__name__} has no {part!r}",
+                where=repr(target),
+                legal=_callables(thing),
+                given=part,
+            )
+        thing = getattr(thing, part)
+    return thing
+
+
+def _callables(thing: Any) -> list[str]:
+    """Public callables made in the module itself: what somebody may have meant."""
+    home = getattr(thing, "__name__", None)
+    return [
+        name
+        for name, value in vars(thing).items()
+        if not name.startswith("_") and callable(value) and getattr(value, "__module__", None) == home
+    ]
+
+
+def _made(target: str, thing: Any) -> Any:
+    """What the callable returns; a model or Problem that is there already is taken as it is."""
+    if isinstance(thing, Problem) or (not inspect.isclass(thing) and _is_model(thing)):
+        return thing
+    if not callable(thing):
+        raise TargetError(
+            f"it is of type {type(thing).__name__}, which is not callable",
+            where=repr(target),
+            expected="a function or class that returns the model, or a Problem",
+        )
+    _needs_nothing(target, thing)
+    made = _ran(target, f"{getattr(thing, '__name__', 'it')}() raised", thing)
+    if isinstance(made, Problem) or _is_model(made):
+        return made
+    raise TargetError(
+        f"it returned something of type {type(made).__name__}",
+        where=repr(target),
+        expected="a model (torch.nn.Module or initwise.ArrayTree) or an initwise.Problem",
+        cause="a missing return" if made is None else "",
+    )
+
+
+def _is_model(thing: Any) -> bool:
+    try:
+        adapter_for(thing)
+    except ModelError:
+        return False
+    return True
+
+
+def _needs_nothing(target: str, thing: Callable[..., Any]) -> None:
+    try:
+        signature = inspect.signature(thing)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind()
+    except TypeError as error:
+        name = getattr(thing, "__name__", "it")
+        raise TargetError(
+            f"{name}{signature} needs arguments ({error})",
+            where=repr(target),
+            expected="a callable without required arguments",
+            fix=f"Write one beside it, def make_model(): return {name}(…), and name that.",
+        ) from None
+
+
+def _ran(target: str, what: str, function: Callable[[], Any]) -> Any:
+    """`function()`, its own error told with the frames that lie in the user's code."""
+    try:
+        return function()
+    except (Exception, SystemExit) as error:
+        kind = type(error).__name__
+        raise TargetError(
+            f"{what} {kind}" + (f": {error}" if str(error) else ""),
+            where=repr(target),
+            cause=_cause(error),
+            fix="Mend it there; --debug shows the whole traceback.",
+        ) from error
+
+
+def _cause(error: BaseException) -> str:
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _of_user(frame.filename)]
+    told = [f"{frame.filename}:{frame.lineno} in {frame.name}: {frame.line}" for frame in frames[-FRAMES:]]
+    if isinstance(error, SyntaxError) and error.filename:
+        told.append(f"{error.filename}:{error.lineno}: {(error.text or '').strip()}")
+    if isinstance(error, ImportError) and "relative import" in str(error):
+        told.append("the file belongs to a package: name it package.module:callable")
+    if isinstance(error, SystemExit):
+        told.append('the file runs as a script; guard that part with if __name__ == "__main__":')
+    return "\n    ".join(["the target's own code:", *told]) if told else ""
+
+
+def _of_user(filename: str) -> bool:
+    return filename != __file__ and not filename.startswith("<")
