@@ -155,7 +155,7 @@ def _single(values: list[Decimal]) -> tuple[float, ...]:
     return tuple(float(np.float32(float(value))) for value in values)
 
 
-def support(draw: Draw, dtype: type[np.floating]) -> tuple[float, float]:
+def support(draw: Draw, dtype: type[np.floating], where: str = "") -> tuple[float, float]:
     """The least and the greatest number of `dtype` (float32 or float64) within the draw's support.
 
     Raises:
@@ -165,6 +165,7 @@ def support(draw: Draw, dtype: type[np.floating]) -> tuple[float, float]:
     if low > high:
         raise FillError(
             f"no {np.dtype(dtype).name} lies strictly between {draw.low!r} and {draw.high!r}",
+            where=where,
             cause="the bounds are closer together than the type's numbers are there",
             fix="Widen the bounds, or fill a float64 tensor.",
         )

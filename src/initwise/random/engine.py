@@ -120,7 +120,7 @@ def _pieces(job: Job) -> Iterator[Job]:
         matrix.check(fill, region.shape, where)
     check_range(fill, job.dtype, where)
     if fill.law not in (*MATRIX_LAWS, "constant"):
-        support(draw_of(fill), np.float64 if job.dtype == "float64" else np.float32)
+        support(draw_of(fill), np.float64 if job.dtype == "float64" else np.float32, where)
     if job.out.size:
         yield job
 

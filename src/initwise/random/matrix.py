@@ -16,6 +16,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +71,7 @@ def _matrices(whole: F64, layout: Layout) -> Iterator[F64]:
         width = tensor[entry].shape[divided] // layout.groups
         for group in range(layout.groups):
             cut = slice(group * width, (group + 1) * width)
-            yield tensor[entry][(slice(None),) * divided + (cut,)]
+            yield np.moveaxis(np.moveaxis(tensor[entry], divided, 0)[cut], 0, divided)
 
 
 def _sizes(shape: tuple[int, ...], layout: Layout) -> tuple[int, int, tuple[int, ...]]:
@@ -95,7 +96,8 @@ def _identity(sizes: tuple[int, int, tuple[int, ...]], stream: Stream, index: in
 def _at_centre(matrix: F64, field: tuple[int, ...]) -> F64:
     """The matrix at the kernel's centre tap, index size // 2 of each spatial axis; zero elsewhere."""
     kernel = np.zeros((*matrix.shape, *field))
-    kernel[(..., *(size // 2 for size in field))] = matrix
+    centre: tuple[Any, ...] = (..., *(size // 2 for size in field))
+    kernel[centre] = matrix
     return kernel
 
 
