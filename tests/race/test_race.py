@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import random
+import sys
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
@@ -22,6 +23,8 @@ from initwise.frameworks.initialize import plan_for
 from initwise.problems import problem
 from initwise.race import race
 from initwise.race.data import Reader
+from initwise.race.entrants import plans
+from initwise.race.progress import reporting
 from initwise.race.rates import GRIDS
 from initwise.race.training import Task, train
 from initwise.schemes import scheme
@@ -207,6 +210,34 @@ def test_no_bar_where_nobody_watches(make, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_bar_where_somebody_watches(make, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with reporting(True) as report:
+        report(0, 10, "race, rung 1 of 1")
+        report(10, 10, "race")
+    with reporting(False) as report:
+        report(0, 10, "silence")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "race" in err
+    assert "silence" not in err
+
+
+def test_nobody_named_sends_those_whom_choose_would_send(make):
+    result = race(make(), progress=False, budget=0.4)
+    assert 3 <= len(result.ranking) <= 7
+    names = {candidate.name for candidate in result.ranking}
+    assert "rule_b" in names
+    # choose has seen at initialization that zeros cannot learn
+    assert "zeros" not in names
+
+
+def test_a_scheme_of_the_whole_model_looks_at_each_seeds_weights(make, batches):
+    made = plans({"lsuv": "lsuv", "he": "he_normal"}, make(), batches[0][0], 2)
+    assert made["lsuv"][0] != made["lsuv"][1]
+    assert made["he"][0] == made["he"][1]
+
+
 def dropping():
     return nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 4))
 
@@ -295,7 +326,7 @@ def test_on_ten_sigmoid_layers_zeros_lose():
     given = problem("digits-mlp-sigmoid").problem
     wide = scheme("uniform", low=-1.0, high=1.0)
     candidates = {"zeros": "zeros", "wide": wide}
-    result = race(given, candidates=candidates, lrs=[3e-3, 1e-2], budget=0.8, progress=False)
+    result = race(given, candidates=candidates, lrs=[3e-3, 1e-2], budget=0.4, progress=False)
     assert result.winner == "wide"
     assert result.ties == ("wide",)
     assert result.ranking[1].loss > 2.25 > 1 > result.ranking[0].loss

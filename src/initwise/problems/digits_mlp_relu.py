@@ -17,7 +17,7 @@ NAME = "digits-mlp-relu"
 
 
 def build() -> Problem:
-    return digits_problem(NAME, partial(mlp, "ReLU"), images=False)
+    return digits_problem(NAME, partial(mlp, "ReLU"), images=False, steps=600)
 
 
 registry.add(

@@ -17,7 +17,7 @@ NAME = "digits-mlp-sigmoid"
 
 
 def build() -> Problem:
-    return digits_problem(NAME, partial(mlp, "Sigmoid"), images=False)
+    return digits_problem(NAME, partial(mlp, "Sigmoid"), images=False, steps=600)
 
 
 registry.add(
