@@ -55,7 +55,7 @@ class Moments(JsonMixin):
         return math.sqrt(self.q / self.variance) if self.variance else math.inf
 
     def chi(self, weight_variance: float | None = None) -> float:
-        """χ₁ = σ_w²·E[φ′²], the gradient's factor per layer (Schoenholz et al. 2017, eq. 5).
+        """χ₁ = σ_w²·E[φ′²], the gradient's factor per layer (Schoenholz et al. 2017, arXiv:1611.01232).
 
         Args:
             weight_variance: σ_w², fan_in times the weights' variance; None means gain².
