@@ -189,6 +189,23 @@ def test_ctrl_c_in_a_later_rung_ranks_by_the_last_one_completed(make):
     assert {arm.status for arm in result.arms} == {"finished", "interrupted", "eliminated"}
 
 
+def test_ctrl_c_in_mid_training_leaves_nothing_behind(make):
+    class Stopping(nn.Linear):
+        calls = 0
+
+        def forward(self, x):
+            Stopping.calls += 1
+            if Stopping.calls == 40:
+                raise KeyboardInterrupt
+            return super().forward(x)
+
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    result = run(make(model=lambda: Stopping(8, 4)))
+    assert result.interrupted
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.get_num_threads() == threads
+
+
 def test_ctrl_c_stops_an_executor(make):
     with ThreadPoolExecutor(1) as pool:
         result = run(make(), executor=pool, progress=stopped_after(3))
