@@ -165,7 +165,9 @@ def _obstacle(array: Array) -> str:
         return "its bytes are in the other order; convert it with .astype(array.dtype.newbyteorder('='))"
     if not array.flags.writeable:
         return "it is read-only; copy it first"
-    if any(stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape, strict=True)):
+    if array.size and any(
+        stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape, strict=True)
+    ):
         return "it is a broadcast view: several elements share one place; copy it first"
     return ""
 

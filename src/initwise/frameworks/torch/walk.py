@@ -103,6 +103,9 @@ def _status(holding: Holding, blocked: Mapping[int, str]) -> tuple[str, str]:
         return "empty", "it has no elements"
     if not any(tensor.requires_grad for _, tensor in holding.tensors):
         return "frozen", "requires_grad is False; only a rule with its full name fills it"
+    # state-space models mark biases that their constructor has set with care
+    if any(getattr(tensor, "_no_reinit", False) for _, tensor in holding.tensors):
+        return "frozen", "its model marks it _no_reinit; only a rule with its full name fills it"
     return "ready", ""
 
 

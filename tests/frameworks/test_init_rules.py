@@ -1,0 +1,287 @@
+"""Rules: globs over names, the later wins, and no rule is silently without effect."""
+
+import pytest
+import torch
+from torch import nn
+
+from initwise.core.errors import InitwiseError, ModelError, OptionError, UnknownNameError
+from initwise.core.fill import Fill
+from initwise.core.records import Advice
+from initwise.frameworks.initialize import init_, plan_for
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(8, 8), nn.LayerNorm(8), nn.Linear(8, 8))
+        self.head = nn.Linear(8, 4)
+        self.token = nn.Parameter(torch.full((8,), 7.0))
+
+
+def laws(plan):
+    return {name: fill.law if fill.law != "constant" else fill.mean for name, fill in plan.items()}
+
+
+def test_a_rule_overrides_the_plan_and_a_star_matches_dots():
+    plan = plan_for(Net(), "he_normal", rules={"encoder.*.weight": "orthogonal", "head.weight": "zeros"})
+    found = laws(plan)
+    assert found["encoder.0.weight"] == found["encoder.2.weight"] == "orthogonal"
+    assert found["head.weight"] == 0.0
+    assert plan.name == "he_normal + rules"
+
+
+def test_a_rule_over_a_part_treats_each_role_as_the_scheme_does():
+    found = laws(plan_for(Net(), {"encoder.*": "xavier_normal"}))
+    assert found == {
+        "encoder.0.weight": "normal",
+        "encoder.0.bias": 0.0,
+        "encoder.1.weight": 1.0,
+        "encoder.1.bias": 0.0,
+        "encoder.2.weight": "normal",
+        "encoder.2.bias": 0.0,
+    }
+
+
+def test_the_later_of_two_rules_wins():
+    rules = {"*.weight": "orthogonal", "head.*": Fill.constant(0.5)}
+    assert laws(plan_for(Net(), "zeros", rules=rules))["head.weight"] == 0.5
+    assert laws(plan_for(Net(), "zeros", rules=dict(reversed(rules.items()))))["head.weight"] == "orthogonal"
+
+
+def test_keep_leaves_a_parameter_as_it_is():
+    model = Net()
+    before = model.head.weight.clone()
+    entry = next(
+        e for e in init_(model, "he_normal", rules={"head.*": "keep"}).entries if e.name == "head.weight"
+    )
+    assert torch.equal(model.head.weight, before)
+    assert (entry.status, entry.reason) == ("kept", "rule 'head.*' keeps it")
+
+
+def test_what_no_rule_names_is_unnamed():
+    statuses = {entry.name: entry.status for entry in init_(Net(), {"head.*": "he_normal"}).entries}
+    assert statuses["head.weight"] == "filled"
+    assert statuses["encoder.0.weight"] == "unnamed"
+
+
+def test_a_rule_for_vectors_alone_means_the_law_itself():
+    model = Net()
+    init_(model, "he_normal", rules={"*.bias": Fill.constant(0.25), "token": "ones"})
+    assert bool((model.head.bias == 0.25).all())
+    assert bool((model.token == 1).all())
+
+
+def test_a_bare_parameter_is_touched_only_by_a_rule():
+    model = Net()
+    init_(model, {"*": "he_normal"})
+    assert bool((model.token == 7).all())
+    init_(model, {"*": "he_normal"}, rules={"token": Fill.normal(0, 1)})
+    assert not bool((model.token == 7).any())
+
+
+def test_a_wildcard_does_not_overwrite_what_was_frozen():
+    model = Net()
+    model.encoder.requires_grad_(False)
+    before = model.encoder[0].weight.clone()
+    init_(model, {"*": "he_normal"})
+    init_(model, plan_for(Net(), "he_normal"))
+    assert torch.equal(model.encoder[0].weight, before)
+
+
+def test_a_rule_with_the_full_name_fills_a_frozen_parameter():
+    model = Net()
+    model.encoder.requires_grad_(False)
+    init_(model, "he_normal", rules={"encoder.0.weight": Fill.constant(2.0)})
+    assert bool((model.encoder[0].weight == 2).all())
+    assert not model.encoder[0].weight.requires_grad
+
+
+def test_an_advice_is_applied_by_its_plan():
+    plan = plan_for(Net(), "lecun_normal")
+    advice = Advice("lecun_normal", plan, ("because",))
+    assert init_(Net(), advice).digest == init_(Net(), plan).digest
+
+
+class Spy:
+    """Every parameter's bytes, to see that bad input writes nothing."""
+
+    def __init__(self, model):
+        self.model, self.before = model, [p.detach().clone() for p in model.parameters()]
+
+    def unchanged(self):
+        return all(torch.equal(a, b) for a, b in zip(self.before, self.model.parameters(), strict=True))
+
+
+def tied():
+    model = nn.Sequential(nn.Embedding(4, 4), nn.Linear(4, 4))
+    model[1].weight = model[0].weight
+    return model
+
+
+BAD = {
+    "a misspelled scheme": (
+        Net,
+        ("he_norml",),
+        {},
+        UnknownNameError,
+        "no scheme is called 'he_norml'.\n  Did you mean 'he_normal'?",
+    ),
+    "a misspelled rule": (
+        Net,
+        ("he_normal",),
+        {"rules": {"head.wieght": "zeros"}},
+        UnknownNameError,
+        "rule 'head.wieght' matches no parameter.\n  Did you mean 'head.weight'?",
+    ),
+    "a rule that is no law": (
+        Net,
+        ("he_normal",),
+        {"rules": {"head.*": 3}},
+        OptionError,
+        "rule 'head.*': a value of type int; expected a scheme or its name, a Fill, or 'keep'.",
+    ),
+    "a whole-model scheme as a rule": (
+        Net,
+        ("he_normal",),
+        {"rules": {"head.*": "lsuv"}},
+        OptionError,
+        'Make it the plan: init_(model, "lsuv", example=…).',
+    ),
+    "a whole-model scheme without an example": (
+        Net,
+        ("lsuv",),
+        {},
+        OptionError,
+        "example: scheme 'lsuv' without an example; expected a batch, or its shapes.",
+    ),
+    "no plan at all": (
+        Net,
+        (3,),
+        {},
+        OptionError,
+        "plan: a value of type int; expected a Plan, an Advice, a scheme or recipe or its name, or a mapping",
+    ),
+    "an empty mapping": (Net, ({},), {}, OptionError, 'For example {"*": "he_normal"}.'),
+    "fans for a bias": (
+        Net,
+        ("zeros",),
+        {"rules": {"*.bias": "he_normal"}},
+        OptionError,
+        "rule '*.bias': scheme 'he_normal' for 'encoder.0.bias', a bias of shape (8,) without fans",
+    ),
+    "fans for a bare parameter": (
+        Net,
+        ("zeros",),
+        {"rules": {"token": "xavier_normal"}},
+        OptionError,
+        "Use zeros, ones, constant(value), uniform(low, high) or normal(mean, std), or a Fill.",
+    ),
+    "only frozen parameters": (
+        lambda: Net().requires_grad_(False),
+        ({"head.*": "he_normal"},),
+        {},
+        ModelError,
+        "Name frozen parameters in full, so that no wildcard overwrites them.",
+    ),
+    "a model with nothing to fill": (
+        lambda: Net().requires_grad_(False),
+        ("he_normal",),
+        {},
+        ModelError,
+        "none of 9 parameters can be filled; token: requires_grad is False",
+    ),
+    "an alias": (
+        tied,
+        ({"1.weight": "he_normal"},),
+        {},
+        ModelError,
+        "rule '1.weight': it matches only '1.weight', which is tied to '0.weight'.",
+    ),
+    "a plan that names an alias": (
+        tied,
+        (plan_for(nn.Sequential(nn.Identity(), nn.Linear(4, 4)), "he_normal"),),
+        {},
+        ModelError,
+        "plan: plan 'he_normal' fills '1.weight', which is tied to '0.weight'",
+    ),
+    "another model's plan": (
+        Net,
+        (plan_for(nn.Linear(8, 4), "he_normal"),),
+        {},
+        ModelError,
+        "plan: plan 'he_normal' fills 'weight' and 1 more, which the model does not have.",
+    ),
+    "another width's plan": (
+        lambda: nn.Linear(8, 4),
+        (plan_for(nn.Linear(16, 4), "orthogonal"),),
+        {},
+        InitwiseError,
+        "weight: orthogonal × 1 with std 0.25, where shape (4, 8) gives 0.353553.",
+    ),
+    "another kind's plan": (
+        lambda: nn.Linear(8, 4),
+        (plan_for(nn.Conv1d(8, 4, 3), "he_normal"),),
+        {},
+        InitwiseError,
+        'weight: layout "oik" needs 3 axes, shape is (4, 8)',
+    ),
+    "another packing's plan": (
+        lambda: nn.MultiheadAttention(16, 2),
+        (plan_for(nn.MultiheadAttention(8, 2), "he_normal"),),
+        {},
+        InitwiseError,
+        "in_proj_weight: parts {'q': 8, 'k': 8, 'v': 8} sum to 24, axis o has 48",
+    ),
+    "a negative seed": (
+        Net,
+        ("he_normal",),
+        {"seed": -1},
+        InitwiseError,
+        "seed -1; expected an integer from 0",
+    ),
+    "a dtype too small": (
+        lambda: Net().half(),
+        ("he_normal",),
+        {"rules": {"head.weight": Fill.normal(0, 1e-9)}},
+        InitwiseError,
+        "head.weight: float16 has no numbers between 0 and 5.96e-08, N(0, 1e-09) has std 1e-09.",
+    ),
+    "a spread the dtype cannot show": (
+        lambda: Net().bfloat16(),
+        ("he_normal",),
+        {"rules": {"head.weight": Fill.normal(1.0, 1e-4)}},
+        InitwiseError,
+        "head.weight: bfloat16 cannot hold N(1, 0.0001).\n"
+        "  Likely cause: around 1 its numbers lie 0.00781 apart",
+    ),
+    "a matrix law for a vector": (
+        Net,
+        ("he_normal",),
+        {"rules": {"head.bias": Fill.matrix("orthogonal")}},
+        InitwiseError,
+        "a law of matrices was asked for a bias",
+    ),
+    "a meta model": (
+        lambda: nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3, device="meta")),
+        ("he_normal",),
+        {},
+        ModelError,
+        "Sequential: 1.weight, 1.bias are on the meta device and have no memory",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_says_what_is_wrong_and_writes_nothing(case):
+    build, args, kwargs, error, text = BAD[case]
+    model = build()
+    spy = None if any(p.is_meta for p in model.parameters()) else Spy(model)
+    with pytest.raises(error) as caught:
+        init_(model, *args, **kwargs)
+    assert text in str(caught.value)
+    assert spy is None or spy.unchanged()
+
+
+def test_a_dict_is_no_model():
+    with pytest.raises(ModelError, match="ArrayTree"):
+        init_({"weight": 1}, "he_normal")

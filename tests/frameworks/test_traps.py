@@ -1,0 +1,271 @@
+"""Known traps of initialization, each by the number it has in the literature survey behind initwise."""
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import nn
+from torch.nn.utils import parametrizations, parametrize
+
+from initwise.core.fill import Fill
+from initwise.core.layout import Layout
+from initwise.frameworks.initialize import init_, plan_for
+from initwise.frameworks.numpy import ArrayTree
+from initwise.frameworks.torch.walk import parameters
+
+
+def std(model, scheme, name="weight"):
+    return plan_for(model, scheme)[name].std
+
+
+def bound(model, scheme, name="weight"):
+    fill = plan_for(model, scheme)[name]
+    return fill.parts[0][2].high if fill.parts else fill.high
+
+
+def test_t13_a_grouped_convolution_has_the_fan_out_of_its_group():
+    layer = nn.Conv2d(32, 128, 3, groups=4)
+    assert std(layer, "he_fan_out") == pytest.approx(0.0833333333, rel=1e-9)
+    depthwise = nn.Conv2d(96, 96, 7, groups=96)
+    assert std(depthwise, "he_fan_out") == pytest.approx(0.2020305089, rel=1e-9)
+
+
+def test_t15_a_transposed_convolution_counts_its_inputs_and_its_stride():
+    layer = nn.ConvTranspose2d(64, 32, 4, stride=2)
+    assert std(layer, "he_normal") == pytest.approx(0.0883883476, rel=1e-9)
+
+
+def test_t15_the_fan_of_a_transposed_convolution_keeps_the_variance():
+    """Measured: unit-variance inputs, He weights, so outputs of variance 2 on average over positions."""
+    layer = nn.ConvTranspose2d(64, 64, 4, stride=2, bias=False)
+    init_(layer, "he_normal")
+    out = layer(torch.randn(4, 64, 16, 16, generator=torch.Generator().manual_seed(1)))
+    inner = out[:, :, 4:-4, 4:-4]
+    assert float(inner.detach().var()) == pytest.approx(2.0, rel=0.1)
+
+
+def test_t16_a_strided_convolution_feeds_fewer_outputs():
+    [weight, _] = parameters(nn.Conv2d(32, 128, 3, stride=2))
+    assert weight.fans.fan_out == 1152 / 4
+
+
+def test_t17_a_fused_projection_has_the_bound_of_each_of_its_parts():
+    layer = nn.MultiheadAttention(768, 12)
+    assert bound(layer, "xavier_uniform", "in_proj_weight") == pytest.approx(0.0625, rel=1e-9)
+    lstm = plan_for(nn.LSTM(64, 256), "xavier_uniform")["weight_ih_l0"]
+    assert [part.high for _, _, part in lstm.parts] == pytest.approx([math.sqrt(6 / 320)] * 4)
+
+
+def test_t17_a_fused_matrix_holds_independent_parts():
+    layer = nn.MultiheadAttention(16, 2)
+    init_(layer, "orthogonal")
+    query, key, value = layer.in_proj_weight.split(16)
+    for part in (query, key, value):
+        assert torch.allclose(part @ part.T, torch.eye(16), atol=1e-5)
+    assert not torch.equal(query, key)
+    assert not torch.equal(key, value)
+
+
+def test_t18_a_matrix_stored_input_first_is_not_swapped():
+    tree = ArrayTree({"kernel": np.empty((64, 256), np.float32)}, {"kernel": "io"})
+    assert plan_for(tree, "he_normal")["kernel"].std == pytest.approx(0.1767766953, rel=1e-9)
+
+
+def test_t19_a_table_is_not_a_matrix_and_tying_fills_it_once():
+    model = nn.Sequential(nn.Embedding(1000, 16), nn.Linear(16, 1000, bias=False))
+    model[1].weight = model[0].weight
+    ledger = init_(model, "he_normal")
+    assert [entry.status for entry in ledger.entries] == ["filled", "tied"]
+    assert model[1].weight is model[0].weight
+    # He over the vocabulary would give √(2/1000) or over the width √(2/16)
+    assert ledger.entries[0].declared_std == pytest.approx(1 / 4)
+
+
+def test_t20_vectors_and_scalars_never_meet_a_fan_rule():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.vector = nn.Parameter(torch.full((3,), 7.0))
+            self.scalar = nn.Parameter(torch.tensor(7.0))
+            self.linear = nn.Linear(3, 3)
+
+    model = Net()
+    init_(model, "xavier_normal")
+    assert bool((model.vector == 7).all())
+    assert model.scalar == 7
+    init_(model, {"scalar": "zeros", "vector": Fill.uniform(0, 1)})
+    assert model.scalar == 0
+
+
+def test_t21_bilinear_and_experts_have_true_fans():
+    assert std(nn.Bilinear(20, 30, 8), "lecun_normal") == pytest.approx(math.sqrt(1 / 600))
+    tree = ArrayTree({"experts": np.empty((4, 16, 32), np.float32)}, {"experts": "boi"})
+    assert plan_for(tree, "lecun_normal")["experts"].std == pytest.approx(math.sqrt(1 / 32))
+
+
+def test_t21_orthogonal_experts_are_orthogonal_one_by_one():
+    experts = np.empty((4, 16, 16), np.float32)
+    init_(ArrayTree({"experts": experts}, {"experts": "boi"}), "orthogonal")
+    for expert in experts:
+        np.testing.assert_allclose(expert @ expert.T, np.eye(16), atol=1e-5)
+    assert not np.array_equal(experts[0], experts[1])
+
+
+def test_t22_tensors_without_elements_are_no_ops_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = nn.Sequential(nn.Linear(0, 4), nn.Linear(4, 0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        statuses = {entry.name: entry.status for entry in init_(model, "he_normal").entries}
+    assert statuses == {"0.weight": "empty", "0.bias": "filled", "1.weight": "empty", "1.bias": "empty"}
+
+
+def test_t26_dirac_passes_the_signal_through_each_group():
+    layer = nn.Conv1d(8, 8, 3, padding=1, groups=4, bias=False)
+    init_(layer, "dirac")
+    x = torch.arange(16.0).view(1, 8, 2)
+    assert torch.equal(layer(x), x)
+
+
+def test_t27_writing_to_a_weight_under_weight_norm_is_no_silent_no_op():
+    layer = parametrizations.weight_norm(nn.Linear(16, 16))
+    ledger = init_(layer, {"weight": Fill.uniform(0.5, 1.0)})
+    assert float(layer.weight.min()) >= 0.5 - 1e-6
+    assert ledger.entries[0].measured_mean == pytest.approx(float(layer.weight.mean()), rel=1e-5)
+
+
+def test_t28_spectral_norms_vectors_belong_to_the_new_weight():
+    layer = parametrizations.spectral_norm(nn.Linear(32, 16))
+    init_(layer, "he_normal")
+    raw = layer.parametrizations.weight.original.detach()
+    norm = layer.parametrizations.weight[0]
+    sigma = float(torch.linalg.matrix_norm(raw, 2))
+    assert float(norm._u @ raw @ norm._v) == pytest.approx(sigma, rel=0.02)
+
+
+def test_t29_a_runtime_factor_is_not_counted_twice():
+    class Equalised(nn.Module):
+        """The weight is stored with variance 1 and multiplied by 1/√fan_in when used."""
+
+        def forward(self, weight):
+            return weight / math.sqrt(weight.shape[1])
+
+        def right_inverse(self, weight):
+            return weight * math.sqrt(weight.shape[1])
+
+    layer = nn.Linear(64, 256)
+    parametrize.register_parametrization(layer, "weight", Equalised())
+    init_(layer, "lecun_normal")
+    assert float(layer.weight.detach().std()) == pytest.approx(1 / 8, rel=0.03)
+    assert float(layer.parametrizations.weight.original.detach().std()) == pytest.approx(1.0, rel=0.03)
+
+
+def test_t30_a_lazy_layer_is_ready_once_it_has_run():
+    model = nn.Sequential(nn.LazyLinear(4), nn.ReLU())
+    x = torch.ones(2, 3)
+    model(x)
+    init_(model, "he_normal")
+    before = model[0].weight.clone()
+    model(x)
+    assert torch.equal(model[0].weight, before)
+
+
+def test_t31_buffers_are_left_alone():
+    model = nn.Sequential(nn.Conv1d(2, 2, 1), nn.BatchNorm1d(2))
+    model.register_buffer("inv_freq", torch.arange(3.0))
+    model[1].running_mean.fill_(5.0)
+    init_(model, "zeros")
+    assert torch.equal(model.inv_freq, torch.arange(3.0))
+    assert bool((model[1].running_mean == 5).all())
+    assert model[1].num_batches_tracked == 0
+
+
+def test_t33_the_order_of_rules_decides_not_the_nesting_of_modules():
+    def model():
+        return nn.Sequential(nn.Sequential(nn.Linear(4, 4)))
+
+    outer_last = {"0.0.weight": "ones", "0.*": "zeros"}
+    inner_last = {"0.*": "zeros", "0.0.weight": "ones"}
+    assert plan_for(model(), outer_last)["0.0.weight"].mean == 0
+    assert plan_for(model(), inner_last)["0.0.weight"].mean == 1
+
+
+@pytest.mark.parametrize(
+    "wrap", [nn.Identity(), parametrizations.weight_norm, parametrizations.spectral_norm]
+)
+def test_t34_initializing_twice_is_initializing_once(wrap):
+    model = nn.Sequential(wrap(nn.Linear(8, 8)), nn.Linear(8, 8))
+    assert init_(model, "he_normal").digest == init_(model, "he_normal").digest
+
+
+class GemmaNorm(nn.Module):
+    """Multiplies by 1 + weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(4))
+
+    def forward(self, x):
+        return F.rms_norm(x, (4,)) * (1 + self.weight)
+
+
+def test_t35_a_norm_of_unknown_class_keeps_its_own_start():
+    model = nn.Sequential(GemmaNorm(), nn.RMSNorm(4), nn.Linear(4, 4))
+    statuses = {entry.name: entry.status for entry in init_(model, "he_normal").entries}
+    assert statuses["0.weight"] == "kept"
+    assert not model[0].weight.any()
+    assert bool((model[1].weight == 1).all())
+
+
+@pytest.mark.parametrize("scheme", ["he_normal", "torch_default", "xavier_uniform", "truncated_normal"])
+def test_t36_the_padding_row_is_zero_afterwards(scheme):
+    model = nn.Embedding(5, 3, padding_idx=-1)
+    init_(model, scheme)
+    assert not model.weight[4].any()
+    assert model.weight[:4].any()
+
+
+def test_t37_a_bias_that_its_model_marks_is_not_zeroed():
+    model = nn.Linear(4, 4)
+    model.bias._no_reinit = True
+    before = model.bias.clone()
+    entry = init_(model, "he_normal").entries[1]
+    assert torch.equal(model.bias, before)
+    assert (entry.status, entry.reason.startswith("its model marks it _no_reinit")) == ("frozen", True)
+    init_(model, "he_normal", rules={"bias": "zeros"})
+    assert not model.bias.any()
+
+
+def test_t37_attention_biases_and_gates_have_rules_of_their_own():
+    parts = tuple((gate, 4, Fill.constant(float(gate == "f"))) for gate in "ifgo")
+    forget = Fill.packed(parts, layout=Layout("o"))
+    model = nn.LSTM(4, 4)
+    init_(model, "torch_default", rules={"bias_ih_l0": forget})
+    assert model.bias_ih_l0.tolist() == [0.0] * 4 + [1.0] * 4 + [0.0] * 8
+
+
+def test_t38_no_generator_is_used_or_needed():
+    model, state = nn.Linear(8, 8), torch.get_rng_state()
+    first = init_(model, "orthogonal").digest
+    torch.manual_seed(123)
+    assert init_(model, "orthogonal").digest == first
+    torch.set_rng_state(state)
+
+
+def test_t39_values_do_not_depend_on_the_memory_format():
+    layers = [nn.Conv3d(2, 4, 3), nn.Conv3d(2, 4, 3).to(memory_format=torch.channels_last_3d)]
+    for layer in layers:
+        init_(layer, "delta_orthogonal")
+    assert torch.equal(layers[0].weight, layers[1].weight)
+
+
+def test_t45_delta_orthogonal_sees_the_output_axis_first():
+    layer = nn.Conv2d(4, 8, 3, bias=False)
+    init_(layer, "delta_orthogonal")
+    centre = layer.weight[:, :, 1, 1]
+    assert torch.allclose(centre.T @ centre, torch.eye(4), atol=1e-5)
+    assert float(layer.weight.detach().abs().sum()) == pytest.approx(float(centre.detach().abs().sum()))
