@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from .. import __version__
 from ..core.errors import InitwiseError
 from . import check, choose, explain, init, listing
 from .options import epilog
@@ -38,9 +39,7 @@ for command in (choose, check, init, explain, listing):
 
 def _version(value: bool) -> None:
     if value:
-        from importlib.metadata import version
-
-        print(f"initwise {version('initwise')}")
+        print(f"initwise {__version__}")
         raise typer.Exit
 
 

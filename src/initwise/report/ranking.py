@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..core.records import Candidate
 from .cells import number, with_error
 from .document import Column, Table, blank
@@ -42,7 +44,8 @@ def ranking_blocks(candidates: tuple[Candidate, ...], ties: tuple[str, ...]) -> 
     if not running:
         return (ranking_table(vetoed, ties, "All are out, the least damaged first"),)
     ranking = ranking_table(running, ties, "Ranking, best first")
-    return (ranking, ranking_table(vetoed, ties, "Out, and why")) if vetoed else (ranking,)
+    out = replace(ranking_table(vetoed, ties, "Out, and why"), note="")
+    return (ranking, out) if vetoed else (ranking,)
 
 
 def _row(place: int, candidate: Candidate, ties: tuple[str, ...]) -> tuple[object, ...]:

@@ -1,0 +1,65 @@
+"""The real command in a process of its own: entry points, pipes, signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+INITWISE = [sys.executable, "-m", "initwise"]
+
+
+def run(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
+    return subprocess.run(
+        [*INITWISE, *arguments], capture_output=True, text=True, env=environment, timeout=120, **options
+    )
+
+
+def test_check_from_a_file(project):
+    said = run("check", "models.py:healthy", "--example", "f32[16,8]", "--json")
+    assert said.returncode == 0
+    assert json.loads(said.stdout)["layers"]
+    assert "the user's module prints" in said.stderr
+
+
+def test_the_installed_command_is_the_same(project):
+    from pathlib import Path
+
+    script = Path(sys.executable).with_name("initwise")
+    if not script.exists():
+        pytest.skip("initwise is not installed as a command here")
+    said = subprocess.run([script, "--version"], capture_output=True, text=True, timeout=60)
+    assert said.stdout == run("--version").stdout
+
+
+def test_a_reader_that_stops_listening_is_no_error(project):
+    line = f"{sys.executable} -m initwise list | head -n 1; exit ${{PIPESTATUS[0]}}"
+    said = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60)
+    assert said.returncode == 0
+    assert said.stdout == "Schemes\n"
+    assert said.stderr == ""
+
+
+def test_an_output_that_cannot_show_a_root_sign_does_not_crash():
+    said = subprocess.run(
+        [*INITWISE, "explain", "he_normal"],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        timeout=60,
+    )
+    assert said.returncode == 0
+    assert b"N(0, ?(2" in said.stdout
+
+
+def test_help_and_list_load_no_framework():
+    code = (
+        "import sys; from initwise.cli.main import main; main(['--help']); main(['list']); "
+        "heavy = {'torch', 'jax', 'keras', 'numba', 'sklearn', 'pandas', 'plotly'}; "
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert said.stderr == "[]\n"
