@@ -56,7 +56,7 @@ def digest(adapter: Adapter, model: Any, infos: Iterable[ParameterInfo]) -> str:
     for info in sorted(infos, key=lambda info: info.name):
         total.update(f"{info.name}\0{','.join(map(str, info.shape))}\0{info.dtype}\0".encode())
         for piece in adapter.values(model, info.name):
-            total.update(_little(piece).tobytes())
+            total.update(_little(piece).data)
     return total.hexdigest()
 
 
