@@ -32,7 +32,7 @@ def told_scheme(chosen: Scheme, facts: Mapping[str, Any]) -> Explanation:
         title=str(chosen),
         summary=row.summary,
         law=row.formula,
-        facts=(*also_called(row.aliases), *options(chosen), *_numbers(chosen, facts)),
+        facts=(*_numbers(chosen, facts), *also_called(row.aliases), *options(chosen)),
         differences=row.differences,
         avoid=row.avoid,
         citation=row.citation,

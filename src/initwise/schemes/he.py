@@ -56,7 +56,7 @@ registry.add(
         aliases=("kaiming_normal", "he", "kaiming"),
         law=he_normal,
         summary="A ReLU halves the second moment, so the variance is doubled: 2 over the fan.",
-        formula="N(0, √(2 / ((1 + a²) · fan_in)))",
+        formula="N(0, √(2 / ((1 + a²) · fan))), fan_in unless mode says fan_out",
         citation=f"{PAPER}, eq. 10, 14 and 15",
         evidence="verified in source",
         differences=(
@@ -153,7 +153,7 @@ registry.add(
         aliases=("kaiming_uniform",),
         law=he_uniform,
         summary="He's variance with bounded values.",
-        formula="U(±√(6 / ((1 + a²) · fan_in)))",
+        formula="U(±√(6 / ((1 + a²) · fan))), fan_in unless mode says fan_out",
         citation=f"{PAPER}, eq. 10, 14 and 15",
         evidence="verified in source",
         differences=(
