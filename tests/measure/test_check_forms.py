@@ -137,6 +137,27 @@ def test_checkpointing_changes_no_number(reentrant):
         assert one.weight_gradient_rms == pytest.approx(other.weight_gradient_rms, rel=1e-6, nan_ok=True)
 
 
+class SharedCheckpoints(nn.Module):
+    def __init__(self, reentrant):
+        super().__init__()
+        self.stem, self.layer, self.head = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 2)
+        self.reentrant = reentrant
+
+    def forward(self, x):
+        x = self.stem(x)
+        for _ in range(2):
+            x = self.layer(x) if self.reentrant is None else checkpoint(self.layer, x, use_reentrant=True)
+        return self.head(x)
+
+
+def test_a_weight_used_in_two_checkpoints_shows_its_whole_gradient():
+    torch.manual_seed(0)
+    plain, saving = SharedCheckpoints(None), SharedCheckpoints(True)
+    saving.load_state_dict(plain.state_dict())
+    expected, got = check(plain, "f32[16,8]"), check(saving, "f32[16,8]")
+    assert row(got, "layer").weight_gradient_rms == pytest.approx(row(expected, "layer").weight_gradient_rms)
+
+
 def test_frozen_parameters_are_measured_as_if_they_were_trained():
     torch.manual_seed(0)
     model = Gives("tensor")

@@ -148,8 +148,8 @@ def test_correlation_of_a_time_first_model_compares_inputs_not_moments(recurrent
 
 
 def test_tiny_gradients_are_numbers_not_zeros(mlp):
-    rows = check(mlp(nn.Sigmoid, 30, "xavier", width=32), "f32[8,64]").layers
-    assert 0 < rows[0].gradient_rms < 1e-17
+    rows = check(mlp(nn.Sigmoid, 50, "xavier", width=32), "f32[8,64]").layers
+    assert 0 < rows[0].gradient_rms < 1e-25  # its square is no float32
     assert all(row.gradient_rms > 0 for row in rows)
 
 

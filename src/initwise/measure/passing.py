@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,10 +90,10 @@ class _Passing:
         inputs = self._read_inputs()
         self._read_weights()
         try:
-            with self._weight_gradients():
-                inside(self.model, {**self.buffers, **self.weights}, self._body)
+            inside(self.model, {**self.buffers, **self.weights}, self._body)
         finally:
             self.watch.close()
+        self._read_gradients()
         return self._assembled(self.scalars.fetch(), inputs)
 
     def _body(self) -> None:
@@ -151,44 +150,18 @@ class _Passing:
                 fix="It came as far as the layer named." if reached else "No layer was reached.",
             ) from error
 
-    @contextmanager
-    def _weight_gradients(self) -> Iterator[None]:
-        """Read each weight's gradient when it is complete, and let go of it at once."""
-        gates = {
-            id(p): p.shape[0] // m.hidden_size
-            for m in self.model.modules()
-            if isinstance(m, (nn.RNNBase, nn.RNNCellBase))
-            for p in roles.weights(m)
-            if p.shape[0] % m.hidden_size == 0
-        }
-        names = {name: gates.get(id(p), 1) for name, p in self.model.named_parameters()}
-
-        def hook(name: str) -> Callable[[Tensor], None]:
-            def read(weight: Tensor) -> None:
-                gradient, weight.grad = weight.grad, None
-                if gradient is not None:
-                    self._read_gradient(name, gradient.to_dense(), names.get(name, 1))
-
-            return read
-
-        handles = [
-            t.register_post_accumulate_grad_hook(hook(name))  # type: ignore[no-untyped-call]
-            for name, t in self.weights.items()
-        ]
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
-
-    def _read_gradient(self, name: str, gradient: Tensor, gates: int) -> None:
-        places = self.weight_places.setdefault(name, {})
-        if "gradient" in places:
-            return  # a second arrival under reentrant checkpointing: the first told enough
-        places["gradient"] = self.scalars.add(statistics.rms(gradient))
-        spread = statistics.row_spread(gradient, gates)
-        if spread is not None:
-            places["spread"] = self.scalars.add(spread)
+    def _read_gradients(self) -> None:
+        """After the backward pass: checkpoints may bring a shared weight's gradient in parts."""
+        gates = _gates(self.model)
+        for name, weight in self.weights.items():
+            if weight.grad is None or not weight.numel():
+                continue
+            gradient = weight.grad.to_dense()
+            places = self.weight_places.setdefault(name, {})
+            places["gradient"] = self.scalars.add(statistics.rms(gradient))
+            spread = statistics.row_spread(gradient, gates.get(name, 1))
+            if spread is not None:
+                places["spread"] = self.scalars.add(spread)
 
     def _read_weights(self) -> None:
         for name, weight in self.weights.items():
@@ -301,6 +274,18 @@ def _leaves(model: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor
             leaf = given.detach()
             found[name] = (leaf.clone() if leaf.is_inference() else leaf).requires_grad_()
     return found
+
+
+def _gates(model: nn.Module) -> dict[str, int]:
+    """Weight name → number of gates packed along its first axis, for recurrent layers."""
+    packed = {
+        id(weight): weight.shape[0] // module.hidden_size
+        for module in model.modules()
+        if isinstance(module, (nn.RNNBase, nn.RNNCellBase))
+        for weight in roles.weights(module)
+        if weight.shape[0] % module.hidden_size == 0
+    }
+    return {name: packed[id(p)] for name, p in model.named_parameters() if id(p) in packed}
 
 
 def _batch(model: nn.Module, inputs: list[Tensor]) -> tuple[int, int]:
