@@ -202,25 +202,50 @@ def test_a_model_that_raises_between_layers_is_named_itself():
 
 
 class Forgiving(nn.Module):
-    """Catches what a layer raises, and fails later."""
+    """Catches what a layer raises, and fails later: in another layer, or by itself."""
+
+    def __init__(self, later):
+        super().__init__()
+        self.bad, self.good, self.worse = nn.Linear(3, 3), nn.Linear(4, 4), nn.Linear(5, 5)
+        self.later = later
+
+    def forward(self, x):
+        x = self.good(x)
+        try:
+            return self.bad(x)
+        except RuntimeError:
+            if self.later:
+                return self.worse(x)
+        raise ValueError("by itself")
+
+
+@pytest.mark.parametrize(("later", "where"), [(True, "worse (Linear)"), (False, "the model (Forgiving)")])
+def test_a_layer_whose_error_the_model_caught_is_not_blamed(later, where):
+    with pytest.raises(ForwardError) as error:
+        run(Forgiving(later), "f32[2,4]")
+    assert error.value.where == where
+    assert error.value.fix == "The last layer that went well is 'good'."
+
+
+class Tries(nn.Module):
+    """Catches what a layer inside it raises, and goes on."""
 
     def __init__(self):
         super().__init__()
-        self.bad, self.good, self.worse = nn.Linear(3, 3), nn.Linear(4, 4), nn.Linear(5, 5)
+        self.bad = nn.Linear(3, 3)
 
     def forward(self, x):
         try:
-            x = self.bad(x)
+            return self.bad(x)
         except RuntimeError:
-            x = self.good(x)
-        return self.worse(x)
+            return x
 
 
-def test_a_layer_whose_error_the_model_caught_is_not_blamed():
+def test_layers_after_a_caught_error_are_named_right():
     with pytest.raises(ForwardError) as error:
-        run(Forgiving(), "f32[2,4]")
-    assert error.value.where == "worse (Linear)"
-    assert error.value.fix == "The last layer that went well is 'good'."
+        run(nn.Sequential(nn.Linear(4, 4), Tries(), nn.Linear(4, 4), nn.Linear(5, 5)), "f32[2,4]")
+    assert error.value.where == "3 (Linear)"
+    assert error.value.fix == "The last layer that went well is '2'."
 
 
 def test_given_weights_are_used_and_the_models_own_stay():

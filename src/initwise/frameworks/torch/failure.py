@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -42,6 +43,15 @@ class Progress:
         for handle in self._handles:
             handle.remove()
 
+    def failed(self, error: Exception) -> tuple[str, nn.Module, tuple[Any, ...]] | None:
+        """(path, module, its inputs) of the innermost module that `error` came out of.
+
+        By the traceback, not by who is still running: a model may have caught an earlier error.
+        """
+        raising = [frame.f_locals.get("self") for frame, _ in traceback.walk_tb(error.__traceback__)]
+        inner = next((m for m in reversed(raising) if any(m is entry[1] for entry in self.running)), None)
+        return next((entry for entry in reversed(self.running) if entry[1] is inner), None)
+
     def _start(self, name: str) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None]:
         def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             self.running.append((name, module, (*args, *kwargs.values())))
@@ -50,9 +60,9 @@ class Progress:
 
     def _end(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         # a model may catch what a layer raised: such layers were never taken off
-        while self.running and self.running[-1][1] is not module:
-            self.running.pop()
-        name = self.running.pop()[0] if self.running else ""
+        while (entry := self.running.pop())[1] is not module:
+            pass
+        name = entry[0]
         if not list(module.children()):
             self.finished.append(name)
         self.weighted = self.weighted or bool(module._parameters)
@@ -79,7 +89,7 @@ def explained(
     refused = _refused_call(error, model, args, kwargs)
     if refused is not None:
         return refused
-    name, module, inputs = progress.running[-1] if progress.running else ("", model, args)
+    name, module, inputs = progress.failed(error) or ("", model, args)
     mismatch = mismatched(module, inputs)
     said = " ".join(str(error).split())[:300] or type(error).__name__
     where = f"{name or 'the model'} ({type(module).__name__})"
