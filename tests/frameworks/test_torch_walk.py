@@ -409,3 +409,21 @@ def test_reading_changes_nothing():
 
 def test_the_adapter_is_found_for_a_module():
     assert adapter_for(nn.Linear(2, 2)).name == "torch"
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch without distributed")
+def test_a_sharded_parameter_is_refused():
+    import torch.distributed as dist
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.tensor import distribute_tensor
+
+    fake = pytest.importorskip("torch.testing._internal.distributed.fake_pg")
+    dist.init_process_group("fake", store=fake.FakeStore(), rank=0, world_size=2)
+    try:
+        model = nn.Linear(4, 4)
+        model.weight = nn.Parameter(distribute_tensor(model.weight.detach(), init_device_mesh("cpu", (2,))))
+        info = walked(model)["weight"]
+    finally:
+        dist.destroy_process_group()
+    assert (info.status, info.shape) == ("refused", (4, 4))
+    assert "sharded (DTensor), which is not supported yet" in info.problem
