@@ -274,6 +274,15 @@ def test_signals_travel_as_json(resnet):
     )
 
 
+def test_an_inferred_example_is_named():
+    torch.manual_seed(0)
+    signals = check(nn.Sequential(nn.Linear(8, 4), nn.Tanh(), nn.Linear(4, 2)))
+    assert signals.layers[0].shape == (64, 4)
+    assert signals.note.endswith(
+        "the example was drawn from 'float[64,8]', the only input this model can take"
+    )
+
+
 # the loss
 
 

@@ -96,6 +96,8 @@ def _signals(passed: Any, example: Any) -> Signals:
         LayerSignal(name, kind, verdict="untouched", reason="it did not run on this example")
         for name, kind in passed.unused
     )
-    drawn = f"the example was drawn from {example!r}" if isinstance(example, str) else ""
+    source = example if isinstance(example, str) else passed.inferred
+    drawn = f"the example was drawn from {source!r}" if source else ""
+    drawn += ", the only input this model can take" if passed.inferred else ""
     note = "; ".join(filter(None, (passed.backward, unjudged(passed.readings), drawn)))
     return Signals("measure", layers + idle, findings, passed.loss, note)

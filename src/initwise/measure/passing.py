@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..core.errors import ExampleError, ForwardError, OptionError
 from ..frameworks.example import Spec, draw
-from ..frameworks.torch.run import arguments, forward, inside, require_data, tensors
+from ..frameworks.torch.run import arguments, example_for, forward, inside, require_data, tensors
 from ..frameworks.torch.state import reseed, untouched
 from . import roles, statistics
 from .reading import Reading
@@ -32,6 +32,7 @@ class Pass:
         input_correlation: mean cosine between the different inputs; 0 for integers.
         loss: its value, NaN if none was given.
         backward: what stood at the end of the backward pass, in words.
+        inferred: the example that was made up because none was given, or "".
     """
 
     readings: tuple[Reading, ...]
@@ -39,6 +40,7 @@ class Pass:
     input_correlation: float
     loss: float
     backward: str
+    inferred: str = ""
 
 
 def run_pass(
@@ -60,7 +62,8 @@ def run_pass(
     args, kwargs = arguments(model, example, seed=seed)
     with untouched(model), torch.inference_mode(False), torch.enable_grad():
         reseed(seed)
-        return _Passing(model, args, kwargs, weights or {}, loss, seed).run()
+        passed = _Passing(model, args, kwargs, weights or {}, loss, seed).run()
+    return passed if example is not None else replace(passed, inferred=example_for(model) or "")
 
 
 class _Passing:
