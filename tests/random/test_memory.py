@@ -107,18 +107,4 @@ def test_filling_an_array_loads_no_framework():
         "from initwise.frameworks.memory import fill; "
         "fill(np.zeros(3), Fill.normal(), name='w')"
     )
-    assert "torch" not in loaded
-
-
-def test_kernels_work_where_no_cache_can_be_written(tmp_path):
-    """A read-only install and no home: compiled for the process, not kept."""
-    code = (
-        "from numba.core import caching\n"
-        "caching.CacheImpl._locator_classes = []\n"
-        "import numpy as np; from initwise.core.fill import Fill; from initwise.random import fill_array\n"
-        "fill_array(np.zeros(3), Fill.uniform(0, 1), name='w')\n"
-        "from initwise.random import cpu\n"
-        "print(type(cpu.flat).__name__)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.strip() == "CPUDispatcher", done.stderr
+    assert not loaded & {"torch", "numba", "scipy"}

@@ -23,12 +23,16 @@ def test_reference_gives_the_published_words(counter, key, answer):
 
 
 def test_kernel_gives_the_published_words():
-    """Counter words 0 and 1 are the block, 2 and 3 the stream id, and the key is the seed."""
+    """Counter words 0 and 1 are the block, 2 and 3 the stream id, and the key is the seed; a uniform
+    variate shows its word's upper 25 bits."""
+    from initwise.core.fill import Fill
     from initwise.random import cpu
+    from initwise.random.draw import draw_of
 
-    counter, key, answer = KNOWN[2]
-    block = counter[0] | counter[1] << 32
-    scratch = np.zeros(cpu.SCRATCH // 2, np.uint64)
-    cpu._words(np.array([*key, *counter[2:]], np.uint64), np.uint64(block >> 4), np.uint64(1), scratch)
-    words = scratch.view(np.uint32)
-    assert tuple(int(words[16 * j + block % 16]) for j in range(4)) == answer
+    counter, key, answer = KNOWN[0]
+    memory = np.array([*key, *counter[2:]], np.uint64)
+    law, _keep = cpu.law_memory(draw_of(Fill.uniform(-1, 1)))
+    values = np.zeros(64)
+    cpu.compiled("uniform", "float64").line(memory.ctypes.data, law, 0, 64, values.ctypes.data)
+    words = [(int(values[16 * j] * 2**24) >> 1) & 0xFFFFFF for j in range(4)]
+    assert words == [word >> 8 for word in answer]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-import sys
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,12 +16,26 @@ from ..core.errors import FillError, LayoutError
 from ..core.fill import MATRIX_LAWS, Fill
 from ..core.stream import Stream
 from . import matrix, reference
-from .draw import Draw, draw_of, support
+from .draw import draw_of, support
 from .output import Region, check_range, checked_array, checked_region
 from .threads import Task, run_all
 
 CHUNK = 1 << 18
 """Elements to a task: about a tenth of a millisecond, so that Ctrl-C is answered at once."""
+
+
+ALIGNED = 1024
+"""Runs are cut at multiples of this many elements, so that pieces begin on cache lines."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Memory that a kernel fills in one call: `axes` are (size, stride in bytes, element step), the
+    first element there is `first` and lies at `address`."""
+
+    first: int
+    axes: tuple[tuple[int, int, int], ...]
+    address: int
 
 
 @dataclass(frozen=True)
@@ -183,7 +195,7 @@ def _tasks(job: Job) -> list[Task]:
         return [functools.partial(_write_constant, job)]
     if job.fill.law in MATRIX_LAWS:
         return [functools.partial(_write_matrix, job)]
-    return [task for view, steps, first in _blocks(job) for task in _split(job, view, steps, first)]
+    return [task for block in _blocks(job) for task in _split(job, block)]
 
 
 def _write_constant(job: Job) -> None:
@@ -197,22 +209,21 @@ def _write_matrix(job: Job) -> None:
     job.out[...] = rounded.view(np.uint16) if job.dtype == "float16" else rounded
 
 
-def _blocks(job: Job) -> Iterator[tuple[NDArray[Any], tuple[int, ...], int]]:
-    """The job's memory as arrays of at most three axes, with the element step of each axis and the
-    first element, such that axes are in canonical order."""
+def _blocks(job: Job) -> Iterator[Block]:
+    """The job's memory, axes in canonical order, as blocks of at most three axes."""
     region, layout = job.region, job.fill.layout
     order = layout.canonical if layout is not None else tuple(range(job.out.ndim))
     whole = [region.shape[axis] for axis in order]
     steps = [math.prod(whole[k + 1 :]) for k in range(len(whole))]
     first = sum(region.offset[axis] * step for axis, step in zip(order, steps, strict=True))
-    axes = [(region.size[a], job.out.strides[a], s) for a, s in zip(order, steps, strict=True)]
-    merged = _merge(axes)
+    strides = job.out.strides
+    merged = _merge([(region.size[a], strides[a], s) for a, s in zip(order, steps, strict=True)])
     outer, inner = merged[:-3], merged[-3:]
-    sizes, strides = [n for n, _, _ in inner], [stride for _, stride, _ in inner]
+    address = job.out.__array_interface__["data"][0]
     for index in itertools.product(*(range(n) for n, _, _ in outer)):
         shift = sum(i * stride for i, (_, stride, _) in zip(index, outer, strict=True))
-        element = first + sum(i * step for i, (_, _, step) in zip(index, outer, strict=True))
-        yield _view(job.out, sizes, strides, shift), tuple(step for _, _, step in inner), element
+        ahead = sum(i * step for i, (_, _, step) in zip(index, outer, strict=True))
+        yield Block(first + ahead, tuple(inner), address + shift)
 
 
 def _merge(axes: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
@@ -228,72 +239,41 @@ def _merge(axes: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
     return merged
 
 
-def _view(base: NDArray[Any], sizes: list[int], strides: list[int], shift: int) -> NDArray[Any]:
-    if shift == 0 and base.flags.c_contiguous and len(sizes) <= 1:
-        return base.reshape(-1)
-    return np.asarray(_Memory(base, tuple(sizes), tuple(strides), shift))
-
-
-class _Memory:
-    """A part of an array's own memory in other axes, for NumPy's array interface; keeps the array alive."""
-
-    def __init__(
-        self, base: NDArray[Any], sizes: tuple[int, ...], strides: tuple[int, ...], shift: int
-    ) -> None:
-        self.base = base
-        self.__array_interface__ = {
-            "shape": sizes,
-            "strides": strides,
-            "typestr": base.dtype.str,
-            "data": (base.ctypes.data + shift, False),
-            "version": 3,
-        }
-
-
-def _split(job: Job, view: NDArray[Any], steps: tuple[int, ...], first: int) -> Iterator[Task]:
+def _split(job: Job, block: Block) -> Iterator[Task]:
     """Tasks of about CHUNK elements each."""
-    draw = draw_of(job.fill)
-    if view.ndim == 0 or (view.ndim == 1 and steps in ((), (1,)) and view.flags.c_contiguous):
-        line = view.reshape(-1)
-        for begin in range(0, line.size, CHUNK):
-            yield functools.partial(_run_flat, job, draw, first + begin, line[begin : begin + CHUNK])
+    if not block.axes:
+        yield functools.partial(_write, job, block)
         return
-    cube = view.reshape((1,) * (3 - view.ndim) + view.shape)
-    cube_steps = (0,) * (3 - view.ndim) + steps
-    axis = int(np.argmax(cube.shape))
-    width = max(1, CHUNK * cube.shape[axis] // cube.size)
-    for begin in range(0, cube.shape[axis], width):
-        piece = cube[(slice(None),) * axis + (slice(begin, begin + width),)]
-        yield functools.partial(_run_block, job, draw, first + begin * cube_steps[axis], cube_steps, piece)
+    sizes = [n for n, _, _ in block.axes]
+    axis = sizes.index(max(sizes))
+    total, (size, stride, step) = math.prod(sizes), block.axes[axis]
+    width = size if total <= CHUNK else max(1, CHUNK * size // total)
+    if axis == len(sizes) - 1 and width < size:
+        width = -(-width // ALIGNED) * ALIGNED
+    for begin in range(0, size, width):
+        piece = (min(width, size - begin), stride, step)
+        axes = (*block.axes[:axis], piece, *block.axes[axis + 1 :])
+        yield functools.partial(
+            _write, job, Block(block.first + begin * step, axes, block.address + begin * stride)
+        )
 
 
-def _run_flat(job: Job, draw: Draw, first: int, out: NDArray[Any]) -> None:
-    cpu = kernels()
-    kind, split, sides, table, affine = cpu.parameters(draw, job.dtype == "float64")
-    half = job.dtype == "float16"
-    cpu.flat(_key(job.stream), kind, split, sides, table, affine, half, np.uint64(first), out)
-
-
-def _run_block(job: Job, draw: Draw, first: int, steps: tuple[int, ...], out: NDArray[Any]) -> None:
-    cpu = kernels()
-    kind, split, sides, table, affine = cpu.parameters(draw, job.dtype == "float64")
-    half, step = job.dtype == "float16", np.array(steps, np.uint64)
-    cpu.block(_key(job.stream), kind, split, sides, table, affine, half, np.uint64(first), step, out)
-
-
-@functools.lru_cache(maxsize=4096)
-def _key(stream: Stream) -> NDArray[np.uint64]:
-    low = 0xFFFFFFFF
-    parts = (stream.seed & low, stream.seed >> 32, stream.id & low, stream.id >> 32)
-    return np.array(parts, np.uint64)
+def _write(job: Job, block: Block) -> None:
+    draw, cpu = draw_of(job.fill), _cpu()
+    code = cpu.compiled(draw.kind, job.dtype)
+    key, _keep_key = cpu.key_memory(job.stream)
+    law, _keep_law = cpu.law_memory(draw)
+    axes = block.axes
+    if not axes or (len(axes) == 1 and axes[0][1:] == (job.out.itemsize, 1)):
+        code.line(key, law, block.first, axes[0][0] if axes else 1, block.address)
+        return
+    sizes, strides, steps = zip(*(((1, 0, 0),) * (3 - len(axes)) + axes), strict=True)
+    code.fill(key, law, block.first, *steps, *sizes, *strides, block.address)
 
 
 @functools.cache
-def kernels() -> Any:
-    """The compiled kernels; says so on the terminal if the first import takes longer than a second."""
-    begin = time.perf_counter()
+def _cpu() -> Any:
+    """The compiled kernels' module, loaded at the first fill."""
     from . import cpu
 
-    if time.perf_counter() - begin > 1 and sys.stderr.isatty():
-        print("initwise: loaded the fill kernels (once per process)", file=sys.stderr)
     return cpu

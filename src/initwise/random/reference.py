@@ -144,8 +144,12 @@ def _distance(out: NDArray[np.int64], side: Side, law: Truncation) -> F32:
     f = (k.astype(np.float32) + np.float32(0.5)) * np.float32(side.step)
     f = np.where(direct, f, f + np.float32(side.floor))
     tau = twice_negative_log(f, direct)
-    y: F32 = tau / (np.float32(law.hazard) + np.sqrt(np.float32(law.hazard_squared) + tau))
-    return polynomial(y / (y + np.float32(3)), law.coefficients) * y
+    d = np.float32(law.hazard) + np.sqrt(np.float32(law.hazard_squared) + tau)
+    e = tau + d * np.float32(3)
+    # y = τ/d and s = y/(y + 3) = τ/e, by one division
+    q = np.float32(1) / (d * e)
+    t: F32 = polynomial(tau * d * q, law.coefficients) * (tau * e * q)
+    return t
 
 
 def values(stream: Stream, draw: Draw, element: NDArray[np.uint64], dtype: str) -> NDArray[Any]:

@@ -1,0 +1,315 @@
+"""Stream v1 as LLVM vector code: what `reference.py` says, eight elements at a time.
+
+One group of 64 elements is 16 Philox blocks; word j of all blocks are 16 consecutive elements. So a
+vector of blocks gives four vectors of elements, each stored as it is, and nothing is transposed.
+Philox runs in 64-bit lanes whose upper halves hold garbage: the 32-bit multiplication ignores them.
+
+A kernel is made for one kind of law and one output type:
+
+    line(key, law, first, count, out)                        a contiguous run
+    fill(key, law, first, steps…, sizes…, strides…, out)     a block of three axes
+
+`fill` gives out[i, j, k] the element first + i·step₀ + j·step₁ + k·step₂; strides are in bytes.
+"""
+
+# mypy: disable-error-code="no-untyped-call, no-any-return, import-untyped"
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from llvmlite import ir
+
+from . import constants as c
+from .lanes import DOUBLE, I16, I32, I64, POINTER, SINGLE, Lanes, function, horner, loop, splat, vector
+
+LOW = 0xFFFFFFFF
+ELEMENT = {"float64": DOUBLE, "float32": SINGLE, "float16": I16, "bfloat16": I16}
+SIZE = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
+
+# where things lie in the law's memory: doubles, then singles, then integers, then the table
+AFFINE_DOUBLE, AFFINE_SINGLE, SIDES, TABLE, LAW_BYTES = 0, 32, 48, 72, 144
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the code is made for: lanes per vector, and whether float16 has an instruction."""
+
+    lanes: int = 8
+    half_instruction: bool = False
+
+
+class Kernel:
+    """The code of one kernel. `module` holds it when made."""
+
+    def __init__(self, kind: str, dtype: str, target: Target) -> None:
+        self.kind, self.dtype, self.target = kind, dtype, target
+        self.module = ir.Module(f"initwise_{kind}_{dtype}")
+        self.element, self.size = ELEMENT[dtype], SIZE[dtype]
+        self.groups = [self._groups(stream) for stream in (False, True)]
+        self.line = self._line()
+        self._fill()
+
+    # whole groups ---------------------------------------------------------------------------------
+
+    def _groups(self, stream: bool) -> Any:
+        """groups(key, law, group, count, out): whole groups, contiguous. With `stream`, by stores that
+        bypass the cache, for memory too large for it and aligned to a vector."""
+        name = "groups_past_cache" if stream else "groups"
+        made, b, (key, law, group, count, out) = function(
+            self.module, name, [POINTER, POINTER, I64, I64, POINTER]
+        )
+        made.linkage = "internal"
+        lanes = self.target.lanes
+        wide = vector(I64, lanes // 2)
+        keys = self._round_keys(b, key, wide)
+        identity = [splat(b, load(b, key, I64, 8 * k), wide) for k in (2, 3)]
+        law_values = self._law(b, law)
+        even = Lanes(b, ir.Constant(wide, [2 * k for k in range(lanes // 2)]))
+        with loop(b, count) as i:
+            block = b.shl(b.add(group, i), I64(4))
+            place = b.gep(out, [b.mul(i, I64(c.GROUP * self.size))])
+            high = splat(b, b.lshr(block, I64(32)), wide)
+            for part in range(c.LANES // lanes):
+                start = splat(b, b.add(block, I64(part * lanes)), wide) + even
+                words = self._words(b, start, high, identity, keys)
+                for j, z in enumerate(self._variates(words, law_values)):
+                    at = (c.LANES * j + part * lanes) * self.size
+                    self._put(b, z, law_values, b.gep(place, [I64(at)]), stream)
+        b.ret_void()
+        return made
+
+    def _round_keys(self, b: ir.IRBuilder, key: Any, wide: Any) -> list[tuple[Lanes, Lanes]]:
+        """Each round's two key words: Weyl sequences from the seed."""
+        rounds = []
+        for i in range(c.ROUNDS):
+            pair = []
+            for k, weyl in ((0, c.WEYL_0), (1, c.WEYL_1)):
+                word = b.and_(b.add(load(b, key, I64, 8 * k), I64(i * weyl & LOW)), I64(LOW))
+                pair.append(splat(b, word, wide))
+            rounds.append((pair[0], pair[1]))
+        return rounds
+
+    def _words(
+        self,
+        b: ir.IRBuilder,
+        start: Lanes,
+        high: Lanes,
+        identity: list[Lanes],
+        keys: list[tuple[Lanes, Lanes]],
+    ) -> list[Lanes]:
+        """Four vectors of words: two Philox chains, of even and odd blocks, side by side."""
+        chains = [[start + odd, high, *identity] for odd in (0, 1)]
+        for k0, k1 in keys:
+            for x in chains:
+                p0 = (x[0] & LOW) * c.MULTIPLIER_0
+                p1 = (x[2] & LOW) * c.MULTIPLIER_1
+                x[:] = (p1 >> 32) ^ (x[1] ^ k0), p1, (p0 >> 32) ^ (x[3] ^ k1), p0
+        kind = vector(I32, self.target.lanes)
+        joined = [(a & LOW) | (odd << 32) for a, odd in zip(*chains, strict=True)]
+        return [Lanes(b, b.bitcast(word.value, kind)) for word in joined]
+
+    # words → standard variates --------------------------------------------------------------------
+
+    def _law(self, b: ir.IRBuilder, law: Any) -> dict[str, Any]:
+        """The law's numbers, in every lane."""
+        real, base = (DOUBLE, AFFINE_DOUBLE) if self.dtype == "float64" else (SINGLE, AFFINE_SINGLE)
+        width = SIZE["float64" if self.dtype == "float64" else "float32"]
+        lanes = self.target.lanes
+        names = ("location", "scale", "low", "high")
+        found: dict[str, Any] = {
+            name: splat(b, load(b, law, real, base + width * k), vector(real, lanes))
+            for k, name in enumerate(names)
+        }
+        if self.kind == "truncated_normal":
+            found["sides"] = [
+                splat(b, load(b, law, I32, SIDES + 4 * k), vector(I32, lanes)) for k in range(5)
+            ]
+            found["table"] = [
+                splat(b, load(b, law, SINGLE, TABLE + 4 * k), vector(SINGLE, lanes)) for k in range(17)
+            ]
+        return found
+
+    def _variates(self, words: list[Lanes], law: dict[str, Any]) -> list[Lanes]:
+        if self.kind == "uniform":
+            return [_uniform(word) for word in words]
+        if self.kind == "normal":
+            return [*_box_muller(words[0], words[1]), *_box_muller(words[2], words[3])]
+        return [_truncated(word, law["sides"], law["table"]) for word in words]
+
+    # standard variates → memory -------------------------------------------------------------------
+
+    def _put(self, b: ir.IRBuilder, z: Lanes, law: dict[str, Any], place: Any, stream: bool) -> None:
+        """location + scale·z, within the support, rounded once, stored."""
+        x = law["location"] + law["scale"] * (z.to_double() if self.dtype == "float64" else z)
+        if self.kind != "normal":
+            x = x.below(law["low"]).choose(law["low"], x)
+            x = law["high"].below(x).choose(law["high"], x)
+        if self.dtype == "bfloat16":
+            x = _brain(x)
+        elif self.dtype == "float16":
+            x = x.to_half_bits() if self.target.half_instruction else _half(x)
+        typed = b.bitcast(place, x.type.as_pointer())
+        if not stream:
+            b.store(x.value, typed, align=self.size)
+            return
+        stored = b.store(x.value, typed, align=self.target.lanes * self.size)
+        stored.set_metadata("nontemporal", self.module.add_metadata([I32(1)]))
+
+    # any run of elements ----------------------------------------------------------------------------
+
+    def _line(self) -> Any:
+        """line(key, law, first, count, out): a contiguous run, from the middle of a group to the middle
+        of another; the ends go through a buffer of one group."""
+        made, b, (key, law, first, count, out) = function(
+            self.module, "line", [POINTER, POINTER, I64, I64, POINTER]
+        )
+        buffer = b.bitcast(b.alloca(self.element, c.GROUP), POINTER)
+        group, skip = b.lshr(first, I64(6)), b.and_(first, I64(63))
+        head = least(b, count, b.and_(b.sub(I64(0), skip), I64(63)))
+        with b.if_then(b.icmp_unsigned("!=", head, I64(0))):
+            b.call(self.groups[0], [key, law, group, I64(1), buffer])
+            self._copy(b, b.gep(buffer, [b.mul(skip, I64(self.size))]), out, head)
+        group = b.lshr(b.add(first, I64(63)), I64(6))
+        rest = b.sub(count, head)
+        whole, tail = b.lshr(rest, I64(6)), b.and_(rest, I64(63))
+        place = b.gep(out, [b.mul(head, I64(self.size))])
+        self._middle(b, key, law, group, whole, place)
+        with b.if_then(b.icmp_unsigned("!=", tail, I64(0))):
+            b.call(self.groups[0], [key, law, b.add(group, whole), I64(1), buffer])
+            end = b.gep(place, [b.mul(whole, I64(c.GROUP * self.size))])
+            self._copy(b, buffer, end, tail)
+        b.ret_void()
+        return made
+
+    def _middle(self, b: ir.IRBuilder, key: Any, law: Any, group: Any, whole: Any, place: Any) -> None:
+        aligned = b.and_(b.ptrtoint(place, I64), I64(self.target.lanes * self.size - 1))
+        large = b.icmp_unsigned(">=", whole, I64(STREAM_BYTES // (c.GROUP * self.size)))
+        stream = b.and_(large, b.icmp_unsigned("==", aligned, I64(0)))
+        with b.if_else(stream) as (then, otherwise):
+            with then:
+                b.call(self.groups[1], [key, law, group, whole, place])
+            with otherwise:
+                b.call(self.groups[0], [key, law, group, whole, place])
+
+    def _copy(self, b: ir.IRBuilder, source: Any, target: Any, count: Any) -> None:
+        kind = self.element.as_pointer()
+        source, target = b.bitcast(source, kind), b.bitcast(target, kind)
+        with loop(b, count) as i:
+            b.store(b.load(b.gep(source, [i])), b.gep(target, [i]), align=1)
+
+    # any block of any strides -----------------------------------------------------------------------
+
+    def _fill(self) -> None:
+        """fill(key, law, first, steps, sizes, strides, out): see the top of this file."""
+        _, b, (key, law, first, *axes, out) = function(
+            self.module, "fill", [POINTER, POINTER, I64, *[I64] * 9, POINTER]
+        )
+        step, size, stride = axes[:3], axes[3:6], axes[6:]
+        buffer = b.bitcast(b.alloca(self.element, c.GROUP), POINTER)
+        dense = b.and_(
+            b.icmp_unsigned("==", step[2], I64(1)), b.icmp_unsigned("==", stride[2], I64(self.size))
+        )
+        with loop(b, size[0]) as i, loop(b, size[1]) as j:
+            start = b.add(first, b.add(b.mul(i, step[0]), b.mul(j, step[1])))
+            place = b.gep(out, [b.add(b.mul(i, stride[0]), b.mul(j, stride[1]))])
+            with b.if_else(dense) as (then, otherwise):
+                with then:
+                    b.call(self.line, [key, law, start, size[2], place])
+                with otherwise:
+                    self._scatter(b, key, law, start, step[2], size[2], stride[2], place, buffer)
+        b.ret_void()
+
+    def _scatter(
+        self, b: ir.IRBuilder, key: Any, law: Any, start: Any, step: Any, size: Any, stride: Any, place: Any,
+        buffer: Any,
+    ) -> None:  # fmt: skip
+        """One element at a time, the group made anew only when it changes."""
+        kind = self.element.as_pointer()
+        with loop(b, size) as k:
+            element = b.add(start, b.mul(k, step))
+            inside = b.and_(element, I64(63))
+            fresh = b.or_(
+                b.icmp_unsigned("==", k, I64(0)),
+                b.icmp_unsigned("!=", b.lshr(element, I64(6)), b.lshr(b.sub(element, step), I64(6))),
+            )
+            with b.if_then(fresh):
+                b.call(self.groups[0], [key, law, b.lshr(element, I64(6)), I64(1), buffer])
+            value = b.load(b.gep(b.bitcast(buffer, kind), [inside]))
+            target = b.bitcast(b.gep(place, [b.mul(k, stride)]), kind)
+            b.store(value, target, align=1)
+
+
+STREAM_BYTES = 1 << 19
+"""Runs of at least this many bytes are stored past the cache."""
+
+
+def load(b: ir.IRBuilder, base: Any, kind: Any, at: int) -> Any:
+    return b.load(b.bitcast(b.gep(base, [I64(at)]), kind.as_pointer()), align=4)
+
+
+def least(b: ir.IRBuilder, x: Any, y: Any) -> Any:
+    return b.select(b.icmp_unsigned("<", x, y), x, y)
+
+
+# the transforms, as in reference.py -------------------------------------------------------------------
+
+
+def _uniform(word: Lanes) -> Lanes:
+    return (word.arithmetic_shift(7) | 1).signed_to_float() * 2.0**-24
+
+
+def _box_muller(radius: Lanes, angle: Lanes) -> tuple[Lanes, Lanes]:
+    direct = (radius ^ -1).negative()
+    k = radius ^ radius.arithmetic_shift(31)
+    tail = (k.signed_to_float() + 0.5) * 2.0**-32
+    r = _twice_negative_log(tail, direct).root()
+    t = ((angle << 2) | 2).signed_to_float() * 2.0**-31
+    square = t * t
+    short = horner(square, c.SINE) * t * r
+    long = horner(square, c.COSINE) * r
+    long = (long.bits() ^ (angle & 0x80000000)).as_float()
+    swap = (angle << 1).negative()
+    return swap.choose(short, long), swap.choose(long, short)
+
+
+def _twice_negative_log(f: Lanes, direct: Lanes) -> Lanes:
+    bits = f.bits()
+    halvings = (126 - bits.arithmetic_shift(23)).signed_to_float() * c.TWICE_LN2
+    mantissa = ((bits & 0x007FFFFF) | 0x3F000000).as_float()
+    x = direct.choose(f, 1.0 - mantissa)
+    halvings = direct.choose(0.0, halvings)
+    return halvings + x * horner(x, c.LOGARITHM)
+
+
+def _truncated(word: Lanes, sides: list[Lanes], table: list[Lanes]) -> Lanes:
+    split, major_last, major_near, minor_last, minor_near = sides
+    hazard, square, major_step, major_floor, minor_step, minor_floor = table[:6]
+    minor = word.below(split)
+    out = word - split
+    out = minor.choose(out ^ -1, out)
+    beyond = minor.choose(minor_near, major_near).below(out)
+    k = beyond.choose(minor.choose(minor_last, major_last) - out, out)
+    f = (k.unsigned_to_float() + 0.5) * minor.choose(minor_step, major_step)
+    f = beyond.choose(f + minor.choose(minor_floor, major_floor), f)
+    tau = _twice_negative_log(f, beyond ^ 1)
+    d = hazard + (square + tau).root()
+    e = tau + d * 3.0
+    q = 1.0 / (d * e)
+    t = horner(tau * d * q, table[6:]) * (tau * e * q)
+    return minor.choose((t.bits() ^ 0x80000000).as_float(), t)
+
+
+def _brain(x: Lanes) -> Lanes:
+    bits = x.bits()
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).narrow()
+
+
+def _half(x: Lanes) -> Lanes:
+    bits = x.bits()
+    size = bits & 0x7FFFFFFF
+    normal = (size - (112 << 23) + 0xFFF + ((size >> 13) & 1)) >> 13
+    normal = normal.below(0x7C00).choose(normal, splat(x.builder, 0x7C00, normal.type))
+    # adding ½ leaves exactly the bits of a subnormal half: the unit in the last place of ½ is 2⁻²⁴
+    small = (size.as_float() + 0.5).bits() - 0x3F000000
+    return (((bits >> 16) & 0x8000) | size.below(113 << 23).choose(small, normal)).narrow()
