@@ -106,6 +106,7 @@ STYLES = {
     "einsum": (lambda x: torch.einsum("bi,ci->bc", x, x), [("matmul", "einsum")]),
     "concat": (lambda x: torch.cat([x, F.relu(x)], -1), [("activation", "relu"), ("concat", "cat")]),
     "rotation": (lambda x: x * torch.cos(torch.arange(32.0)), [("pointwise", "mul")]),
+    "clamp that never bites": (lambda x: x.clamp(-100, 100), [("pointwise", "clamp")]),
     "unknown": (torch.fft.rfft, [("other", "fft_rfft")]),
 }
 
@@ -115,6 +116,18 @@ def test_an_operation_is_what_it_is(style):
     function, expected = STYLES[style]
     assert steps(After(function)) == expected
     assert {op for op, _ in expected} <= set(OPS)
+
+
+def test_what_is_used_elsewhere_is_not_merged():
+    def gate_and_product(x):
+        gate = x.sigmoid()
+        return x * gate, gate
+
+    nodes = trace(After(gate_and_product), "f32[16,32]").nodes
+    sigmoid, silu = (node for node in nodes if node.op == "activation")
+    assert (sigmoid.label, silu.label) == ("sigmoid", "silu")
+    assert sigmoid.inputs == silu.inputs == (1,)
+    assert [nodes[node.inputs[0]].label for node in nodes if node.op == "output"] == ["silu", "sigmoid"]
 
 
 class Residual(nn.Module):
@@ -278,6 +291,22 @@ def test_torch_operations_inside_an_autograd_function_are_seen():
     assert steps(After(Swish.apply)) == [("activation", "silu")]
 
 
+def test_what_is_done_out_of_sight_starts_at_the_autograd_functions_result():
+    model = nn.Sequential(After(Swish.apply), torch.jit.script(nn.Sequential(nn.Linear(32, 4))))
+    nodes = trace(model, "f32[16,32]").nodes
+    other = next(node for node in nodes if node.op == "other")
+    assert [nodes[index].label for index in other.inputs] == ["silu"]
+
+
+def test_changing_a_view_in_place_changes_what_it_views():
+    def through_a_view(x):
+        x.view(-1).relu_()
+        return x
+
+    nodes = trace(After(through_a_view), "f32[16,32]").nodes
+    assert nodes[nodes[-1].inputs[0]].label == "relu"
+
+
 def test_a_scripted_module_is_other_with_its_parameters():
     model = nn.Sequential(
         nn.Linear(4, 4), torch.jit.script(nn.Sequential(nn.Linear(4, 4), nn.ReLU())), nn.Tanh()
@@ -286,8 +315,11 @@ def test_a_scripted_module_is_other_with_its_parameters():
     assert set(other.parameters) == {"1.0.weight", "1.0.bias"}
 
 
-def test_a_compiled_model_is_seen_through():
-    model = torch.compile(nn.Sequential(nn.Linear(4, 4), nn.Tanh()))
+def test_a_compiled_model_is_seen_through_without_compiling_it():
+    def backend(*_):
+        raise AssertionError("compiled")
+
+    model = torch.compile(nn.Sequential(nn.Linear(4, 4), nn.Tanh()), backend=backend)
     assert [node.op for node in trace(model, "f32[2,4]").nodes] == ["input", "weight", "activation", "output"]
 
 

@@ -85,7 +85,8 @@ def _settled(
         return _registered(draft), NONE
     label = named(draft.samples) if draft.samples and (merge or node.op == "pointwise") else ""
     if label and node.op in ("pointwise", "scale"):
-        inputs = (merge.root,) if merge else node.inputs
+        # named by its values, so a function of its root alone, whatever else was on the way
+        inputs = node.inputs if draft.root is None else (draft.root[0],)
         return replace(node, op="activation", label=label, inputs=inputs), merge.members if merge else NONE
     if merge is None or node.op == "scale" or not _branches(draft, merge, drafts):
         return node, NONE
