@@ -26,7 +26,9 @@ NOTE = (
     "Forward: the signal's rms in the last over the first hidden layer. Backward: the gradient's in the "
     "first over the last. 1 is flat."
 )
-RACE_NOTE = " Loss: on validation batches at the best LR, ± one standard error, after Trained of a training."
+RACE_NOTE = (
+    "Loss: on validation batches at the best LR, ± one standard error. Trained: share of a full training."
+)
 
 
 def ranking_table(candidates: tuple[Candidate, ...], ties: tuple[str, ...], title: str = "") -> Table:
@@ -34,7 +36,9 @@ def ranking_table(candidates: tuple[Candidate, ...], ties: tuple[str, ...], titl
     raced = any(not blank(candidate.loss) for candidate in candidates)
     hidden = frozenset({"loss", "loss_error", "score"} | (set() if raced else {"share"}))
     rows = tuple(_row(place, candidate, ties) for place, candidate in enumerate(candidates, 1))
-    return Table(COLUMNS, rows, title, hidden=hidden, note=NOTE + (RACE_NOTE if raced else ""))
+    measured = any(not blank(candidate.forward) for candidate in candidates)
+    note = " ".join([NOTE] * measured + [RACE_NOTE] * raced)
+    return Table(COLUMNS, rows, title, hidden=hidden, note=note)
 
 
 def ranking_blocks(candidates: tuple[Candidate, ...], ties: tuple[str, ...]) -> tuple[Table, ...]:
