@@ -20,18 +20,21 @@ class Sketch:
         if name and name not in self.known:
             self.declare(name, role or "norm_gain")
         index = len(self.nodes)
-        self.nodes.append(Node(index, op, label, inputs=inputs, parameters=names, shape=(4, self.width)))
+        shape = self.nodes[inputs[0]].shape if inputs else (4, self.width)
+        self.nodes.append(Node(index, op, label, inputs=inputs, parameters=names, shape=shape))
         return index
 
-    def weight(self, name: str, source: int, *, bias: bool = True) -> int:
-        self.declare(name, "weight")
+    def weight(self, name: str, source: int, *, bias: bool = True, out: int = 0) -> int:
+        """A dense layer from as many inputs as `source` has to `out` (default: the width) outputs."""
+        rows, columns = out or self.width, self.nodes[source].shape[-1]
+        self.declare(name, "weight", shape=(rows, columns))
         names = (name,)
         if bias:
             self.declare(f"{name}.bias", "bias", layer=name)
             names = (name, f"{name}.bias")
         index = len(self.nodes)
         self.nodes.append(
-            Node(index, "weight", "linear", name, inputs=(source,), parameters=names, shape=(4, self.width))
+            Node(index, "weight", "linear", name, inputs=(source,), parameters=names, shape=(4, rows))
         )
         return index
 
@@ -49,15 +52,18 @@ class Sketch:
             node.shape,
         )
 
-    def declare(self, name: str, role: str, layer: str | None = None) -> None:
+    def declare(
+        self, name: str, role: str, layer: str | None = None, shape: tuple[int, int] | None = None
+    ) -> None:
         size = self.width
+        shape = shape or (size, size)
         matrix = role in ("weight", "recurrent", "embedding")
-        known = fans((size, size), "vo" if role == "embedding" else "oi") if matrix else None
+        known = fans(shape, "vo" if role == "embedding" else "oi") if matrix else None
         self.known.setdefault(
             name,
             ParameterInfo(
                 name,
-                (size, size) if matrix else (size,),
+                shape if matrix else (size,),
                 "float32",
                 role,
                 "Linear",

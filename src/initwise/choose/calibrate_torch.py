@@ -21,8 +21,8 @@ from torch.overrides import TorchFunctionMode
 from ..core.plan import Plan
 from ..frameworks.torch.run import arguments, call
 from ..frameworks.torch.state import reseed, untouched
+from ..measure.substitutes import weights_for
 from .calibrate import LARGEST, SMALLEST, Factor, Target
-from .draw_torch import drawn
 
 APPLICATIONS = frozenset(
     {
@@ -46,7 +46,7 @@ def measure_factors(
     The pass runs in training mode, so that batch norms use the batch, but with dropout switched off.
     """
     args, kwargs = arguments(model, example, seed=seed)
-    weights = drawn(model, plan, seed=seed)
+    weights = weights_for(model, plan, seed=seed)
     with untouched(model), torch.no_grad():
         reseed(seed)
         model.train()

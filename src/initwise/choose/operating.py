@@ -12,8 +12,9 @@ Over L layers L·|ln χ₁| ≤ 1 and L·ln χ_∥ ≤ 0.5 are asked for. For ta
 q does it, because they are linear there. For sigmoid and softplus none does: their mean carries nearly
 all of the second moment, and χ₁ → 0 with q. Two ways out need no data and no drawn number:
 
-- *centred*: identity weights of gain √(q/Var φ) and the constant bias −gain·E[φ] cancel the mean exactly,
-  because every row of the weight then sums to its gain. χ₁ = q·E[φ′²]/Var φ, barely above 1.
+- *centred*: identity weights of gain g = 1/φ′(0) and the constant bias −g·φ(0) cancel the mean exactly,
+  because every row of the weight then sums to g. Each unit's signal then follows the map
+  z ← g·(φ(z) − φ(0)), which is iterated here to see what depth does to it and its derivative.
 - *biased*: a constant bias b before the activation moves it to where the curve looks like an exponential,
   whose χ₁ is q itself: for sigmoid at b = −3, q = 6.3, χ₁ = 1.00 and χ_∥ = 0.97.
 """
@@ -22,8 +23,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,14 +37,15 @@ BUDGET = 1.0
 """Largest depth·|ln χ₁| allowed: the gradient's second moment changes by at most e over the depth."""
 DRIFT = 0.5
 """Largest depth·ln χ_∥ allowed: inputs differ in norm, and each layer adds noise of its own."""
-PLAIN_Q = tuple(float(q) for q in np.logspace(0, -4, 41))
-CENTRED_Q = 0.05
-"""Below this a centred layer is all but linear."""
+PLAIN_Q = tuple(float(q) for q in np.logspace(0, -6, 61))
 BIASED_Q = tuple(float(q) for q in np.logspace(-1, 2, 31))
 BIASES = tuple(float(b) for b in np.arange(-6, 6.01, 0.25))
 REACH, POINTS = 8.5, 2001
+UNITS_REACH = 4.0
+"""A layer has some thousand units at most: none starts farther out than this many standard deviations."""
 
 Array = NDArray[np.float64]
+Function = Callable[[Array], Array]
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def operating_point(name: str, depth: int, *, centred: bool = False, biased: boo
     """The operating point of activation `name` in a chain of `depth` layers.
 
     First the plain way: the largest q ≤ 1 with both factors within the budget. Failing that, centred, if
-    the network allows it: the largest q ≤ 1 whose χ₁ is within the budget. Failing that, biased: of the
+    the network allows it: the largest q ≤ 1 with both within the budget. Failing that, biased: of the
     points whose χ₁ is within the budget the steadiest, and of these the one with the largest share of
     signal. Failing all, the point whose gradient changes least.
 
@@ -136,10 +138,9 @@ def operating_point(name: str, depth: int, *, centred: bool = False, biased: boo
     steady = [point for point in plain if point.within_budget and point.drift <= DRIFT]
     if steady:
         return steady[0]
-    inside = [replace(point, centred=True) for point in plain] if centred else []
-    inside = [point for point in inside if point.q >= CENTRED_Q and point.within_budget]
-    if inside:
-        return inside[0]
+    point = centred_point(name, depth) if centred else None
+    if point is not None:
+        return point
     moved = list(points(name, depth, BIASES, BIASED_Q)) if biased else []
     inside = [point for point in plain + moved if point.within_budget]
     if not inside:
@@ -149,6 +150,53 @@ def operating_point(name: str, depth: int, *, centred: bool = False, biased: boo
         (point for point in inside if point.drift <= steadiest + 1e-9),
         key=lambda point: (point.signal, -abs(point.bias), point.q),
     )
+
+
+def centred_point(name: str, depth: int) -> OperatingPoint | None:
+    """The largest q ≤ 1 at which `depth` identity layers keep signal and gradient, or None.
+
+    `chi` and `stability` of the point are geometric means per layer, over the units of a layer that
+    starts as N(0, q).
+    """
+    phi = activation(name).elementwise
+    step = 1e-4
+    low, start, high = (float(v) for v in phi(np.array([-step, 0.0, step])))
+    slope = (high - low) / (2 * step)
+    if not abs(slope) > 1e-3:
+        return None
+    for q in PLAIN_Q:
+        signal, gradient = _iterated(phi, 1 / slope, start, q, depth)
+        if abs(math.log(gradient)) <= BUDGET and abs(math.log(signal)) <= BUDGET:
+            carried = q * slope**2
+            return OperatingPoint(
+                name,
+                depth,
+                q=q,
+                centred=True,
+                mean=start,
+                second=start**2 + carried,
+                slope_second=gradient ** (1 / depth) * slope**2,
+                growth=signal ** (1 / depth) * carried,
+            )
+    return None
+
+
+def _iterated(phi: Function, gain: float, start: float, q: float, depth: int) -> tuple[float, float]:
+    """Second moment of z and of its derivative after `depth` steps z ← gain·(φ(z) − start), over those
+    at the beginning; tiny or huge numbers instead of 0 and infinity."""
+    nodes, weights = _grid()
+    inner = np.abs(nodes) <= UNITS_REACH
+    z, weights = math.sqrt(q) * nodes[inner], weights[inner] / weights[inner].sum()
+    first = float(weights @ z**2)
+    slope = np.ones_like(z)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for _ in range(depth):
+            step = 1e-5 * (1 + np.abs(z))
+            slope = slope * gain * (phi(z + step) - phi(z - step)) / (2 * step)
+            z = gain * (phi(z) - start)
+        moments = weights @ z**2 / first, weights @ slope**2
+    signal, gradient = (float(np.clip(np.nan_to_num(m, nan=1e300), 1e-300, 1e300)) for m in moments)
+    return signal, gradient
 
 
 @functools.lru_cache(maxsize=1024)

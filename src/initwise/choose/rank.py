@@ -1,10 +1,13 @@
 """Ranking the candidates: by a documented prior, corrected by what was measured; ties are ties.
 
 score = prior regret for this family of networks
-      + 0.02 · (|log₁₀ forward ratio| + |log₁₀ backward ratio|), each capped at 4.
+      + 0.02 · (|log₁₀ forward ratio| + |log₁₀ backward ratio|), each capped at 4, where no norm
+        takes care of them.
 
 The ratios count for little, because at initialization they rank healthy schemes poorly (Spearman −.02 to
-+.18 with the final order in the study). Vetoed candidates come last, the least damaged first.
++.18 with the final order in the study). Scores within 0.03 of the best are ties, and within a tie the order
+of the table of candidates decides: rule B first, because it adapts to what was read of the network.
+Vetoed candidates come last, the least damaged first.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from ..core.records import Candidate, Race
 from .verdicts import Judged
 
 FLATNESS, CAP = 0.02, 4.0
+NORMED = ("normed", "post_norm")
 TIE = 0.03
 """Scores nearer than this are a tie: about the standard error of a mean regret in the study."""
 
@@ -25,9 +29,11 @@ def score(judged: Judged, family: str) -> float:
     """The number the ranking goes by without a race; smaller is better, inf if there is no plan."""
     if judged.plan is None:
         return math.inf
-    return judged.row.expected(family) + FLATNESS * (
-        steepness(judged.candidate.forward) + steepness(judged.candidate.backward)
-    )
+    prior = judged.row.expected(family)
+    if family in NORMED:
+        return prior
+    ratios = (judged.candidate.forward, judged.candidate.backward)
+    return prior + FLATNESS * sum(steepness(ratio) for ratio in ratios)
 
 
 def steepness(ratio: float) -> float:
@@ -38,9 +44,23 @@ def steepness(ratio: float) -> float:
 
 
 def ranked(judged: Sequence[Judged], family: str) -> list[Judged]:
-    """Best first: the healthy by score, then the vetoed by score, then those without a plan."""
+    """Best first: the healthy by score (ties in the given order), the vetoed, those without a plan."""
     scored = [replace(one, candidate=_explained(one, family)) for one in judged]
-    return sorted(scored, key=lambda one: (not one.healthy, one.plan is None, one.candidate.score))
+    best = min((one.candidate.score for one in scored if one.healthy), default=math.inf)
+
+    def place(one: Judged) -> tuple[bool, bool, float]:
+        tie = one.healthy and one.candidate.score <= best + TIE
+        return not one.healthy, one.plan is None, -math.inf if tie else one.candidate.score
+
+    return sorted(scored, key=place)
+
+
+def tied(order: Sequence[Judged]) -> tuple[str, ...]:
+    """The names that the scores cannot tell from the best, the first of the order included."""
+    if not order or not order[0].healthy:
+        return tuple(one.row.name for one in order[:1])
+    best = min(one.candidate.score for one in order if one.healthy)
+    return tuple(one.row.name for one in order if one.healthy and one.candidate.score <= best + TIE)
 
 
 def _explained(judged: Judged, family: str) -> Candidate:
@@ -50,14 +70,6 @@ def _explained(judged: Judged, family: str) -> Candidate:
     known = f"regret {judged.row.expected(family):.2f} in the study on {family} networks"
     reason = f"healthy; {known if judged.row.prior else 'not in the study'}"
     return replace(candidate, reason=f"{reason}; {judged.row.says}" if judged.row.says else reason)
-
-
-def tied(order: Sequence[Judged]) -> tuple[str, ...]:
-    """The names that the scores cannot tell from the first, the first included."""
-    if not order or not order[0].healthy:
-        return tuple(one.row.name for one in order[:1])
-    best = order[0].candidate.score
-    return tuple(one.row.name for one in order if one.healthy and one.candidate.score <= best + TIE)
 
 
 def after_race(order: Sequence[Judged], race: Race) -> list[Judged]:

@@ -47,8 +47,8 @@ def describe(structure: Structure) -> str:
         return f"{len(structure.weights)} weights; the model could not be run, so their order is a guess."
     if not structure.weights:
         return "No weight that initwise may fill took part in the run."
-    kind = f"{structure.activation} layers" if structure.activation else "linear layers"
-    parts = [f"{structure.depth} {kind} deep" if structure.depth > 1 else f"a single layer ({kind[:-1]})"]
+    kind = f"{structure.activation} layers" if structure.activation else "layers"
+    parts = [f"{structure.depth} {kind} deep" if structure.depth > 1 else "a single layer"]
     parts.append(f"{structure.norms} normalisations" if structure.norms else "no normalisation")
     where = " (post-LN: the sums are normalised)" if structure.post_norm else ""
     parts.append(f"{structure.adds} residual sums{where}" if structure.adds else "no residual sums")
