@@ -15,13 +15,14 @@ A kernel is made for one kind of law and one output type:
 # mypy: disable-error-code="no-untyped-call, no-any-return, import-untyped"
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from llvmlite import ir
 
 from . import constants as c
-from .lanes import DOUBLE, I16, I32, I64, POINTER, SINGLE, Lanes, function, horner, loop, splat, vector
+from .lanes import DOUBLE, I16, I32, I64, POINTER, SINGLE, Lanes, function, loop, polynomial, splat, vector
 
 LOW = 0xFFFFFFFF
 ELEMENT = {"float64": DOUBLE, "float32": SINGLE, "float16": I16, "bfloat16": I16}
@@ -65,17 +66,19 @@ class Kernel:
         keys = self._round_keys(b, key, wide)
         identity = [splat(b, load(b, key, I64, 8 * k), wide) for k in (2, 3)]
         law_values = self._law(b, law)
-        even = Lanes(b, ir.Constant(wide, [2 * k for k in range(lanes // 2)]))
+        even = Lanes(b, [ir.Constant(wide, [2 * k for k in range(lanes // 2)])])
         with loop(b, count) as i:
             block = b.shl(b.add(group, i), I64(4))
             place = b.gep(out, [b.mul(i, I64(c.GROUP * self.size))])
             high = splat(b, b.lshr(block, I64(32)), wide)
+            words = []
             for part in range(c.LANES // lanes):
                 start = splat(b, b.add(block, I64(part * lanes)), wide) + even
-                words = self._words(b, start, high, identity, keys)
-                for j, z in enumerate(self._variates(words, law_values)):
-                    at = (c.LANES * j + part * lanes) * self.size
-                    self._put(b, z, law_values, b.gep(place, [I64(at)]), stream)
+                words.append(self._words(b, start, high, identity, keys))
+            for j, z in self._variates(words, law_values):
+                for part, value in enumerate(self._finish(z, law_values).values):
+                    at = I64((c.LANES * j + part * lanes) * self.size)
+                    self._put(b, value, b.gep(place, [at]), stream)
         b.ret_void()
         return made
 
@@ -107,7 +110,7 @@ class Kernel:
                 x[:] = (p1 >> 32) ^ (x[1] ^ k0), p1, (p0 >> 32) ^ (x[3] ^ k1), p0
         kind = vector(I32, self.target.lanes)
         joined = [(a & LOW) | (odd << 32) for a, odd in zip(*chains, strict=True)]
-        return [Lanes(b, b.bitcast(word.value, kind)) for word in joined]
+        return [Lanes(b, [b.bitcast(value, kind) for value in word.values]) for word in joined]
 
     # words → standard variates --------------------------------------------------------------------
 
@@ -130,30 +133,44 @@ class Kernel:
             ]
         return found
 
-    def _variates(self, words: list[Lanes], law: dict[str, Any]) -> list[Lanes]:
-        if self.kind == "uniform":
-            return [_uniform(word) for word in words]
+    def _variates(self, parts: list[list[Lanes]], law: dict[str, Any]) -> Iterator[tuple[int, Lanes]]:
+        """(word index, its variates in all parts of the group), from the words of each part."""
+        words = [together(column) for column in zip(*parts, strict=True)]
         if self.kind == "normal":
-            return [*_box_muller(words[0], words[1]), *_box_muller(words[2], words[3])]
-        return [_truncated(word, law["sides"], law["table"]) for word in words]
+            first, second = _box_muller(together([words[0], words[2]]), together([words[1], words[3]]))
+            for j, z in ((0, first), (1, second)):
+                half = len(z.values) // 2
+                yield j, Lanes(z.builder, z.values[:half])
+                yield j + 2, Lanes(z.builder, z.values[half:])
+        elif self.kind == "truncated_normal":
+            for j in (0, 2):
+                z = _truncated(together(words[j : j + 2]), law["sides"], law["table"])
+                half = len(z.values) // 2
+                yield j, Lanes(z.builder, z.values[:half])
+                yield j + 1, Lanes(z.builder, z.values[half:])
+        else:
+            yield from ((j, _uniform(word)) for j, word in enumerate(words))
 
     # standard variates → memory -------------------------------------------------------------------
 
-    def _put(self, b: ir.IRBuilder, z: Lanes, law: dict[str, Any], place: Any, stream: bool) -> None:
-        """location + scale·z, within the support, rounded once, stored."""
-        x = law["location"] + law["scale"] * (z.to_double() if self.dtype == "float64" else z)
+    def _finish(self, z: Lanes, law: dict[str, Any]) -> Lanes:
+        """location + scale·z, within the support, rounded once."""
+        x = (z.to_double() if self.dtype == "float64" else z) * law["scale"] + law["location"]
         if self.kind != "normal":
             x = x.below(law["low"]).choose(law["low"], x)
             x = law["high"].below(x).choose(law["high"], x)
         if self.dtype == "bfloat16":
-            x = _brain(x)
-        elif self.dtype == "float16":
-            x = x.to_half_bits() if self.target.half_instruction else _half(x)
-        typed = b.bitcast(place, x.type.as_pointer())
+            return _brain(x)
+        if self.dtype == "float16":
+            return x.to_half_bits() if self.target.half_instruction else _half(x)
+        return x
+
+    def _put(self, b: ir.IRBuilder, value: Any, place: Any, stream: bool) -> None:
+        typed = b.bitcast(place, value.type.as_pointer())
         if not stream:
-            b.store(x.value, typed, align=self.size)
+            b.store(value, typed, align=self.size)
             return
-        stored = b.store(x.value, typed, align=self.target.lanes * self.size)
+        stored = b.store(value, typed, align=STREAM_ALIGN)
         stored.set_metadata("nontemporal", self.module.add_metadata([I32(1)]))
 
     # any run of elements ----------------------------------------------------------------------------
@@ -183,7 +200,7 @@ class Kernel:
         return made
 
     def _middle(self, b: ir.IRBuilder, key: Any, law: Any, group: Any, whole: Any, place: Any) -> None:
-        aligned = b.and_(b.ptrtoint(place, I64), I64(self.target.lanes * self.size - 1))
+        aligned = b.and_(b.ptrtoint(place, I64), I64(STREAM_ALIGN - 1))
         large = b.icmp_unsigned(">=", whole, I64(STREAM_BYTES // (c.GROUP * self.size)))
         stream = b.and_(large, b.icmp_unsigned("==", aligned, I64(0)))
         with b.if_else(stream) as (then, otherwise):
@@ -242,6 +259,13 @@ class Kernel:
 
 STREAM_BYTES = 1 << 19
 """Runs of at least this many bytes are stored past the cache."""
+STREAM_ALIGN = 16
+"""… if their memory is aligned to this: NumPy's large arrays are to 16 bytes, torch's to 64."""
+
+
+def together(parts: Sequence[Lanes]) -> Lanes:
+    """All the parts' vectors as one Lanes."""
+    return Lanes(parts[0].builder, [value for part in parts for value in part.values])
 
 
 def load(b: ir.IRBuilder, base: Any, kind: Any, at: int) -> Any:
@@ -266,8 +290,8 @@ def _box_muller(radius: Lanes, angle: Lanes) -> tuple[Lanes, Lanes]:
     r = _twice_negative_log(tail, direct).root()
     t = ((angle << 2) | 2).signed_to_float() * 2.0**-31
     square = t * t
-    short = horner(square, c.SINE) * t * r
-    long = horner(square, c.COSINE) * r
+    short = polynomial(square, c.SINE) * t * r
+    long = polynomial(square, c.COSINE) * r
     long = (long.bits() ^ (angle & 0x80000000)).as_float()
     swap = (angle << 1).negative()
     return swap.choose(short, long), swap.choose(long, short)
@@ -279,7 +303,7 @@ def _twice_negative_log(f: Lanes, direct: Lanes) -> Lanes:
     mantissa = ((bits & 0x007FFFFF) | 0x3F000000).as_float()
     x = direct.choose(f, 1.0 - mantissa)
     halvings = direct.choose(0.0, halvings)
-    return halvings + x * horner(x, c.LOGARITHM)
+    return halvings + x * polynomial(x, c.LOGARITHM)
 
 
 def _truncated(word: Lanes, sides: list[Lanes], table: list[Lanes]) -> Lanes:
@@ -296,7 +320,7 @@ def _truncated(word: Lanes, sides: list[Lanes], table: list[Lanes]) -> Lanes:
     d = hazard + (square + tau).root()
     e = tau + d * 3.0
     q = 1.0 / (d * e)
-    t = horner(tau * d * q, table[6:]) * (tau * e * q)
+    t = polynomial(tau * d * q, table[6:]) * (tau * e * q)
     return minor.choose((t.bits() ^ 0x80000000).as_float(), t)
 
 

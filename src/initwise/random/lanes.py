@@ -7,7 +7,7 @@ fast-math flags, so nothing is contracted or reordered.
 # mypy: disable-error-code="no-untyped-call, no-any-return, import-untyped"
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,110 +19,119 @@ POINTER = I8.as_pointer()
 
 
 class Lanes:
-    """One vector value and the builder that continues it."""
+    """Several vectors of one type, which every operator continues side by side.
 
-    def __init__(self, builder: ir.IRBuilder, value: Any) -> None:
-        self.builder, self.value = builder, value
+    Side by side because a transform is one long chain of dependent instructions: the processor keeps
+    busy only if other chains are interleaved with it. An operand of one vector serves all.
+    """
+
+    def __init__(self, builder: ir.IRBuilder, values: Sequence[Any]) -> None:
+        self.builder, self.values = builder, list(values)
 
     @property
     def type(self) -> Any:
-        return self.value.type
+        return self.values[0].type
 
-    def _other(self, other: Lanes | float) -> Any:
-        return other.value if isinstance(other, Lanes) else splat(self.builder, other, self.type).value
+    def _is_real(self) -> bool:
+        return isinstance(self.type.element, (ir.FloatType, ir.DoubleType))
 
-    def _apply(self, real: str, whole: str, other: Lanes | float) -> Lanes:
-        is_real = isinstance(self.type.element, (ir.FloatType, ir.DoubleType))
-        return Lanes(
-            self.builder, getattr(self.builder, real if is_real else whole)(self.value, self._other(other))
-        )
+    def _each(self, make: Callable[..., Any], *others: Lanes | float) -> Lanes:
+        """make(value, other…) for each vector."""
+        count = max(len(self.values), *(len(o.values) for o in others if isinstance(o, Lanes)), 1)
+        columns = [self.across(count), *(self.like(other).across(count) for other in others)]
+        return Lanes(self.builder, [make(*row) for row in zip(*columns, strict=True)])
+
+    def like(self, other: Lanes | float) -> Lanes:
+        """`other` itself, or the constant in lanes of this type."""
+        return other if isinstance(other, Lanes) else splat(self.builder, other, self.type)
+
+    def across(self, count: int) -> list[Any]:
+        return self.values * count if len(self.values) == 1 else self.values
+
+    def _to(self, make: Callable[..., Any], element: Any) -> Lanes:
+        return self._each(lambda value: make(value, vector(element, self.type.count)))
 
     def __add__(self, other: Lanes | float) -> Lanes:
-        return self._apply("fadd", "add", other)
+        return self._each(self.builder.fadd if self._is_real() else self.builder.add, other)
 
     def __sub__(self, other: Lanes | float) -> Lanes:
-        return self._apply("fsub", "sub", other)
+        return self._each(self.builder.fsub if self._is_real() else self.builder.sub, other)
 
     def __rsub__(self, other: float) -> Lanes:
-        return splat(self.builder, other, self.type) - self
+        return self.like(other) - self
 
     def __mul__(self, other: Lanes | float) -> Lanes:
-        return self._apply("fmul", "mul", other)
-
-    def __truediv__(self, other: Lanes | float) -> Lanes:
-        return self._apply("fdiv", "udiv", other)
+        return self._each(self.builder.fmul if self._is_real() else self.builder.mul, other)
 
     def __rtruediv__(self, other: float) -> Lanes:
-        return splat(self.builder, other, self.type) / self
+        return self.like(other)._each(self.builder.fdiv, self)
 
     def __xor__(self, other: Lanes | float) -> Lanes:
-        return self._apply("", "xor", other)
+        return self._each(self.builder.xor, other)
 
     def __and__(self, other: Lanes | float) -> Lanes:
-        return self._apply("", "and_", other)
+        return self._each(self.builder.and_, other)
 
     def __or__(self, other: Lanes | float) -> Lanes:
-        return self._apply("", "or_", other)
+        return self._each(self.builder.or_, other)
 
     def __lshift__(self, other: int) -> Lanes:
-        return self._apply("", "shl", other)
+        return self._each(self.builder.shl, other)
 
     def __rshift__(self, other: int) -> Lanes:
         """Logical: zeros come in."""
-        return self._apply("", "lshr", other)
+        return self._each(self.builder.lshr, other)
 
     def arithmetic_shift(self, other: int) -> Lanes:
         """The sign comes in."""
-        return self._apply("", "ashr", other)
+        return self._each(self.builder.ashr, other)
 
     def below(self, other: Lanes | float) -> Lanes:
         """A mask: self < other; integers as unsigned."""
-        if isinstance(self.type.element, ir.IntType):
-            return Lanes(self.builder, self.builder.icmp_unsigned("<", self.value, self._other(other)))
-        return Lanes(self.builder, self.builder.fcmp_ordered("<", self.value, self._other(other)))
+        compare = self.builder.fcmp_ordered if self._is_real() else self.builder.icmp_unsigned
+        return self._each(lambda x, y: compare("<", x, y), other)
 
     def negative(self) -> Lanes:
         """A mask: self < 0, integers as signed."""
-        return Lanes(self.builder, self.builder.icmp_signed("<", self.value, self._other(0)))
+        return self._each(lambda x, zero: self.builder.icmp_signed("<", x, zero), 0)
 
     def choose(self, yes: Lanes | float, no: Lanes) -> Lanes:
         """Where this mask holds `yes`, elsewhere `no`."""
-        return Lanes(self.builder, self.builder.select(self.value, no._other(yes), no.value))
+        return self._each(self.builder.select, no.like(yes), no)
 
     def bits(self) -> Lanes:
         """The float32 lanes' bits."""
-        return Lanes(self.builder, self.builder.bitcast(self.value, vector(I32, self.type.count)))
+        return self._to(self.builder.bitcast, I32)
 
     def as_float(self) -> Lanes:
         """The float32 lanes with these bits."""
-        return Lanes(self.builder, self.builder.bitcast(self.value, vector(SINGLE, self.type.count)))
+        return self._to(self.builder.bitcast, SINGLE)
 
     def signed_to_float(self) -> Lanes:
         """Nearest float32 of signed 32-bit integers."""
-        return Lanes(self.builder, self.builder.sitofp(self.value, vector(SINGLE, self.type.count)))
+        return self._to(self.builder.sitofp, SINGLE)
 
     def unsigned_to_float(self) -> Lanes:
         """Nearest float32 of unsigned 32-bit integers."""
-        return Lanes(self.builder, self.builder.uitofp(self.value, vector(SINGLE, self.type.count)))
+        return self._to(self.builder.uitofp, SINGLE)
 
     def to_double(self) -> Lanes:
-        return Lanes(self.builder, self.builder.fpext(self.value, vector(DOUBLE, self.type.count)))
+        return self._to(self.builder.fpext, DOUBLE)
 
     def to_half_bits(self) -> Lanes:
         """float16 bits, rounded to nearest even, by the processor's own instruction."""
-        half = self.builder.fptrunc(self.value, vector(HALF, self.type.count))
-        return Lanes(self.builder, self.builder.bitcast(half, vector(I16, self.type.count)))
+        return self._to(self.builder.fptrunc, HALF)._to(self.builder.bitcast, I16)
 
     def narrow(self) -> Lanes:
         """The lower 16 bits of each 32-bit lane."""
-        return Lanes(self.builder, self.builder.trunc(self.value, vector(I16, self.type.count)))
+        return self._to(self.builder.trunc, I16)
 
     def root(self) -> Lanes:
         """The correctly rounded square root."""
         name, module = f"llvm.sqrt.v{self.type.count}f32", self.builder.module
         known = module.globals.get(name)
         square_root = known or ir.Function(module, ir.FunctionType(self.type, [self.type]), name)
-        return Lanes(self.builder, self.builder.call(square_root, [self.value]))
+        return self._each(lambda x: self.builder.call(square_root, [x]))
 
 
 def vector(element: Any, count: int) -> Any:
@@ -134,18 +143,20 @@ def splat(builder: ir.IRBuilder, number: Any, kind: Any) -> Lanes:
     if not isinstance(number, ir.Value):
         whole = isinstance(kind.element, ir.IntType)
         constant = int(number) & (2**kind.element.width - 1) if whole else float(number)
-        return Lanes(builder, ir.Constant(kind, [constant] * kind.count))
+        return Lanes(builder, [ir.Constant(kind, [constant] * kind.count)])
     first = builder.insert_element(ir.Constant(kind, ir.Undefined), number, I32(0))
     order = ir.Constant(vector(I32, kind.count), [0] * kind.count)
-    return Lanes(builder, builder.shuffle_vector(first, first, order))
+    return Lanes(builder, [builder.shuffle_vector(first, first, order)])
 
 
-def horner(x: Lanes, coefficients: Sequence[Any]) -> Lanes:
-    """Horner's rule, highest power first; every product and sum rounded."""
-    total: Any = coefficients[-1]
-    for coefficient in reversed(coefficients[:-1]):
-        total = x * total + coefficient
-    return total
+def polynomial(x: Lanes, coefficients: Sequence[Any]) -> Lanes:
+    """Estrin's scheme, as in `reference.polynomial`."""
+    terms = list(coefficients)
+    while len(terms) > 1:
+        paired = [x * high + low for low, high in zip(terms[::2], terms[1::2], strict=False)]
+        terms = paired + terms[2 * len(paired) :]
+        x = x * x if len(terms) > 1 else x
+    return terms[0]
 
 
 @contextmanager

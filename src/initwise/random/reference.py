@@ -120,11 +120,14 @@ def twice_negative_log(f: F32, direct: NDArray[np.bool_]) -> F32:
 
 
 def polynomial(x: F32, coefficients: Sequence[float]) -> F32:
-    """Horner's rule, highest power first; every product and sum rounded to float32."""
-    total = np.full_like(x, coefficients[-1])
-    for coefficient in reversed(coefficients[:-1]):
-        total = total * x + np.float32(coefficient)
-    return total
+    """c₀ + c₁x + c₂x² + … by Estrin's scheme: neighbours are joined as low + high·x, then x is squared,
+    until one is left; an odd one out passes on. Every product and sum is rounded to float32."""
+    terms: list[F32] = [np.full_like(x, coefficient) for coefficient in coefficients]
+    while len(terms) > 1:
+        paired = [low + high * x for low, high in zip(terms[::2], terms[1::2], strict=False)]
+        terms = paired + terms[2 * len(paired) :]
+        x = x * x
+    return terms[0]
 
 
 def truncated(word: U32, law: Truncation) -> F32:
