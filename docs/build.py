@@ -138,7 +138,7 @@ def picture(report: str) -> str:
     from initwise.cli.output import coloured
 
     console = Console(width=102, record=True, file=io.StringIO(), color_system="truecolor")
-    console.print(coloured(report))
+    console.print(coloured(report + "\n"))  # the last line's underscores would be cut off
     plain = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
     return console.export_svg(title=CHOOSE, code_format=plain, unique_id="initwise")
 

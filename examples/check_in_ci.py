@@ -1,5 +1,6 @@
 """A test that fails when somebody breaks a model's initialization, and says how."""
 
+import torch
 from torch import nn
 
 import initwise
@@ -16,6 +17,7 @@ def test_signal_and_gradient_get_through() -> None:
 
 
 def main() -> None:
+    torch.manual_seed(0)
     test_signal_and_gradient_get_through()
     print("2 layers: healthy")
     try:

@@ -3,7 +3,7 @@
 import textwrap
 
 TOUR = """
-import initwise, torch
+import initwise, torch; torch.manual_seed(0)
 initwise.fans((64, 16, 3, 3), "oihw", groups=4)          # axes are declared, groups are counted
 initwise.gain("tanh"), initwise.gain(lambda x: x * x)    # computed for any function, not looked up
 initwise.scheme("he_normal").fill(initwise.fans((256, 64), "oi")).formula

@@ -10,7 +10,7 @@ import pytest
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SAID = {
     "quickstart.py": ("Use ", "Ranking, best first", "Filled 18 of 18 tensors"),
-    "check_in_ci.py": ("2 layers: healthy", "12 layers: ", "vanishing"),
+    "check_in_ci.py": ("2 layers: healthy", "12 layers: ", "expected a healthy signal"),
     "custom_rules.py": ("Filled 3 of 4 tensors", "rule '0.bias' keeps it", "N(0, 0.01)"),
     "numpy_arrays.py": ("Filled 4 of 4 tensors by plan he_normal", "drawn alone: the same bits"),
     "race_on_your_data.py": ("he_normal", "Trainings", "on near or far"),
