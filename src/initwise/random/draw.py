@@ -124,8 +124,7 @@ def _one_sided(near: Decimal, far: Decimal) -> Truncation:
 
 def _two_sided(below: Decimal, above: Decimal) -> tuple[Truncation, float]:
     """The mode is the mean; `below` and `above` are the distances to the bounds."""
-    lower, upper = _half_mass(below), _half_mass(above)
-    major, minor = max(lower, upper), min(lower, upper)
+    major, minor = _half_mass(max(below, above)), _half_mass(min(below, above))
     split = int((WORDS * minor / (major + minor)).to_integral_value())
     hazard = 1 / exact.mills(Decimal(0))
     truncation = Truncation(
@@ -136,7 +135,7 @@ def _two_sided(below: Decimal, above: Decimal) -> tuple[Truncation, float]:
         float(hazard**2),
         HALF_NORMAL,
     )
-    return truncation, 1.0 if upper >= lower else -1.0
+    return truncation, 1.0 if above >= below else -1.0
 
 
 def _half_mass(x: Decimal) -> Decimal:
