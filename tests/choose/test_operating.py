@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from initwise.choose.operating import BUDGET, DRIFT, operating_point, point_at
+from initwise.choose.operating import BUDGET, DRIFT, FLAT, operating_point, point_at
 
 SMOOTH = ("tanh", "gelu", "silu", "selu", "elu", "mish", "sin", "erf")
 
@@ -74,6 +74,11 @@ def test_deeper_networks_work_at_smaller_variance(name: str, depth: int) -> None
     assert deep.q <= shallow.q
     assert shallow.drift <= DRIFT
     assert not shallow.bias
+
+
+@pytest.mark.parametrize("depth", [2, 3, 5, 10, 50])
+def test_a_bias_never_saturates_the_activation(depth: int) -> None:
+    assert operating_point("sigmoid", depth).flat <= FLAT
 
 
 def test_relu_is_the_same_at_every_depth() -> None:

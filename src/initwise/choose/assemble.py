@@ -84,7 +84,11 @@ class _Others:
             return self._table(info)
         if info.name in self.biases and self.biases[info.name].bias:
             decision = self.biases[info.name]
-            reason = f"moves the activation's working point to {decision.bias:g}: {decision.reason}"
+            reason = (
+                "cancels what the mean of the activation before it adds up to, exactly"
+                if decision.law == "identity"
+                else f"moves the working point of the activation after it to {decision.bias:g}"
+            )
             return Fill.constant(decision.bias, reason=reason, citation=decision.citation)
         if info.role == "recurrent_bias" and "ih" in info.name:
             return self._forget(info) or self.base.fill_parameter(info)

@@ -37,6 +37,8 @@ BUDGET = 1.0
 """Largest depth·|ln χ₁| allowed: the gradient's second moment changes by at most e over the depth."""
 DRIFT = 0.5
 """Largest depth·ln χ_∥ allowed: inputs differ in norm, and each layer adds noise of its own."""
+FLAT = 0.45
+"""Largest share of inputs that a biased point may put where the activation is flat."""
 PLAIN_Q = tuple(float(q) for q in np.logspace(0, -6, 61))
 BIASED_Q = tuple(float(q) for q in np.logspace(-1, 2, 31))
 BIASES = tuple(float(b) for b in np.arange(-6, 6.01, 0.25))
@@ -61,6 +63,7 @@ class OperatingPoint(JsonMixin):
         mean, second: E[φ(z)] and E[φ(z)²], z ~ N(bias, q).
         slope_second: E[φ′(z)²].
         growth: q·dE[φ²]/dq.
+        flat: share of inputs at which |φ′| is below 5 % of its maximum.
     """
 
     activation: str
@@ -72,6 +75,7 @@ class OperatingPoint(JsonMixin):
     second: float = 1.0
     slope_second: float = 1.0
     growth: float = 1.0
+    flat: float = 0.0
 
     @property
     def carried(self) -> float:
@@ -120,8 +124,8 @@ def operating_point(name: str, depth: int, *, centred: bool = False, biased: boo
 
     First the plain way: the largest q ≤ 1 with both factors within the budget. Failing that, centred, if
     the network allows it: the largest q ≤ 1 with both within the budget. Failing that, biased: of the
-    points whose χ₁ is within the budget the steadiest, and of these the one with the largest share of
-    signal. Failing all, the point whose gradient changes least.
+    points whose χ₁ is within the budget and that are not saturated the steadiest, and of these the one with
+    the largest share of signal. Failing all, the point whose gradient changes least.
 
     Args:
         name: a registered activation; "" or an unknown one counts as linear.
@@ -142,7 +146,7 @@ def operating_point(name: str, depth: int, *, centred: bool = False, biased: boo
     if point is not None:
         return point
     moved = list(points(name, depth, BIASES, BIASED_Q)) if biased else []
-    inside = [point for point in plain + moved if point.within_budget]
+    inside = [point for point in plain + moved if point.within_budget and point.flat <= FLAT]
     if not inside:
         return min(plain + moved, key=lambda point: point.penalty, default=OperatingPoint(name, depth))
     steadiest = max(DRIFT, min(point.drift for point in inside))
@@ -222,21 +226,23 @@ def points(
 ) -> Iterator[OperatingPoint]:
     """All operating points on a grid, those left out whose moments vanish or overflow."""
     z, weights = _grid()
-    phi = activation(name).elementwise
+    phi, steepest = activation(name).elementwise, activation(name).max_slope
     for bias in biases:
         for q in variances:
             u = bias + math.sqrt(q) * z
             value = np.asarray(phi(u), dtype=np.float64)
             # φ′ over each interval: exact at a kink that lies on a grid point, as ReLU's does
             slope = np.diff(value) / np.diff(u)
+            middle = (weights[1:] + weights[:-1]) / 2
             point = OperatingPoint(
                 name,
                 depth,
                 q=q,
                 bias=bias,
+                flat=float(middle @ (np.abs(slope) < 0.05 * steepest)),
                 mean=float(weights @ value),
                 second=float(weights @ value**2),
-                slope_second=float((weights[1:] + weights[:-1]) / 2 @ slope**2),
+                slope_second=float(middle @ slope**2),
                 # q·dE[φ²]/dq, by Stein's lemma
                 growth=float(weights @ (value**2 * (z**2 - 1))) / 2,
             )

@@ -56,7 +56,12 @@ def model_of(problem: Problem) -> Any:
 
 
 def first_inputs(problem: Problem) -> Any:
-    """The inputs of the problem's first batch.
+    """The inputs of the problem's first batch; raises as `first_batch`."""
+    return first_batch(problem)[0]
+
+
+def first_batch(problem: Problem) -> tuple[Any, Any]:
+    """The problem's first batch, (inputs, targets).
 
     Raises:
         ProblemError: batches that can be read only once, none at all, or no (inputs, targets).
@@ -81,4 +86,4 @@ def first_inputs(problem: Problem) -> Any:
             where=where,
             expected="(inputs, targets)",
         )
-    return batch[0]
+    return batch[0], batch[1]

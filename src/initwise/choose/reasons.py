@@ -13,7 +13,18 @@ from .rules import point_of
 from .verdicts import Judged
 
 SHOWN = 5
-"""Vetoed candidates told one by one."""
+"""Vetoed candidates named per verdict."""
+FAMILIAR = ("he_normal", "xavier_normal", "torch_default", "lsuv", "orthogonal")
+MEANING = {
+    "vanishing": "because signal or gradient fade over the depth (last to first layer)",
+    "exploding": "because signal or gradient blow up over the depth (last to first layer)",
+    "symmetric": "because their units are identical and training cannot part them",
+    "dead": "because most of their units answer to no input",
+    "saturated": "because they drive the activation to where it is flat",
+    "collapsed": "because different inputs become indistinguishable",
+    "overflow": "because values leave the range of the dtype",
+    "underflow": "because values fall below the range of the dtype",
+}
 
 
 def reasons(order: Sequence[Judged], ties: Sequence[str], case: Case, race: Race | None) -> tuple[str, ...]:
@@ -100,12 +111,21 @@ def _depth(structure: Structure, best: Judged) -> Iterator[str]:
 
 
 def _vetoed(order: Sequence[Judged]) -> Iterator[str]:
-    broken = [one for one in order if one.plan is not None and not one.healthy and one is not order[0]]
-    for one in broken[:SHOWN]:
-        yield f"{one.row.name} is out ({one.candidate.verdict}): {one.candidate.reason}"
-    if len(broken) > SHOWN:
-        rest = ", ".join(one.row.name for one in broken[SHOWN:])
-        yield f"Also out, for reasons given in the ranking: {rest}."
+    """One sentence per verdict, the best known schemes first, each with its number."""
+    broken = [one for one in order[1:] if one.plan is not None and not one.healthy]
+    for verdict in dict.fromkeys(one.candidate.verdict for one in broken):
+        those = [one for one in broken if one.candidate.verdict == verdict]
+        those.sort(key=lambda one: one.row.name not in FAMILIAR)
+        shown = ", ".join(_damage(one) for one in those[:SHOWN])
+        more = f" and {len(those) - SHOWN} more" if len(those) > SHOWN else ""
+        yield f"Out, {MEANING.get(verdict, verdict)}: {shown}{more}."
+
+
+def _damage(one: Judged) -> str:
+    candidate = one.candidate
+    if candidate.verdict in ("vanishing", "exploding") and math.isfinite(candidate.backward):
+        return f"{one.row.name} (gradient ×{candidate.backward:.1g}, signal ×{candidate.forward:.1g})"
+    return one.row.name
 
 
 def _ties(order: Sequence[Judged], ties: Sequence[str], race: Race | None) -> Iterator[str]:
