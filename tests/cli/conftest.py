@@ -89,6 +89,13 @@ def problem():
     return Problem(healthy, batches, nn.CrossEntropyLoss(), steps=40, name="toy")
 
 
+def shuffled():
+    numbers = torch.arange(4096.0).reshape(512, 8)
+    data = torch.utils.data.TensorDataset(numbers, numbers[:, 0])
+    loader = torch.utils.data.DataLoader(data, batch_size=16, shuffle=True)
+    return Problem(healthy, loader, lambda outputs, targets: (outputs[:, 0] - targets).abs().max())
+
+
 class Stops(nn.CrossEntropyLoss):
     calls = 0
 

@@ -35,7 +35,19 @@ def test_a_problem_brings_its_own_example_and_loss(project):
     with loaded("models.py:problem") as subject:
         assert isinstance(subject.problem, Problem)
         assert subject.example.shape == (16, 8)
-        assert subject.loss()(subject.model(subject.example)).ndim == 0
+        assert subject.loss(subject.model(subject.example)).ndim == 0
+
+
+def test_a_shuffling_loader_gives_inputs_and_targets_of_one_batch(project):
+    with loaded("models.py:shuffled") as subject:
+        # the targets are the inputs' first column: any other batch has another
+        assert float(subject.loss(subject.example)) == 0
+
+
+def test_another_example_has_no_targets(project):
+    with loaded("models.py:problem", SPEC) as subject:
+        assert subject.loss is None
+        assert subject.example == SPEC
 
 
 def test_the_import_path_and_stdout_are_put_back(project):

@@ -40,7 +40,7 @@ def check(
 ) -> None:
     """Check the weights a model has now, by one real forward and backward pass: exit code 1 if unhealthy."""
     with loaded(target, example) as subject:
-        signals = check_model(subject.model, subject.example, plan=plan, loss=subject.loss(), seed=seed)
+        signals = check_model(subject.model, subject.example, plan=plan, loss=subject.loss, seed=seed)
     show(signals, as_json=as_json)
     write_page(signals, html)
     raise typer.Exit(0 if signals.healthy else 1)

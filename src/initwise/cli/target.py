@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..choose.quiet import first_inputs, model_of
+from ..choose.quiet import first_batch, model_of
 from ..core.errors import ModelError, TargetError
 from ..core.problem import Problem
 from ..frameworks.protocol import adapter_for
@@ -35,26 +35,25 @@ class Subject:
         problem: the Problem, or None if the target gave a model.
         model: the model; a new one of the problem if there is one.
         example: as asked for on the command line, else the problem's first inputs, else None.
+        loss: the problem's loss against the targets of those inputs, as a function of the outputs;
+            None for a model, or for another example, whose targets nobody knows.
     """
 
     problem: Problem | None
     model: Any
     example: Any
+    loss: Callable[[Any], Any] | None = None
 
     @classmethod
     def of(cls, found: Any, example: Any = None) -> Subject:
         """The subject for what a target returned."""
         if not isinstance(found, Problem):
             return cls(None, found, example)
-        return cls(found, model_of(found), first_inputs(found) if example is None else example)
-
-    def loss(self) -> Callable[[Any], Any] | None:
-        """The problem's loss on its own first batch, as a function of the outputs; None without one."""
-        if self.problem is None:
-            return None
-        criterion = self.problem.loss
-        _, targets = next(iter(self.problem.stream()))
-        return lambda outputs: criterion(outputs, targets)
+        if example is not None:
+            return cls(found, model_of(found), example)
+        # inputs and targets of one pass: a shuffling loader gives another batch next time
+        inputs, targets = first_batch(found)
+        return cls(found, model_of(found), inputs, lambda outputs: found.loss(outputs, targets))
 
 
 @contextlib.contextmanager
