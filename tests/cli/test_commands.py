@@ -62,6 +62,15 @@ def test_an_error_nobody_foresaw_is_not_taken_for_unhealthy(command, monkeypatch
     assert "ZeroDivisionError" in said.err
 
 
+def test_an_interruption_exits_with_130(command, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("initwise.cli.explain.explain_thing", stop)
+    said = command("explain", "he_normal")
+    assert (said.code, said.out) == (130, "")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -101,7 +101,8 @@ def test_the_page_plots_forward_and_backward_over_depth(samples):
     assert page.count("<path") == 2
     assert "forward rms" in page
     assert "gradient rms" in page
-    assert "features.1: gradient rms 1.10e-4" in page
+    assert "features.0: gradient rms 3.00e-6" in page
+    assert "features.1: gradient rms" not in page  # an activation: no weights, another signal by design
 
 
 def test_a_plot_without_numbers_is_still_a_page():

@@ -7,23 +7,9 @@ from typing import Annotated
 import typer
 
 from ..measure import check as check_model
-from .options import Debug, Example, Html, Json, Seed, Target, epilog, help_of
+from .options import Command, Debug, Example, Html, Json, Seed, Target
 from .output import show, write_page
 from .target import loaded
-
-EPILOG = epilog(
-    "initwise check model.py:make_model --example 'f32[32,784]'",
-    "initwise check model.py:make_model --example 'f32[32,784]' --plan he_normal",
-    "initwise check train.py:problem --json > signals.json    exit code 1 if it is unhealthy",
-)
-
-
-SHORT = "Do signal and gradient get through the weights it has now?"
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(name="check", epilog=EPILOG, help=help_of(check), short_help=SHORT)(check)
 
 
 def check(
@@ -44,3 +30,15 @@ def check(
     show(signals, as_json=as_json)
     write_page(signals, html)
     raise typer.Exit(0 if signals.healthy else 1)
+
+
+COMMAND = Command(
+    "check",
+    "Do signal and gradient get through the weights it has now?",
+    check,
+    (
+        "initwise check model.py:make_model --example 'f32[32,784]'",
+        "initwise check model.py:make_model --example 'f32[32,784]' --plan he_normal",
+        "initwise check train.py:problem --json > signals.json    exit code 1 if it is unhealthy",
+    ),
+)

@@ -13,25 +13,9 @@ from ..core.records import Advice
 from ..problems import DEFAULT, BundledProblem
 from ..problems import problem as bundled_problem
 from ..race.progress import reporting
-from .options import Debug, Html, Json, Seed, epilog, help_of
+from .options import Command, Debug, Html, Json, Seed
 from .output import note, show, write_page
 from .target import Subject, loaded
-
-EPILOG = epilog(
-    "initwise choose                                        the bundled digits, with a race",
-    "initwise choose --example digits-cnn",
-    "initwise choose model.py:make_model --example 'f32[32,1,28,28]'",
-    "initwise choose train.py:problem --race --budget 0.2   problem() returns an initwise.Problem",
-    "initwise choose train.py:problem --race --lr 1e-3 --candidates he_normal,lsuv,rule_b",
-)
-
-
-SHORT = "Which initialization should I use, why, and how sure is that?"
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(name="choose", epilog=EPILOG, help=help_of(choose), short_help=SHORT)(choose)
 
 
 def choose(
@@ -117,3 +101,17 @@ def _interrupted(store: Path | None) -> None:
     )
     note(f"Interrupted: the ranking is of what had run; {kept}.")
     raise typer.Exit(130)
+
+
+COMMAND = Command(
+    "choose",
+    "Which initialization should I use, why, and how sure is that?",
+    choose,
+    (
+        "initwise choose                                        the bundled digits, with a race",
+        "initwise choose --example digits-cnn",
+        "initwise choose model.py:make_model --example 'f32[32,1,28,28]'",
+        "initwise choose train.py:problem --race --budget 0.2   problem() returns an initwise.Problem",
+        "initwise choose train.py:problem --race --lr 1e-3 --candidates he_normal,lsuv,rule_b",
+    ),
+)

@@ -8,28 +8,12 @@ import typer
 
 from ..core.errors import OptionError
 from ..explain import explain as explain_thing
-from .options import Debug, Html, Json, epilog
+from .options import Command, Debug, Html, Json
 from .output import show, write_page
-
-EPILOG = epilog(
-    "initwise explain he_normal",
-    "initwise explain he_normal --shape 256,128,3,3 --layout oihw --activation relu",
-    "initwise explain he_normal --fan-in 784 --option mode=fan_out",
-    "initwise explain gelu",
-    "initwise explain gpt2",
-)
-
-
-SHORT = "What a scheme, activation or recipe is, and its numbers."
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(name="explain", epilog=EPILOG, help=explain.__doc__, short_help=SHORT)(explain)
 
 
 def explain(
-    thing: Annotated[str, typer.Argument(metavar="THING", help="A scheme, activation or recipe.")],
+    thing: Annotated[str, typer.Argument(help="A scheme, activation or recipe.")],
     fan_in: Annotated[float | None, typer.Option(help="Products summed into one output.")] = None,
     fan_out: Annotated[float | None, typer.Option(help="Outputs that one input feeds.")] = None,
     shape: Annotated[str | None, typer.Option(metavar="SIZES", help="A weight's shape: 256,128,3,3.")] = None,
@@ -88,3 +72,18 @@ def _value(text: str) -> bool | float | str:
         return float(text)
     except ValueError:
         return text
+
+
+COMMAND = Command(
+    "explain",
+    "What a scheme, activation or recipe is, and its numbers.",
+    explain,
+    (
+        "initwise explain he_normal",
+        "initwise explain he_normal --shape 256,128,3,3 --layout oihw --activation relu",
+        "initwise explain he_normal --fan-in 784 --option mode=fan_out",
+        "initwise explain gelu",
+        "initwise explain gpt2",
+    ),
+    runs_code=False,
+)

@@ -8,24 +8,10 @@ from typing import Annotated
 import typer
 
 from ..frameworks.initialize import init_
-from .options import Debug, Example, Json, Seed, Target, epilog, help_of
+from .options import Command, Debug, Example, Json, Seed, Target
 from .output import note, show
 from .target import loaded
 from .weights import LEDGER, WEIGHTS, refuse_to_overwrite, save
-
-EPILOG = epilog(
-    "initwise init model.py:make_model --plan he_normal",
-    "initwise init model.py:make_model --plan gpt2 --out start --seed 1",
-    "initwise init model.py:make_model --plan auto --example 'f32[32,784]'",
-)
-
-
-SHORT = "Fill the weights and write them to disk."
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(name="init", epilog=EPILOG, help=help_of(init), short_help=SHORT)(init)
 
 
 def init(
@@ -47,3 +33,15 @@ def init(
         save(subject.model, ledger, out)
     show(ledger, as_json=as_json)
     note(f"Wrote {out / WEIGHTS} and {out / LEDGER}.")
+
+
+COMMAND = Command(
+    "init",
+    "Fill the weights and write them to disk.",
+    init,
+    (
+        "initwise init model.py:make_model --plan he_normal",
+        "initwise init model.py:make_model --plan gpt2 --out start --seed 1",
+        "initwise init model.py:make_model --plan auto --example 'f32[32,784]'",
+    ),
+)

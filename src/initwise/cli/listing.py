@@ -15,10 +15,9 @@ from ..recipes import recipes
 from ..report.document import Column, Document, Table
 from ..report.plain import render
 from ..schemes import schemes
-from .options import Debug, Json, epilog
+from .options import Command, Debug, Json
 from .output import put_report, show_data
 
-EPILOG = epilog("initwise list", "initwise list schemes", "initwise list problems --json")
 KINDS: dict[str, tuple[Callable[[], Iterable[Any]], str]] = {
     "schemes": (schemes, "summary"),
     "activations": (activations, "formula"),
@@ -29,18 +28,8 @@ KINDS: dict[str, tuple[Callable[[], Iterable[Any]], str]] = {
 """Kind → its rows, and the attribute that tells what a row is."""
 
 
-SHORT = "What schemes, activations, recipes, problems there are."
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(name="list", epilog=EPILOG, help=show_list.__doc__, short_help=SHORT)(show_list)
-
-
 def show_list(
-    kind: Annotated[
-        str | None, typer.Argument(metavar="KIND", help=f"One of {', '.join(KINDS)}; nothing: all.")
-    ] = None,
+    kind: Annotated[str | None, typer.Argument(help=f"One of {', '.join(KINDS)}; nothing: all.")] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -68,3 +57,16 @@ def _table(kind: str) -> Table:
     )
     rows = tuple((row["name"], row["says"], ", ".join(row["aliases"])) for row in _data(kind))
     return Table(columns, rows, kind.capitalize(), keep=frozenset(range(len(rows))))
+
+
+COMMAND = Command(
+    "list",
+    "What schemes, activations, recipes, problems there are.",
+    show_list,
+    (
+        "initwise list",
+        "initwise list schemes",
+        "initwise list problems --json",
+    ),
+    runs_code=False,
+)

@@ -33,8 +33,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for command in (choose, check, init, explain, listing):
-    command.register(app)
+for room in (choose, check, init, explain, listing):
+    room.COMMAND.add_to(app)
 
 
 def _version(value: bool) -> None:
@@ -57,10 +57,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         app(args=list(arguments), prog_name="initwise")
     except SystemExit as end:
+        # typer ends every command so, with 2 for a usage error and 130 for Ctrl-C
         return end.code if isinstance(end.code, int) else 2 if end.code else 0
-    except KeyboardInterrupt:
-        print("initwise: interrupted", file=sys.stderr)
-        return 130
     except InitwiseError as error:
         if "--debug" in arguments:
             traceback.print_exc()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -13,9 +14,7 @@ RUNS_CODE = (
     "arguments and returns the model, or a Problem. It is imported and called: this executes your own Python."
 )
 
-Target = Annotated[
-    str, typer.Argument(metavar="TARGET", help="path/file.py:callable or package.module:callable.")
-]
+Target = Annotated[str, typer.Argument(help="path/file.py:callable or package.module:callable.")]
 Example = Annotated[
     str | None,
     typer.Option(
@@ -32,9 +31,33 @@ Html = Annotated[
 Debug = Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")]
 
 
-def help_of(command: Callable[..., None]) -> str:
-    """The long help of a command that takes a TARGET: its docstring, and what a TARGET may do."""
-    return f"{command.__doc__}\n\n{RUNS_CODE}"
+@dataclass(frozen=True)
+class Command:
+    """One command, as `main.py` adds it.
+
+    Attributes:
+        name: what users type.
+        answers: the question it answers, in a line.
+        function: its parameters are the command's, its docstring is the long help.
+        examples: commands to copy.
+        runs_code: it takes a TARGET, so its help says what that may do.
+    """
+
+    name: str
+    answers: str
+    function: Callable[..., None]
+    examples: tuple[str, ...]
+    runs_code: bool = True
+
+    def add_to(self, app: typer.Typer) -> None:
+        """Make it a command of `app`."""
+        text = self.function.__doc__ or ""
+        app.command(
+            name=self.name,
+            short_help=self.answers,
+            help=f"{text}\n\n{RUNS_CODE}" if self.runs_code else text,
+            epilog=epilog(*self.examples),
+        )(self.function)
 
 
 def epilog(*lines: str) -> str:

@@ -55,8 +55,13 @@ def layers_table(signals: Signals, title: str = "") -> Table:
 
 
 def depth_plot(signals: Signals, title: str = "Signal over depth, first to last layer") -> Plot | None:
-    """Forward and gradient rms over the layers, or None with fewer than two layers."""
-    layers = [layer for layer in signals.layers if not math.isnan(layer.forward_rms)]
+    """Forward and gradient rms over the layers with weights, or None with fewer than two layers.
+
+    Signals before and after an activation differ by design; one of the two makes a line to read.
+    """
+    seen = [layer for layer in signals.layers if not math.isnan(layer.forward_rms)]
+    weighted = [layer for layer in seen if not math.isnan(layer.weight_gradient_rms)]
+    layers = weighted if len(weighted) > 1 else seen
     if len(layers) < 2:
         return None
     return Plot(
