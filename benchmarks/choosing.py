@@ -1,10 +1,10 @@
 """How good is the choice? Regret of the chosen and of named schemes, learning rate searched.
 
-    python benchmarks/choosing.py [--steps 200] [--seeds 1] [problem ...]
+    python benchmarks/choosing.py [--steps 150] [--seeds 1] [problem ...]
 
 Every scheme trains with the same batches at every learning rate of the grid; regret is
 (loss − best) / (loss of all-zeros − best) at each scheme's best rate, so 0 is the best of those tried and
-1 as bad as never learning. About three minutes for all problems on one core. A first look, not a proof.
+1 as bad as never learning. About five minutes for all problems on one core; name a few for less. A first look, not a proof.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def row(name: str, steps: int, seeds: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("problems", nargs="*", default=list(PROBLEMS), help=f"among {', '.join(PROBLEMS)}")
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--seeds", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -226,6 +226,19 @@ def test_unusable_batches_are_refused(batches, text: str) -> None:
         choose(problem=problem(batches=batches))
 
 
+def test_factories_and_data_may_draw_numbers_without_a_trace() -> None:
+    def drawing() -> nn.Module:
+        random.random(), np.random.rand(), torch.rand(1)
+        return mlp(2, nn.ReLU)
+
+    def batches() -> list[tuple[torch.Tensor, torch.Tensor]]:
+        return [(torch.randn(32, 16) * random.random() * np.random.rand(), torch.zeros(32))]
+
+    before = random.getstate(), np.random.get_state()[1].tobytes(), torch.get_rng_state().tolist()
+    choose(problem=problem(model=drawing, batches=batches), candidates=("he_normal",))
+    assert before == (random.getstate(), np.random.get_state()[1].tobytes(), torch.get_rng_state().tolist())
+
+
 def test_a_model_factory_that_raises_is_named() -> None:
     with pytest.raises(ProblemError, match="ZeroDivisionError"):
         choose(problem=problem(model=lambda: 1 / 0))

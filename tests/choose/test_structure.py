@@ -226,3 +226,10 @@ def test_without_a_run_the_weights_are_a_guessed_chain() -> None:
     assert not guess.traced
     assert [w.role for w in guess] == ["stem", "hidden", "head"]
     assert guess.chain == 3
+
+
+def test_a_sum_without_a_weight_in_its_branch_is_no_residual_sum() -> None:
+    s = Sketch()
+    x = s.weight("a", s.op("input"))
+    s.op("output", s.weight("b", s.op("add", x, s.op("activation", x, label="relu"))))
+    assert facts(s).adds == 0
