@@ -4,7 +4,8 @@
 
 Every scheme trains with the same batches at every learning rate of the grid; regret is
 (loss − best) / (loss of all-zeros − best) at each scheme's best rate, so 0 is the best of those tried and
-1 as bad as never learning. About five minutes for all problems on one core; name a few for less. A first look, not a proof.
+1 as bad as never learning. About five minutes for all problems on one core; name a few for less. A first
+look, not a proof.
 """
 
 from __future__ import annotations
