@@ -8,6 +8,6 @@ matrix.py      orthogonal, delta-orthogonal, identity, dirac
 output.py      what may be written; engine.py ties it together
 """
 
-from .engine import fill_array as fill_array
+from .engine import fill_array, fill_arrays
 
-__all__ = ["fill_array"]
+__all__ = ["fill_array", "fill_arrays"]

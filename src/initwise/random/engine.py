@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import FillError, LayoutError
+from ..core.errors import FillError, LayoutError, StreamError
 from ..core.fill import MATRIX_LAWS, Fill
 from ..core.stream import Stream
 from . import matrix, reference
+from .direct import small_task
 from .draw import draw_of, support
 from .output import Region, check_range, checked_array, checked_region
 from .threads import Task, run_all
@@ -71,8 +72,36 @@ def fill_array(
 
     `dtype="bfloat16"` says that a uint16 array holds bfloat16 bits.
     """
+    if shape is None and offset is None and (task := small_task(array, fill, name, seed, dtype)):
+        task()
+        return array
     run(jobs(array, fill, name=name, seed=seed, shape=shape, offset=offset, dtype=dtype))
     return array
+
+
+def fill_arrays(items: Iterable[tuple[str, NDArray[Any], Fill]], *, seed: int = 0) -> None:
+    """Fill many arrays, (name, array, fill) each, in one call: one start of the threads for all.
+
+    Raises:
+        StreamError: two arrays of one name; and what `fill_array` raises. Nothing is written then.
+    """
+    large: list[Job] = []
+    small: list[Task] = []
+    kept: dict[str, NDArray[Any]] = {}
+    for name, array, fill in items:
+        task = small_task(array, fill, name, seed, None)
+        if task is None:
+            large += jobs(array, fill, name=name, seed=seed)
+        else:
+            small.append(task)
+        if name in kept:
+            raise StreamError(
+                f"two arrays are named {name!r}",
+                expected="a name of its own for each: equal names draw equal numbers",
+                cause="tied weights listed twice; name the owner only",
+            )
+        kept[name] = array
+    run(large, small)
 
 
 def jobs(
@@ -102,12 +131,18 @@ def jobs(
     return found
 
 
-def run(todo: Iterable[Job]) -> None:
-    """Write every job. Jobs of one call share the threads, so a whole plan costs one start."""
-    tasks: list[Task] = []
+def run(todo: Iterable[Job], small: Sequence[Task] = ()) -> None:
+    """Write every job, and run the small tasks (together, as one). Jobs of one call share the threads,
+    so that a whole plan costs one start."""
+    together: list[Task] = [functools.partial(_run_each, small)] if small else []
     for group in _in_order(todo):
-        tasks = [task for job in group for task in _tasks(job)]
-        run_all(tasks)
+        run_all(together + [task for job in group for task in _tasks(job)])
+        together = []
+
+
+def _run_each(tasks: Sequence[Task]) -> None:
+    for task in tasks:
+        task()
 
 
 def _in_order(todo: Iterable[Job]) -> Iterator[list[Job]]:
