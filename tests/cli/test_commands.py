@@ -189,7 +189,7 @@ def test_init_that_fails_leaves_nothing_behind(project, command, monkeypatch):
     def full(*_):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("safetensors.torch.save_model", full)
+    monkeypatch.setattr("initwise.cli.weights.os.replace", full)
     said = command("init", "models.py:healthy", "--plan", "he_normal")
     assert said.code == 2
     assert list((project / "weights").iterdir()) == []

@@ -37,11 +37,10 @@ def test_the_installed_command_is_the_same(project):
 
 
 def test_a_reader_that_stops_listening_is_no_error(project):
-    line = f"{sys.executable} -m initwise list | head -n 1; exit ${{PIPESTATUS[0]}}"
+    # the reader is gone long before the first line is written
+    line = f"{sys.executable} -m initwise explain he_normal | true; exit ${{PIPESTATUS[0]}}"
     said = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60)
-    assert said.returncode == 0
-    assert said.stdout == "Schemes\n"
-    assert said.stderr == ""
+    assert (said.returncode, said.stdout, said.stderr) == (0, "", "")
 
 
 def test_an_output_that_cannot_show_a_root_sign_does_not_crash():

@@ -13,7 +13,7 @@ from .output import show, write_page
 
 
 def explain(
-    thing: Annotated[str, typer.Argument(help="A scheme, activation or recipe.")],
+    thing: Annotated[str, typer.Argument(metavar="THING", help="A scheme, activation or recipe.")],
     fan_in: Annotated[float | None, typer.Option(help="Products summed into one output.")] = None,
     fan_out: Annotated[float | None, typer.Option(help="Outputs that one input feeds.")] = None,
     shape: Annotated[str | None, typer.Option(metavar="SIZES", help="A weight's shape: 256,128,3,3.")] = None,

@@ -29,7 +29,9 @@ KINDS: dict[str, tuple[Callable[[], Iterable[Any]], str]] = {
 
 
 def show_list(
-    kind: Annotated[str | None, typer.Argument(help=f"One of {', '.join(KINDS)}; nothing: all.")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(metavar="KIND", help=f"One of {', '.join(KINDS)}; nothing: all.")
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:

@@ -14,7 +14,9 @@ RUNS_CODE = (
     "arguments and returns the model, or a Problem. It is imported and called: this executes your own Python."
 )
 
-Target = Annotated[str, typer.Argument(help="path/file.py:callable or package.module:callable.")]
+Target = Annotated[
+    str, typer.Argument(metavar="TARGET", help="path/file.py:callable or package.module:callable.")
+]
 Example = Annotated[
     str | None,
     typer.Option(
