@@ -84,24 +84,48 @@ def key_memory(stream: Stream) -> tuple[int, NDArray[np.uint64]]:
     return memory.ctypes.data, memory
 
 
+@dataclass(frozen=True)
+class LawValues:
+    """A draw's numbers in the kernels' order.
+
+    double, single: location, scale, low, high, for float64 and for other outputs.
+    sides: split, then last and near of the major and the minor side.
+    table: hazard, its square, step and floor of the major and the minor side, 11 coefficients.
+    """
+
+    double: tuple[float, ...]
+    single: tuple[float, ...]
+    sides: tuple[int, ...]
+    table: tuple[float, ...]
+
+
+@functools.lru_cache(maxsize=4096)
+def law_values(draw: Draw) -> LawValues:
+    """A draw's numbers in the kernels' order; zeros where its law has none."""
+    affine = (draw.location, draw.scale)
+    double, single = (*affine, *support(draw, np.float64)), (*affine, *_single_support(draw))
+    law = draw.truncation
+    if law is None:
+        return LawValues(double, single, (0,) * 5, (0.0,) * 17)
+    major, minor = law.major, law.minor
+    steps = (major.step, major.floor, minor.step, minor.floor)
+    return LawValues(
+        double,
+        single,
+        (law.split, major.last, major.near, minor.last, minor.near),
+        (law.hazard, law.hazard_squared, *steps, *law.coefficients),
+    )
+
+
 @functools.lru_cache(maxsize=4096)
 def law_memory(draw: Draw) -> tuple[int, NDArray[np.uint8]]:
     """A draw as the kernels read it: an address, and the memory that must outlive the calls."""
-    memory = np.zeros(LAW_BYTES, np.uint8)
-    affine = (draw.location, draw.scale)
-    memory[AFFINE_DOUBLE : AFFINE_DOUBLE + 32].view(np.float64)[:] = (*affine, *support(draw, np.float64))
+    memory, values = np.zeros(LAW_BYTES, np.uint8), law_values(draw)
+    memory[AFFINE_DOUBLE : AFFINE_DOUBLE + 32].view(np.float64)[:] = values.double
     with np.errstate(over="ignore"):
-        memory[AFFINE_SINGLE : AFFINE_SINGLE + 16].view(np.float32)[:] = (*affine, *_single_support(draw))
-    law = draw.truncation
-    if law:
-        major, minor = law.major, law.minor
-        memory[SIDES : SIDES + 20].view(np.uint32)[:] = (
-            law.split, major.last, major.near, minor.last, minor.near,
-        )  # fmt: skip
-        memory[TABLE : TABLE + 68].view(np.float32)[:] = (
-            law.hazard, law.hazard_squared, major.step, major.floor, minor.step, minor.floor,
-            *law.coefficients,
-        )  # fmt: skip
+        memory[AFFINE_SINGLE : AFFINE_SINGLE + 16].view(np.float32)[:] = values.single
+    memory[SIDES : SIDES + 20].view(np.uint32)[:] = values.sides
+    memory[TABLE : TABLE + 68].view(np.float32)[:] = values.table
     return memory.ctypes.data, memory
 
 
