@@ -147,8 +147,11 @@ def test_choose_writes_a_page_too(project, command):
 def test_choose_without_target_takes_a_bundled_problem(command):
     said = command("choose", "--example", "digits-mlp-relu", "--no-race", *FEW)
     assert said.code == 0
-    assert 'initwise.problems.problem("digits-mlp-relu")' in said.err
     assert "relu layers deep" in said.out
+    names = {}
+    exec("\n".join(line.strip() for line in said.err.splitlines() if line.startswith("    ")), names)
+    assert names["problem"].name == "digits-mlp-relu"
+    assert names["model"] is not None
 
 
 def test_init_writes_the_weights_and_the_ledger(project, command):

@@ -68,8 +68,13 @@ def choose(
 
 
 def _about(bundled: BundledProblem) -> str:
-    python = f'problem = initwise.problems.problem("{bundled.name}").problem; model = problem.model()'
-    return f"{bundled.summary}.\n{bundled.architecture}.\nIn Python: {python}\n"
+    python = (
+        "from initwise.problems import problem as bundled",
+        f'problem = bundled("{bundled.name}").problem',
+        "model = problem.model()",
+    )
+    lines = (f"{bundled.summary}.", f"{bundled.architecture}.", *(f"    {line}" for line in python))
+    return "\n".join(lines) + "\n"
 
 
 def _names(candidates: str | None) -> tuple[str, ...] | None:
