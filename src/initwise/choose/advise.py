@@ -24,7 +24,9 @@ from .verdicts import Judged, judge
 RACE = "initwise.race"
 """race lies above choose in the house, so it is asked for by name, and only when a race is wanted."""
 ENTRANTS = 6
-"""A race costs per candidate: the best this many run, and the framework's default if it is healthy."""
+"""A race costs per candidate: the best this many run, and the framework's default."""
+CONTROLS = 4
+"""Fewer healthy candidates than this are joined by vetoed ones, so that a race tests the vetoes too."""
 DEFAULT = "torch_default"
 
 Progress = Callable[[str, int, int], None]
@@ -159,12 +161,17 @@ def _race(
 
 
 def running(order: Sequence[Judged]) -> list[Judged]:
-    """Who races: the best healthy ones, and the framework's default; if none is healthy, the best three."""
-    healthy = [one for one in order if one.healthy]
-    if not healthy:
-        return [one for one in order if one.plan is not None][:3]
-    chosen = healthy[:ENTRANTS]
-    return chosen + [one for one in healthy[ENTRANTS:] if one.row.name == DEFAULT]
+    """Who races: the best healthy ones, the framework's default, and controls.
+
+    A control is a vetoed candidate, the least damaged first. It is there to be beaten: if it is not,
+    the veto was wrong and the race says so.
+    """
+    able = [one for one in order if one.plan is not None]
+    healthy = [one for one in able if one.healthy]
+    default = [one for one in able if one.row.name == DEFAULT]
+    vetoed = [one for one in able if not one.healthy and one not in default]
+    chosen = healthy[:ENTRANTS] + [one for one in default if one not in healthy[:ENTRANTS]]
+    return chosen + vetoed[: max(0, CONTROLS - len(chosen))]
 
 
 def _advice(

@@ -1,8 +1,9 @@
 """The candidates: one row each. To add one, add a row; nothing else needs to know.
 
-`prior` is what the ranking starts from: the mean regret (0 best, 1 as bad as never learning) of the
-scheme at its best learning rate, by family of network, in the study that the rules come from (24 small
-problems, 2 seeds; docs/decisions tells its limits). It is evidence from elsewhere, not from your model.
+`prior` is what the ranking starts from: the regret to expect (0 best, 1 as bad as never learning) of the
+scheme at its best learning rate, by family of network: means over the study that the rules come from (24
+small problems, 2 seeds), and for rules A, A2 and B, which have changed since, adjusted by the few runs
+that docs/decisions/0007 lists. It is evidence from elsewhere, not from your model.
 """
 
 from __future__ import annotations

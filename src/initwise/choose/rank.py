@@ -1,6 +1,6 @@
 """Ranking the candidates: by a documented prior, corrected by what was measured; ties are ties.
 
-score = prior regret for this family of networks
+score = prior regret for this family of networks (`candidates.CANDIDATES`)
       + 0.02 · (|log₁₀ forward ratio| + |log₁₀ backward ratio|), each capped at 4, where no norm
         takes care of them.
 
@@ -67,29 +67,41 @@ def _explained(judged: Judged, family: str) -> Candidate:
     candidate = replace(judged.candidate, score=score(judged, family))
     if not judged.healthy:
         return candidate
-    known = f"regret {judged.row.expected(family):.2f} in the study on {family} networks"
-    reason = f"healthy; {known if judged.row.prior else 'not in the study'}"
+    known = f"prior regret {judged.row.expected(family):.2f} on {family} networks"
+    reason = f"healthy; {known if judged.row.prior else 'no prior'}"
     return replace(candidate, reason=f"{reason}; {judged.row.says}" if judged.row.says else reason)
 
 
 def after_race(order: Sequence[Judged], race: Race) -> list[Judged]:
-    """The order after a race: raced candidates in the race's order, then the others as they were."""
+    """The order after a race: raced candidates in the race's order, then the others as they were.
+
+    A candidate that was vetoed before training, but wins or ties with the winner, is in again.
+    """
     results = {result.name: result for result in race.ranking}
     places = {result.name: place for place, result in enumerate(race.ranking)}
     raced = sorted((one for one in order if one.row.name in places), key=lambda o: places[o.row.name])
     others = [one for one in order if one.row.name not in places]
-    return [
-        replace(one, candidate=_with_result(one.candidate, results[one.row.name])) for one in raced
-    ] + others
+    first = race.ties or (race.winner,)
+    return [_after(one, results[one.row.name], first) for one in raced] + others
 
 
-def _with_result(candidate: Candidate, result: Candidate) -> Candidate:
-    return replace(
-        candidate,
-        verdict=candidate.verdict if result.verdict == "ok" else result.verdict,
-        reason=candidate.reason if result.verdict == "ok" else result.reason,
+def _after(judged: Judged, result: Candidate, first: Sequence[str]) -> Judged:
+    before = judged.candidate
+    verdict, reason = before.verdict, before.reason
+    if result.verdict != "ok":
+        verdict, reason = result.verdict, result.reason
+    elif judged.healthy:
+        reason = "; ".join(part for part in (result.reason, judged.row.says) if part)
+    elif judged.row.name in first:
+        verdict = "ok"
+        reason = f"vetoed before training ({before.verdict}: {before.reason}), yet nothing raced better"
+    candidate = replace(
+        before,
+        verdict=verdict,
+        reason=reason,
         loss=result.loss,
         loss_error=result.loss_error,
         learning_rate=result.learning_rate,
         share=result.share,
     )
+    return replace(judged, candidate=candidate)

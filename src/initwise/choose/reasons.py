@@ -48,6 +48,8 @@ def _all(order: Sequence[Judged], ties: Sequence[str], case: Case, race: Race | 
     if race is None or order[0].row.name.startswith("rule_"):
         yield from _depth(structure, order[0])
     yield from _vetoed(order)
+    if race is not None:
+        yield from _controls(order)
     yield from _ties(order, ties, race)
     yield from caveats(case)
 
@@ -121,6 +123,19 @@ def _vetoed(order: Sequence[Judged]) -> Iterator[str]:
         yield f"Out, {MEANING.get(verdict, verdict)}: {shown}{more}."
 
 
+def _controls(order: Sequence[Judged]) -> Iterator[str]:
+    """What became of the vetoed candidates that raced."""
+    lost = [one.candidate for one in order[1:] if not one.healthy and one.candidate.share > 0]
+    told = [
+        f"{one.name} {one.loss:.3g} after {one.share:.0%}"
+        if math.isfinite(one.loss)
+        else f"{one.name} diverged"
+        for one in lost
+    ]
+    if told:
+        yield f"The vetoes were tested: validation loss of {', '.join(told)} of a training."
+
+
 def _damage(one: Judged) -> str:
     candidate = one.candidate
     if candidate.verdict in ("vanishing", "exploding") and math.isfinite(candidate.backward):
@@ -179,15 +194,17 @@ def caveats(case: Case) -> Iterator[str]:
 def confidence(order: Sequence[Judged], ties: Sequence[str], case: Case, race: Race | None) -> str:
     """ "high", "moderate" or "low".
 
-    High: a race ran to its end and its winner stands alone or ties with few. Moderate: a healthy rule on a
-    family of networks where it did well in the study. Low: everything else.
+    High: a race ran to its end, and all but the winner and at most one tie ran and lost to it. Moderate:
+    any other race with a winner; without one, a healthy rule on a family of networks where it did well.
+    Low: everything else, and whatever looked broken before training.
     """
     structure = case.structure
     thin = structure.post_norm or structure.recurrent or not structure.traced or not structure.weights
     if not order[0].healthy:
         return "low"
     if race is not None and race.winner and not race.interrupted:
-        return "moderate" if thin or len(ties) > max(2, len(order) // 2) else "high"
+        beaten = len(race.ranking) - len(ties)
+        return "high" if not thin and len(ties) <= 2 and beaten >= 2 else "moderate"
     if thin or order[0].row.expected(family(structure)) > 0.1:
         return "low"
     return "moderate"

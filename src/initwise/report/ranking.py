@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from ..core.records import Candidate
@@ -61,7 +62,7 @@ def _row(place: int, candidate: Candidate, ties: tuple[str, ...]) -> tuple[objec
         candidate.verdict,
         _loss(candidate),
         candidate.learning_rate,
-        candidate.share,
+        candidate.share or math.nan,
         candidate.reason,
         candidate.score,
         candidate.loss,
