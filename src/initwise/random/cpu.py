@@ -43,6 +43,13 @@ class Code:
     fill: Callable[..., None]
 
 
+def kernel_for(draw: Draw, dtype: str) -> Code:
+    """The compiled kernel of a law for one output type."""
+    law = draw.truncation
+    alike = law is not None and law.split == 2**31 and law.major == law.minor
+    return compiled("symmetric" if alike else draw.kind, dtype)
+
+
 @functools.cache
 def compiled(kind: str, dtype: str) -> Code:
     """The kernel for one kind of law and one output type; see `kernel.py`."""
@@ -61,7 +68,8 @@ def assembly(kind: str, dtype: str) -> str:
 
 def _code(kind: str, dtype: str) -> Any:
     features = llvm.get_host_cpu_features()
-    made = Kernel(kind, dtype, Target(8, bool(features.get("f16c")))).module
+    target = Target(8, bool(features.get("f16c")), "x" if features.get("avx2") else "")
+    made = Kernel(kind, dtype, target).module
     made.triple = llvm.get_process_triple()
     return made
 
@@ -69,6 +77,7 @@ def _code(kind: str, dtype: str) -> Any:
 def _machine() -> Any:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    llvm.initialize_native_asmparser()
     target = llvm.Target.from_triple(llvm.get_process_triple())
     return target.create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, jit=True

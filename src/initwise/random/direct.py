@@ -67,4 +67,4 @@ def _ready(fill: Fill, dtype: str, shape: tuple[int, ...]) -> tuple[Callable[...
         return None
     if fill.layout is not None and fill.layout.canonical != tuple(range(len(shape))):
         return None
-    return cpu.compiled(draw.kind, dtype).line, *cpu.law_memory(draw)
+    return cpu.kernel_for(draw, dtype).line, *cpu.law_memory(draw)

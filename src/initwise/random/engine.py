@@ -295,7 +295,7 @@ def _split(job: Job, block: Block) -> Iterator[Task]:
 
 def _write(job: Job, block: Block) -> None:
     draw, cpu = draw_of(job.fill), _cpu()
-    code = cpu.compiled(draw.kind, job.dtype)
+    code = cpu.kernel_for(draw, job.dtype)
     key, _keep_key = cpu.key_memory(job.stream)
     law, _keep_law = cpu.law_memory(draw)
     axes = block.axes

@@ -34,10 +34,17 @@ AFFINE_DOUBLE, AFFINE_SINGLE, SIDES, TABLE, LAW_BYTES = 0, 32, 48, 72, 144
 
 @dataclass(frozen=True)
 class Target:
-    """What the code is made for: lanes per vector, and whether float16 has an instruction."""
+    """What the code is made for.
+
+    Attributes:
+        lanes: per vector.
+        half_instruction: whether float32 → float16 is one instruction.
+        vector_register: the assembler's letter for a register that holds a vector, "" if none does.
+    """
 
     lanes: int = 8
     half_instruction: bool = False
+    vector_register: str = ""
 
 
 class Kernel:
@@ -46,6 +53,7 @@ class Kernel:
     def __init__(self, kind: str, dtype: str, target: Target) -> None:
         self.kind, self.dtype, self.target = kind, dtype, target
         self.module = ir.Module(f"initwise_{kind}_{dtype}")
+        self.module.vector_register = target.vector_register
         self.element, self.size = ELEMENT[dtype], SIZE[dtype]
         self.groups = [self._groups(stream) for stream in (False, True)]
         self.line = self._line()
@@ -124,7 +132,7 @@ class Kernel:
             name: splat(b, load(b, law, real, base + width * k), vector(real, lanes))
             for k, name in enumerate(names)
         }
-        if self.kind == "truncated_normal":
+        if self.kind in TRUNCATED:
             found["sides"] = [
                 splat(b, load(b, law, I32, SIDES + 4 * k), vector(I32, lanes)) for k in range(5)
             ]
@@ -142,9 +150,9 @@ class Kernel:
                 half = len(z.values) // 2
                 yield j, Lanes(z.builder, z.values[:half])
                 yield j + 2, Lanes(z.builder, z.values[half:])
-        elif self.kind == "truncated_normal":
+        elif self.kind in TRUNCATED:
             for j in (0, 2):
-                z = _truncated(together(words[j : j + 2]), law["sides"], law["table"])
+                z = TRUNCATED[self.kind](together(words[j : j + 2]), law["sides"], law["table"])
                 half = len(z.values) // 2
                 yield j, Lanes(z.builder, z.values[:half])
                 yield j + 1, Lanes(z.builder, z.values[half:])
@@ -308,7 +316,7 @@ def _twice_negative_log(f: Lanes, direct: Lanes) -> Lanes:
 
 def _truncated(word: Lanes, sides: list[Lanes], table: list[Lanes]) -> Lanes:
     split, major_last, major_near, minor_last, minor_near = sides
-    hazard, square, major_step, major_floor, minor_step, minor_floor = table[:6]
+    major_step, major_floor, minor_step, minor_floor = table[2:6]
     minor = word.below(split)
     out = word - split
     out = minor.choose(out ^ -1, out)
@@ -316,12 +324,32 @@ def _truncated(word: Lanes, sides: list[Lanes], table: list[Lanes]) -> Lanes:
     k = beyond.choose(minor.choose(minor_last, major_last) - out, out)
     f = (k.unsigned_to_float() + 0.5) * minor.choose(minor_step, major_step)
     f = beyond.choose(f + minor.choose(minor_floor, major_floor), f)
+    t = _quantile(f, beyond, table)
+    return minor.choose((t.bits() ^ 0x80000000).as_float(), t)
+
+
+def _symmetric(word: Lanes, sides: list[Lanes], table: list[Lanes]) -> Lanes:
+    """The same where both sides are alike: the word's sign bit is the side, and 31 bits are left."""
+    last, near, step, floor = sides[1], sides[2], table[2], table[3]
+    out = (word ^ word.arithmetic_shift(31) ^ -1) & 0x7FFFFFFF
+    beyond = (near - out).negative()
+    k = beyond.choose(last - out, out)
+    f = (k.signed_to_float() + 0.5) * step
+    f = beyond.choose(f + floor, f)
+    t = _quantile(f, beyond, table)
+    return (t.bits() ^ ((word ^ -1) & 0x80000000)).as_float()
+
+
+def _quantile(f: Lanes, beyond: Lanes, table: list[Lanes]) -> Lanes:
+    hazard, square = table[:2]
     tau = _twice_negative_log(f, beyond ^ 1)
     d = hazard + (square + tau).root()
     e = tau + d * 3.0
     q = 1.0 / (d * e)
-    t = polynomial(tau * d * q, table[6:]) * (tau * e * q)
-    return minor.choose((t.bits() ^ 0x80000000).as_float(), t)
+    return polynomial(tau * d * q, table[6:]) * (tau * e * q)
+
+
+TRUNCATED = {"truncated_normal": _truncated, "symmetric": _symmetric}
 
 
 def _brain(x: Lanes) -> Lanes:

@@ -51,6 +51,21 @@ class Lanes:
     def _to(self, make: Callable[..., Any], element: Any) -> Lanes:
         return self._each(lambda value: make(value, vector(element, self.type.count)))
 
+    def side_by_side(self) -> Lanes:
+        """The same lanes, after a point that all vectors must reach before any goes on.
+
+        LLVM's scheduler would otherwise finish one vector before it begins the next, and the processor
+        would wait on each link of the chain. The point is an empty piece of assembly: no instruction.
+        """
+        register, count = getattr(self.builder.module, "vector_register", ""), len(self.values)
+        if not register or not 1 < count <= 8:
+            return self
+        kinds = [self.type] * count
+        constraint = ",".join([f"={register}"] * count + [str(k) for k in range(count)])
+        signature = ir.FunctionType(ir.LiteralStructType(kinds), kinds)
+        passed = self.builder.call(ir.InlineAsm(signature, "", constraint, False), self.values)
+        return Lanes(self.builder, [self.builder.extract_value(passed, k) for k in range(count)])
+
     def __add__(self, other: Lanes | float) -> Lanes:
         return self._each(self.builder.fadd if self._is_real() else self.builder.add, other)
 
@@ -64,7 +79,7 @@ class Lanes:
         return self._each(self.builder.fmul if self._is_real() else self.builder.mul, other)
 
     def __rtruediv__(self, other: float) -> Lanes:
-        return self.like(other)._each(self.builder.fdiv, self)
+        return self.like(other)._each(self.builder.fdiv, self).side_by_side()
 
     def __xor__(self, other: Lanes | float) -> Lanes:
         return self._each(self.builder.xor, other)
@@ -109,11 +124,11 @@ class Lanes:
 
     def signed_to_float(self) -> Lanes:
         """Nearest float32 of signed 32-bit integers."""
-        return self._to(self.builder.sitofp, SINGLE)
+        return self._to(self.builder.sitofp, SINGLE).side_by_side()
 
     def unsigned_to_float(self) -> Lanes:
         """Nearest float32 of unsigned 32-bit integers."""
-        return self._to(self.builder.uitofp, SINGLE)
+        return self._to(self.builder.uitofp, SINGLE).side_by_side()
 
     def to_double(self) -> Lanes:
         return self._to(self.builder.fpext, DOUBLE)
@@ -131,7 +146,7 @@ class Lanes:
         name, module = f"llvm.sqrt.v{self.type.count}f32", self.builder.module
         known = module.globals.get(name)
         square_root = known or ir.Function(module, ir.FunctionType(self.type, [self.type]), name)
-        return self._each(lambda x: self.builder.call(square_root, [x]))
+        return self._each(lambda x: self.builder.call(square_root, [x])).side_by_side()
 
 
 def vector(element: Any, count: int) -> Any:
