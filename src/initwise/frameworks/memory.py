@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..core.errors import OutputError, UnsupportedError
 from ..core.fill import Fill
 from ..random import fill_array
+from ..random.direct import SMALL, task_at
 
 T = TypeVar("T")
 
@@ -51,7 +52,9 @@ def fill(
     """
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(out, torch.Tensor):
-        _fill_tensor(torch, out, fill, name=name, seed=seed, shape=shape, offset=offset)
+        whole = shape is None and offset is None
+        if not (whole and _fill_small_tensor(torch, out, fill, name, seed)):
+            _fill_tensor(torch, out, fill, name=name, seed=seed, shape=shape, offset=offset)
         return out
     if not isinstance(out, np.ndarray):
         raise OutputError(
@@ -65,6 +68,26 @@ def fill(
 
 def _where(name: Any) -> str:
     return name if isinstance(name, str) else ""
+
+
+def _fill_small_tensor(torch: Any, out: Any, law: Any, name: Any, seed: Any) -> bool:
+    """Fill a small plain tensor straight through its address; False if it is not a plain case."""
+    if type(out) not in (torch.Tensor, torch.nn.Parameter) or type(law) is not Fill or not out.is_cpu:
+        return False
+    size, dtype = out.numel(), _DTYPES.get(str(out.dtype))
+    if dtype is None or not 0 < size <= SMALL or out.layout is not torch.strided or out.is_inference():
+        return False
+    if not out.is_contiguous() or out.is_neg():
+        return False
+    task = task_at(out.data_ptr(), tuple(out.shape), size, dtype, law, name, seed)
+    if task is None:
+        return False
+    task()
+    torch.autograd.graph.increment_version(out)
+    return True
+
+
+_DTYPES = {f"torch.{name}": name for name in ("float64", "float32", "float16", "bfloat16")}
 
 
 def _fill_tensor(torch: Any, out: Any, law: Fill, *, name: str, **where: Any) -> None:

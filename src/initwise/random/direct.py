@@ -41,13 +41,23 @@ def small_task(array: Any, fill: Any, name: Any, seed: Any, dtype: str | None) -
         if dtype != "bfloat16" or array.dtype != _BITS:
             return None
         kind = dtype
-    if kind is None or (ready := _ready(fill, kind, array.shape)) is None:
+    if kind is None:
+        return None
+    return task_at(array.__array_interface__["data"][0], array.shape, array.size, kind, fill, name, seed)
+
+
+def task_at(
+    address: int, shape: tuple[int, ...], size: int, dtype: str, fill: Fill, name: Any, seed: Any
+) -> Task | None:
+    """The same for `size` contiguous, writable, aligned elements of `dtype` at this address."""
+    ready = _ready(fill, dtype, shape)
+    if ready is None:
         return None
     stream, low = Stream(seed, name), 0xFFFFFFFF
     number, seed = stream.id, stream.seed
     key = struct.pack("<4Q", seed & low, seed >> 32, number & low, number >> 32)
     line, law, _ = ready
-    return functools.partial(line, key, law, 0, array.size, array.__array_interface__["data"][0])
+    return functools.partial(line, key, law, 0, size, address)
 
 
 @functools.lru_cache(maxsize=4096)
