@@ -106,6 +106,21 @@ def test_any_shard_in_any_memory_is_the_slice_of_the_whole(shard, law, dtype, re
     np.testing.assert_array_equal(memory, untouched)  # not a byte outside the view was written
 
 
+@pytest.mark.parametrize(
+    ("axes", "shape"), [("io", (300, 710)), ("hwio", (3, 3, 40, 70)), ("kio", (2, 65, 300))]
+)
+def test_large_transposed_kernels(axes, shape):
+    """Larger than a tile in every direction."""
+    from dataclasses import replace
+
+    fill = replace(LAWS["normal"], layout=Layout(axes))
+    for dtype in DTYPES:
+        array = empty(shape, dtype)
+        fill_array(array, fill, name="w", dtype=dtype)
+        wanted = by_reference(fill, "w", 0, shape, dtype)
+        np.testing.assert_array_equal(bits(array), bits(np.ascontiguousarray(wanted)))
+
+
 @pytest.mark.parametrize("threads", ["1", "2", "5"])
 def test_thread_count_changes_nothing(threads, monkeypatch):
     monkeypatch.setenv("INITWISE_THREADS", threads)

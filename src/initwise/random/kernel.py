@@ -22,7 +22,8 @@ from typing import Any
 from llvmlite import ir
 
 from . import constants as c
-from .lanes import DOUBLE, I16, I32, I64, POINTER, SINGLE, Lanes, function, loop, polynomial, splat, vector
+from .lanes import DOUBLE, I16, I32, I64, POINTER, SINGLE, Lanes, function, loop, splat, vector
+from .transforms import TRUNCATED, box_muller, brain, half, uniform
 
 LOW = 0xFFFFFFFF
 ELEMENT = {"float64": DOUBLE, "float32": SINGLE, "float16": I16, "bfloat16": I16}
@@ -145,7 +146,7 @@ class Kernel:
         """(word index, its variates in all parts of the group), from the words of each part."""
         words = [together(column) for column in zip(*parts, strict=True)]
         if self.kind == "normal":
-            first, second = _box_muller(together([words[0], words[2]]), together([words[1], words[3]]))
+            first, second = box_muller(together([words[0], words[2]]), together([words[1], words[3]]))
             for j, z in ((0, first), (1, second)):
                 half = len(z.values) // 2
                 yield j, Lanes(z.builder, z.values[:half])
@@ -157,7 +158,7 @@ class Kernel:
                 yield j, Lanes(z.builder, z.values[:half])
                 yield j + 1, Lanes(z.builder, z.values[half:])
         else:
-            yield from ((j, _uniform(word)) for j, word in enumerate(words))
+            yield from ((j, uniform(word)) for j, word in enumerate(words))
 
     # standard variates → memory -------------------------------------------------------------------
 
@@ -168,9 +169,9 @@ class Kernel:
             x = x.below(law["low"]).choose(law["low"], x)
             x = law["high"].below(x).choose(law["high"], x)
         if self.dtype == "bfloat16":
-            return _brain(x)
+            return brain(x)
         if self.dtype == "float16":
-            return x.to_half_bits() if self.target.half_instruction else _half(x)
+            return x.to_half_bits() if self.target.half_instruction else half(x)
         return x
 
     def _put(self, b: ir.IRBuilder, value: Any, place: Any, stream: bool) -> None:
@@ -232,9 +233,20 @@ class Kernel:
         )
         step, size, stride = axes[:3], axes[3:6], axes[6:]
         buffer = b.bitcast(b.alloca(self.element, c.GROUP), POINTER)
+        held = b.alloca(I64)
+        b.store(I64(-1), held)  # no group yet
         dense = b.and_(
             b.icmp_unsigned("==", step[2], I64(1)), b.icmp_unsigned("==", stride[2], I64(self.size))
         )
+        tile = b.bitcast(b.alloca(self.element, TILE_ROWS * TILE_PITCH), POINTER)
+        run = b.icmp_unsigned("==", step[2], I64(1))
+        turned = b.and_(run, b.icmp_unsigned("==", stride[1], I64(self.size)))
+        with b.if_then(b.and_(turned, b.not_(dense))):
+            with loop(b, size[0]) as i:
+                start = b.add(first, b.mul(i, step[0]))
+                place = b.gep(out, [b.mul(i, stride[0])])
+                self._turned(b, key, law, start, step[1], size[1:], stride[2], place, tile)
+            b.ret_void()
         with loop(b, size[0]) as i, loop(b, size[1]) as j:
             start = b.add(first, b.add(b.mul(i, step[0]), b.mul(j, step[1])))
             place = b.gep(out, [b.add(b.mul(i, stride[0]), b.mul(j, stride[1]))])
@@ -242,24 +254,45 @@ class Kernel:
                 with then:
                     b.call(self.line, [key, law, start, size[2], place])
                 with otherwise:
-                    self._scatter(b, key, law, start, step[2], size[2], stride[2], place, buffer)
+                    self._scatter(b, key, law, start, step[2], size[2], stride[2], place, buffer, held)
         b.ret_void()
+
+    def _turned(
+        self, b: ir.IRBuilder, key: Any, law: Any, start: Any, step: Any, size: Any, stride: Any, place: Any,
+        tile: Any,
+    ) -> None:  # fmt: skip
+        """Rows of consecutive elements whose neighbours in memory are other rows: a tile of rows is made,
+        then written column by column, so that whole cache lines are filled."""
+        rows, run = size
+        kind = self.element.as_pointer()
+        with loop(b, tiles(b, rows, TILE_ROWS)) as i, loop(b, tiles(b, run, TILE_RUN)) as j:
+            row, column = b.mul(i, I64(TILE_ROWS)), b.mul(j, I64(TILE_RUN))
+            height = least(b, b.sub(rows, row), I64(TILE_ROWS))
+            width = least(b, b.sub(run, column), I64(TILE_RUN))
+            with loop(b, height) as r:
+                element = b.add(b.add(start, column), b.mul(b.add(row, r), step))
+                target = b.gep(tile, [b.mul(r, I64(TILE_PITCH * self.size))])
+                b.call(self.line, [key, law, element, width, target])
+            with loop(b, width) as k:
+                target = b.add(b.mul(row, I64(self.size)), b.mul(b.add(column, k), stride))
+                target, source = b.bitcast(b.gep(place, [target]), kind), b.bitcast(tile, kind)
+                with loop(b, height) as r:
+                    value = b.load(b.gep(source, [b.add(b.mul(r, I64(TILE_PITCH)), k)]))
+                    b.store(value, b.gep(target, [r]), align=1)
 
     def _scatter(
         self, b: ir.IRBuilder, key: Any, law: Any, start: Any, step: Any, size: Any, stride: Any, place: Any,
-        buffer: Any,
+        buffer: Any, held: Any,
     ) -> None:  # fmt: skip
-        """One element at a time, the group made anew only when it changes."""
+        """One element at a time; the group held in the buffer is made anew only when it changes."""
         kind = self.element.as_pointer()
         with loop(b, size) as k:
             element = b.add(start, b.mul(k, step))
             inside = b.and_(element, I64(63))
-            fresh = b.or_(
-                b.icmp_unsigned("==", k, I64(0)),
-                b.icmp_unsigned("!=", b.lshr(element, I64(6)), b.lshr(b.sub(element, step), I64(6))),
-            )
-            with b.if_then(fresh):
-                b.call(self.groups[0], [key, law, b.lshr(element, I64(6)), I64(1), buffer])
+            group = b.lshr(element, I64(6))
+            with b.if_then(b.icmp_unsigned("!=", group, b.load(held))):
+                b.call(self.groups[0], [key, law, group, I64(1), buffer])
+                b.store(group, held)
             value = b.load(b.gep(b.bitcast(buffer, kind), [inside]))
             target = b.bitcast(b.gep(place, [b.mul(k, stride)]), kind)
             b.store(value, target, align=1)
@@ -267,6 +300,8 @@ class Kernel:
 
 STREAM_BYTES = 1 << 19
 """Runs of at least this many bytes are stored past the cache."""
+TILE_ROWS, TILE_RUN, TILE_PITCH = 32, 256, 272
+"""Transposed memory is written by tiles; the pitch keeps a tile's rows in different cache sets."""
 STREAM_ALIGN = 16
 """… if their memory is aligned to this: NumPy's large arrays are to 16 bytes, torch's to 64."""
 
@@ -280,88 +315,9 @@ def load(b: ir.IRBuilder, base: Any, kind: Any, at: int) -> Any:
     return b.load(b.bitcast(b.gep(base, [I64(at)]), kind.as_pointer()), align=4)
 
 
+def tiles(b: ir.IRBuilder, size: Any, width: int) -> Any:
+    return b.udiv(b.add(size, I64(width - 1)), I64(width))
+
+
 def least(b: ir.IRBuilder, x: Any, y: Any) -> Any:
     return b.select(b.icmp_unsigned("<", x, y), x, y)
-
-
-# the transforms, as in reference.py -------------------------------------------------------------------
-
-
-def _uniform(word: Lanes) -> Lanes:
-    return (word.arithmetic_shift(7) | 1).signed_to_float() * 2.0**-24
-
-
-def _box_muller(radius: Lanes, angle: Lanes) -> tuple[Lanes, Lanes]:
-    direct = (radius ^ -1).negative()
-    k = radius ^ radius.arithmetic_shift(31)
-    tail = (k.signed_to_float() + 0.5) * 2.0**-32
-    r = _twice_negative_log(tail, direct).root()
-    t = ((angle << 2) | 2).signed_to_float() * 2.0**-31
-    square = t * t
-    short = polynomial(square, c.SINE) * t * r
-    long = polynomial(square, c.COSINE) * r
-    long = (long.bits() ^ (angle & 0x80000000)).as_float()
-    swap = (angle << 1).negative()
-    return swap.choose(short, long), swap.choose(long, short)
-
-
-def _twice_negative_log(f: Lanes, direct: Lanes) -> Lanes:
-    bits = f.bits()
-    halvings = (126 - bits.arithmetic_shift(23)).signed_to_float() * c.TWICE_LN2
-    mantissa = ((bits & 0x007FFFFF) | 0x3F000000).as_float()
-    x = direct.choose(f, 1.0 - mantissa)
-    halvings = direct.choose(0.0, halvings)
-    return halvings + x * polynomial(x, c.LOGARITHM)
-
-
-def _truncated(word: Lanes, sides: list[Lanes], table: list[Lanes]) -> Lanes:
-    split, major_last, major_near, minor_last, minor_near = sides
-    major_step, major_floor, minor_step, minor_floor = table[2:6]
-    minor = word.below(split)
-    out = word - split
-    out = minor.choose(out ^ -1, out)
-    beyond = minor.choose(minor_near, major_near).below(out)
-    k = beyond.choose(minor.choose(minor_last, major_last) - out, out)
-    f = (k.unsigned_to_float() + 0.5) * minor.choose(minor_step, major_step)
-    f = beyond.choose(f + minor.choose(minor_floor, major_floor), f)
-    t = _quantile(f, beyond, table)
-    return minor.choose((t.bits() ^ 0x80000000).as_float(), t)
-
-
-def _symmetric(word: Lanes, sides: list[Lanes], table: list[Lanes]) -> Lanes:
-    """The same where both sides are alike: the word's sign bit is the side, and 31 bits are left."""
-    last, near, step, floor = sides[1], sides[2], table[2], table[3]
-    out = (word ^ word.arithmetic_shift(31) ^ -1) & 0x7FFFFFFF
-    beyond = (near - out).negative()
-    k = beyond.choose(last - out, out)
-    f = (k.signed_to_float() + 0.5) * step
-    f = beyond.choose(f + floor, f)
-    t = _quantile(f, beyond, table)
-    return (t.bits() ^ ((word ^ -1) & 0x80000000)).as_float()
-
-
-def _quantile(f: Lanes, beyond: Lanes, table: list[Lanes]) -> Lanes:
-    hazard, square = table[:2]
-    tau = _twice_negative_log(f, beyond ^ 1)
-    d = hazard + (square + tau).root()
-    e = tau + d * 3.0
-    q = 1.0 / (d * e)
-    return polynomial(tau * d * q, table[6:]) * (tau * e * q)
-
-
-TRUNCATED = {"truncated_normal": _truncated, "symmetric": _symmetric}
-
-
-def _brain(x: Lanes) -> Lanes:
-    bits = x.bits()
-    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).narrow()
-
-
-def _half(x: Lanes) -> Lanes:
-    bits = x.bits()
-    size = bits & 0x7FFFFFFF
-    normal = (size - (112 << 23) + 0xFFF + ((size >> 13) & 1)) >> 13
-    normal = normal.below(0x7C00).choose(normal, splat(x.builder, 0x7C00, normal.type))
-    # adding ½ leaves exactly the bits of a subnormal half: the unit in the last place of ½ is 2⁻²⁴
-    small = (size.as_float() + 0.5).bits() - 0x3F000000
-    return (((bits >> 16) & 0x8000) | size.below(113 << 23).choose(small, normal)).narrow()
