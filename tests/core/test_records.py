@@ -1,10 +1,13 @@
 """Records, plans, the registry and the error tree."""
 
 import dataclasses
+import importlib
 import inspect
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from initwise.core import errors, records
@@ -74,6 +77,23 @@ def test_text_that_is_not_json_is_refused():
         Plan.from_json("{")
     with pytest.raises(RecordError, match="list; expected a dict"):
         Plan.from_dict([1])
+
+
+@pytest.mark.parametrize("text", [None, b"\xff\xfe", "[1", 3])
+def test_only_json_text_is_read(text):
+    with pytest.raises(RecordError, match="text that is not JSON"):
+        Plan.from_json(text)
+
+
+def test_numpy_numbers_travel_as_plain_ones():
+    record = LayerSignal("a", "Linear", forward_rms=np.float64("inf"), forward_mean=np.float64(0.5))
+    assert LayerSignal.from_json(record.to_json()).forward_rms == math.inf
+    assert '"forward_mean": 0.5' in record.to_json()
+
+
+def test_an_integer_beyond_floats_is_refused():
+    with pytest.raises(RecordError, match=r"Candidate.loss: an integer beyond the range of floats"):
+        Candidate.from_dict({**Candidate("a").to_dict(), "loss": 10**400})
 
 
 def test_json_has_no_infinities():
@@ -180,6 +200,39 @@ def test_a_registry_refuses_a_name_twice_and_guesses():
     with pytest.raises(UnknownNameError, match="Did you mean 'alpha'"):
         registry["alfa"]
     assert row
+
+
+@pytest.fixture
+def slow_package(tmp_path, monkeypatch):
+    """A package of rows that takes a while to import, and fails while `BROKEN` is set."""
+    package = tmp_path / f"rows_{tmp_path.name.replace('-', '_')}"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "import types\nfrom initwise.core.registry import Registry\n"
+        "registry = Registry('thing', __name__)\nBROKEN = False\n"
+    )
+    (package / "rows.py").write_text(
+        "import time, types\nimport " + package.name + " as home\ntime.sleep(0.2)\n"
+        "if home.BROKEN: raise RuntimeError('broken row')\n"
+        "home.registry.add(types.SimpleNamespace(name='alpha', aliases=()))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    return importlib.import_module(package.name)
+
+
+def test_a_registry_first_asked_by_many_threads_knows_its_rows(slow_package):
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: slow_package.registry["alpha"].name, range(8)))
+    assert found == ["alpha"] * 8
+
+
+def test_a_registry_that_failed_to_load_fails_again_and_then_recovers(slow_package):
+    slow_package.BROKEN = True
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="broken row"):
+            slow_package.registry.rows()
+    slow_package.BROKEN = False
+    assert slow_package.registry["alpha"].name == "alpha"
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,9 @@ def encode(value: Any) -> Any:
         return {str(key): encode(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
         return [encode(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return repr(value)
+    if isinstance(value, float):
+        # float() also takes NumPy's float64, whose repr is no number
+        return float(value) if math.isfinite(value) else repr(float(value))
     return value
 
 
@@ -111,7 +112,10 @@ def _decode_float(data: Any, where: str) -> float:
         return float(data)
     if isinstance(data, bool) or not isinstance(data, (int, float)):
         raise RecordError(f"{data!r}", where=where, expected="a number")
-    return float(data)
+    try:
+        return float(data)
+    except OverflowError:
+        raise RecordError("an integer beyond the range of floats", where=where, expected="a number") from None
 
 
 def _expect(data: Any, kind: Any, where: str) -> Any:
@@ -168,6 +172,6 @@ class JsonMixin:
         """The reverse of `to_json`. Raises RecordError, also for damaged JSON."""
         try:
             data = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (TypeError, ValueError) as error:
             raise RecordError(f"text that is not JSON ({error})", where=cls.__name__) from error
         return cls.from_dict(data)

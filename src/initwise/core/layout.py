@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from .codec import JsonMixin
 from .errors import LayoutError
@@ -35,7 +37,7 @@ class Layout(JsonMixin):
             begin "io" and spatial axes follow, which is how torch stores one.
 
     Raises:
-        LayoutError: unknown letters, no axes, groups < 1, parts without an `o` axis.
+        LayoutError: unknown letters, no axes, groups or strides < 1, parts without an `o` axis.
     """
 
     axes: str
@@ -45,25 +47,30 @@ class Layout(JsonMixin):
     transposed: bool | None = None
 
     def __post_init__(self) -> None:
+        self._check_axes()
+        _set(self, "groups", whole(self.groups, f"layout {self.axes!r}, groups", least=1))
+        if self.transposed is None:
+            rest = self.axes[2:]
+            _set(self, "transposed", self.axes[:2] == "io" and bool(rest) and set(rest) <= set(SPATIAL))
+        sizes = [(str(name), whole(size, f"part {name!r}, size")) for name, size in self.parts]
+        _set(self, "parts", tuple(sizes))
+        _set(self, "stride", tuple(whole(step, "stride", least=1) for step in self.stride))
+        if self.parts and "o" not in self.axes:
+            raise LayoutError(f"layout {self.axes!r} has parts but no o axis", expected="parts lie along o")
+
+    def _check_axes(self) -> None:
+        if not isinstance(self.axes, str):
+            raise LayoutError(
+                f"layout {self.axes!r} is a {type(self.axes).__name__}", expected="a string of axes"
+            )
         unknown = sorted(set(self.axes) - set(AXES))
-        if not isinstance(self.axes, str) or not self.axes or unknown:
+        if unknown or not self.axes:
             raise LayoutError(
                 f"layout {self.axes!r}" + (f" has unknown axes {', '.join(unknown)}" if unknown else ""),
                 expected="one letter per axis, in storage order",
                 legal=AXES,
                 fix='For example "oi" (torch Linear), "io" (Keras Dense), "oihw" (torch Conv2d).',
             )
-        if self.groups < 1:
-            raise LayoutError(f"layout {self.axes!r} with groups={self.groups}", expected="groups ≥ 1")
-        if self.transposed is None:
-            rest = self.axes[2:]
-            object.__setattr__(
-                self, "transposed", self.axes[:2] == "io" and bool(rest) and set(rest) <= set(SPATIAL)
-            )
-        object.__setattr__(self, "parts", tuple((str(name), int(size)) for name, size in self.parts))
-        object.__setattr__(self, "stride", tuple(int(step) for step in self.stride))
-        if self.parts and "o" not in self.axes:
-            raise LayoutError(f"layout {self.axes!r} has parts but no o axis", expected="parts lie along o")
 
     def __str__(self) -> str:
         extra = [f"groups={self.groups}"] if self.groups > 1 else []
@@ -128,6 +135,30 @@ class Layout(JsonMixin):
 
     def _indices(self, letters: str) -> tuple[int, ...]:
         return tuple(index for index, letter in enumerate(self.axes) if letter in letters)
+
+
+def whole(value: Any, what: str, least: int = 0, where: str = "") -> int:
+    """`value` as an int ≥ `least`. Raises LayoutError for anything else: nothing is rounded."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if isinstance(value, bool) or number < least:
+        raise LayoutError(f"{what} {value!r}", where=where, expected=f"a whole number ≥ {least}")
+    return number
+
+
+def whole_shape(shape: Any, where: str = "") -> tuple[int, ...]:
+    """`shape` as a tuple of ints ≥ 0. Raises LayoutError for anything else."""
+    if isinstance(shape, str) or not isinstance(shape, Iterable):
+        raise LayoutError(
+            f"shape {shape!r}", where=where, expected="a tuple of axis sizes, for example (256, 64)"
+        )
+    return tuple(whole(size, "axis size", where=where) for size in shape)
+
+
+def _set(layout: Layout, name: str, value: Any) -> None:
+    object.__setattr__(layout, name, value)
 
 
 @dataclass(frozen=True)
@@ -201,7 +232,7 @@ def fans(
             parts=tuple(parts) if parts else declared.parts,
             stride=steps or declared.stride,
         )
-    shape = tuple(int(size) for size in shape)
+    shape = whole_shape(shape, where)
     declared.check(shape, where)
     if not set("iv") & set(declared.axes):
         raise LayoutError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -26,26 +28,27 @@ class Plan(JsonMixin, Rendered, Mapping[str, Fill]):
     kept: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        names = [name for name, _ in self.fills]
-        twice = (
-            sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-        )
+        twice = sorted(name for name, count in Counter(name for name, _ in self.fills).items() if count > 1)
         if twice:
             raise FillError(
                 f"plan {self.name!r} names {', '.join(twice)} twice",
                 expected="one Fill per parameter",
                 cause="tied weights listed under two names; name the owner only",
             )
-        object.__setattr__(self, "_index", dict(self.fills))
+
+    @functools.cached_property
+    def _index(self) -> dict[str, Fill]:
+        return dict(self.fills)
 
     def __getitem__(self, name: str) -> Fill:
-        index: dict[str, Fill] = self._index  # type: ignore[attr-defined]
-        if name not in index:
-            raise UnknownNameError(f"plan {self.name!r} has no parameter {name!r}", legal=index, given=name)
-        return index[name]
+        if name not in self._index:
+            raise UnknownNameError(
+                f"plan {self.name!r} has no parameter {name!r}", legal=self._index, given=str(name)
+            )
+        return self._index[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._index  # type: ignore[attr-defined]
+        return name in self._index
 
     def __iter__(self) -> Iterator[str]:
         return iter(name for name, _ in self.fills)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import pkgutil
+import threading
 from collections.abc import Iterator
 from typing import Generic, Protocol, TypeVar
 
@@ -42,7 +43,8 @@ class Registry(Generic[RowT]):
         self.kind, self._package, self._group = kind, package, entry_points
         self._rows: dict[str, RowT] = {}
         self._names: dict[str, str] = {}
-        self._loaded = False
+        self._loaded = self._loading = False
+        self._lock = threading.RLock()
 
     def add(self, row: RowT) -> RowT:
         """Register `row`. Raises OptionError if one of its names is taken."""
@@ -77,12 +79,26 @@ class Registry(Generic[RowT]):
     def _load(self) -> None:
         if self._loaded:
             return
-        self._loaded = True
+        with self._lock:
+            # a module that looks a row up while it is loaded sees what is there so far
+            if self._loaded or self._loading:
+                return
+            self._loading = True
+            try:
+                self._load_modules()
+                self._load_entry_points()
+                self._loaded = True
+            finally:
+                self._loading = False
+
+    def _load_modules(self) -> None:
         package = importlib.import_module(self._package)
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{self._package}.{module.name}")
-        if self._group:
-            for entry in importlib.metadata.entry_points(group=self._group):
-                loaded = entry.load()
-                if hasattr(loaded, "name") and hasattr(loaded, "aliases"):
-                    self.add(loaded)
+
+    def _load_entry_points(self) -> None:
+        for entry in importlib.metadata.entry_points(group=self._group) if self._group else ():
+            loaded = entry.load()
+            is_row = hasattr(loaded, "name") and hasattr(loaded, "aliases")
+            if is_row and self._rows.get(loaded.name) is not loaded:
+                self.add(loaded)
