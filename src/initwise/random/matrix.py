@@ -153,8 +153,8 @@ def _reflectors(rows: int, columns: int, begin: int, end: int, stream: Stream, i
 
 def _reflect(matrix: F64, vectors: F64) -> None:
     """matrix ← H₁ … H_b·matrix, as I − V·T·Vᵀ; with vᵀv = 2, T⁻¹ = I + the strict upper part of VᵀV."""
-    inner = np.triu(vectors.T @ vectors, 1) + np.eye(vectors.shape[1])
-    mixed = np.linalg.solve(inner, vectors.T @ matrix)
+    inverse = np.triu(vectors.T @ vectors, 1) + np.eye(vectors.shape[1])
+    mixed = np.linalg.inv(inverse) @ (vectors.T @ matrix)
     # strips of rows, so that the product stays small
     for begin in range(0, matrix.shape[0], STRIP):
         matrix[begin : begin + STRIP] -= vectors[begin : begin + STRIP] @ mixed
