@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -98,23 +100,29 @@ def test_links_between_pages_lead_somewhere(page):
 
 
 @pytest.mark.parametrize(
-    ("package", "title", "try_it"),
+    ("package", "title", "row", "conformance"),
     [
-        ("schemes", "How to add a scheme", "print(initwise.explain('halving', fan_in=64))"),
-        ("activations", "How to add an activation", "print(initwise.explain('bent_identity'))"),
+        ("schemes", "How to add a scheme", "halving", "tests/schemes/test_scheme_rows.py"),
+        ("activations", "How to add an activation", "bent_identity", "tests/activations/test_gain.py"),
     ],
 )
-def test_what_contributing_shows_is_all_it_takes(package, title, try_it):
+def test_what_contributing_shows_is_all_it_takes(package, title, row, conformance, tmp_path):
+    """The page's file, dropped into a copy of the package, passes the tests that hold every row."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     code = text.split(f"## {title}")[1].split("```python\n")[1].split("```")[0]
-    name = f"initwise.{package}.contributed"
-    program = (
-        f"import initwise, sys; code = sys.stdin.read()\n"
-        f"exec(compile(code, 'CONTRIBUTING.md', 'exec'), {{'__package__': 'initwise.{package}', "
-        f"'__name__': {name!r}}})\n{try_it}"
+    shutil.copytree(
+        ROOT / "src" / "initwise", tmp_path / "initwise", ignore=shutil.ignore_patterns("__pycache__")
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], input=code, capture_output=True, text=True, timeout=60
+    (tmp_path / "initwise" / package / f"{row}.py").write_text(code, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", conformance, "-k", row]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout
+    shown = subprocess.run(
+        [sys.executable, "-m", "initwise", "explain", row],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
-    assert done.returncode == 0, done.stderr
-    assert "CONTRIBUTING.md" in done.stdout
+    assert "CONTRIBUTING.md" in shown.stdout, shown.stderr

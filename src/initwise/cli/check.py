@@ -41,4 +41,5 @@ COMMAND = Command(
         "initwise check model.py:make_model --example 'f32[32,784]' --plan he_normal",
         "initwise check train.py:problem --json > signals.json    exit code 1 if it is unhealthy",
     ),
+    place=2,
 )

@@ -119,4 +119,5 @@ COMMAND = Command(
         "initwise choose train.py:problem --race --budget 0.2   problem() returns an initwise.Problem",
         "initwise choose train.py:problem --race --lr 1e-3 --candidates he_normal,lsuv,rule_b",
     ),
+    place=1,
 )

@@ -86,4 +86,5 @@ COMMAND = Command(
         "initwise explain gpt2",
     ),
     runs_code=False,
+    place=4,
 )

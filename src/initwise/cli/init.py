@@ -44,4 +44,5 @@ COMMAND = Command(
         "initwise init model.py:make_model --plan gpt2 --out start --seed 1",
         "initwise init model.py:make_model --plan auto --example 'f32[32,784]'",
     ),
+    place=3,
 )

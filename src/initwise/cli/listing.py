@@ -71,4 +71,5 @@ COMMAND = Command(
         "initwise list problems --json",
     ),
     runs_code=False,
+    place=5,
 )

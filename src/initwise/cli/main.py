@@ -6,6 +6,8 @@ command; 130 interrupted.
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import sys
 import traceback
 from collections.abc import Sequence
@@ -14,9 +16,9 @@ from typing import Annotated
 import typer
 
 from .. import __version__
+from .. import cli as package
 from ..core.errors import InitwiseError
-from . import check, choose, explain, init, listing
-from .options import epilog
+from .options import Command, epilog
 
 app = typer.Typer(
     name="initwise",
@@ -33,8 +35,18 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for room in (choose, check, init, explain, listing):
-    room.COMMAND.add_to(app)
+
+
+def _commands() -> list[Command]:
+    """The `COMMAND` of every module beside this one: a new command is a new file."""
+    names = [module.name for module in pkgutil.iter_modules(package.__path__)]
+    modules = [importlib.import_module(f"{package.__name__}.{name}") for name in names if name != "main"]
+    commands = [module.COMMAND for module in modules if hasattr(module, "COMMAND")]
+    return sorted(commands, key=lambda command: (command.place, command.name))
+
+
+for command in _commands():
+    command.add_to(app)
 
 
 def _version(value: bool) -> None:

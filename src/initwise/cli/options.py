@@ -43,6 +43,7 @@ class Command:
         function: its parameters are the command's, its docstring is the long help.
         examples: commands to copy.
         runs_code: it takes a TARGET, so its help says what that may do.
+        place: where the overview lists it; smaller is earlier.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Command:
     function: Callable[..., None]
     examples: tuple[str, ...]
     runs_code: bool = True
+    place: int = 100
 
     def add_to(self, app: typer.Typer) -> None:
         """Make it a command of `app`."""

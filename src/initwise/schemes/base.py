@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal
 from ..core.codec import JsonMixin
 from ..core.errors import FillError, OptionError
 from ..core.fill import Fill
-from ..core.layout import Fans, fans
+from ..core.layout import Fans, Layout, fans
 from ..core.parameter import ParameterInfo
 from ..core.registry import Registry
 
@@ -116,9 +116,9 @@ class SchemeRow:
     formula: str
     citation: str
     evidence: str
+    differences: tuple[str, ...]
+    avoid: str
     aliases: tuple[str, ...] = ()
-    differences: tuple[str, ...] = ()
-    avoid: str = ""
     known: tuple[Known, ...] = ()
     elementwise: bool = False
     roles: Mapping[str, Rule] = field(default_factory=dict)
@@ -281,21 +281,33 @@ class Scheme(JsonMixin):
 
     def _law(self, fans: Fans | None, gain: float) -> Fill:
         row = self.row
-        fill = row.law(fans, **dict(self.options))
+        fill = self._made(fans)
         if fill.layout is None and fans is not None:
             fill = dataclasses.replace(fill, layout=fans.layout)
         if not fill.citation:
             fill = fill.because(fill.reason or row.formula, row.citation)
         return scaled(fill, gain)
 
+    def _made(self, fans: Fans | None) -> Fill:
+        try:
+            return self.row.law(fans, **dict(self.options))
+        except ZeroDivisionError:
+            name = "fan_in" if fans is None or fans.fan_in == 0 else "fan_out"
+            raise FillError(
+                f"{name} is 0",
+                where=f"scheme {self.name!r}",
+                expected=f"{name} > 0",
+                cause="an axis of size zero, or fans made by hand",
+            ) from None
+
     def _packed(self, fans: Fans, gain: float) -> Fill:
-        sizes = dict(fans.layout.parts) if fans.layout else {}
+        layout = fans.layout or Layout("oi")
+        sizes = dict(layout.parts)
         pieces = [(name, sizes[name], self.fill(part, gain=gain)) for name, part in fans.parts]
         if all(fill.law == "constant" for _, _, fill in pieces):
-            return dataclasses.replace(pieces[0][2], layout=fans.layout)
+            return dataclasses.replace(pieces[0][2], layout=layout)
         reason = f"each of {', '.join(sizes)} by its own fans: {pieces[0][2].reason}"
-        assert fans.layout is not None
-        return Fill.packed(pieces, layout=fans.layout, reason=reason, citation=pieces[0][2].citation)
+        return Fill.packed(pieces, layout=layout, reason=reason, citation=pieces[0][2].citation)
 
 
 def scaled(fill: Fill, gain: float) -> Fill:
