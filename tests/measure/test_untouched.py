@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 
 import numpy as np
@@ -9,7 +10,10 @@ import pytest
 import torch
 from torch import nn
 
+from initwise.choose import choose
 from initwise.core.errors import ForwardError
+from initwise.frameworks.initialize import init_
+from initwise.frameworks.torch import state as state_module
 from initwise.frameworks.torch.run import untouched
 from initwise.frameworks.torch.state import same_bits
 from initwise.measure import check
@@ -224,3 +228,96 @@ def test_bits_tell_zeros_apart_and_nans_equal():
     zeros, nan = torch.zeros(2), torch.full((2,), float("nan"))
     assert same_bits(nan, nan.clone())
     assert not same_bits(zeros, -zeros)
+
+
+STORED = {
+    "sparse COO": lambda: torch.eye(16).to_sparse(),
+    "uncoalesced": lambda: torch.sparse_coo_tensor([[0, 0], [1, 1]], [1.0, 2.0], (16, 16)),
+    "sparse CSR": lambda: torch.eye(16).to_sparse_csr(),
+    "sparse CSC": lambda: torch.eye(16).to_sparse_csc(),
+    "sparse BSR": lambda: torch.eye(16).to_sparse_bsr((2, 2)),
+    "quantized": lambda: torch.quantize_per_tensor(torch.eye(16), 0.1, 0, torch.qint8),
+    "MKL-DNN": lambda: torch.eye(16).to_mkldnn(),
+    "nested": lambda: torch.nested.nested_tensor([torch.ones(2, 3), torch.ones(4, 3)]),
+    "jagged": lambda: torch.nested.nested_tensor([torch.ones(2, 3), torch.ones(4, 3)], layout=torch.jagged),
+    "expanded": lambda: torch.ones(1).expand(16, 16),
+}
+
+
+def numbers(tensor):
+    if tensor.is_nested:
+        return torch.cat([part.reshape(-1) for part in tensor.unbind()]).clone()
+    return tensor.dequantize() if tensor.is_quantized else tensor.to_dense().clone()
+
+
+class Graph(nn.Module):
+    """Two layers and a buffer that is not one block of memory, used where it can be multiplied."""
+
+    def __init__(self, buffer):
+        super().__init__()
+        self.first, self.second = nn.Linear(6, 8), nn.Linear(8, 3)
+        self.register_buffer("adjacency", buffer)
+
+    def forward(self, x):
+        x = torch.relu(self.first(x))
+        if self.adjacency.layout in (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc):
+            x = self.adjacency @ x
+        return self.second(x)
+
+
+@pytest.fixture(params=STORED)
+def graph(request):
+    torch.manual_seed(0)
+    return Graph(STORED[request.param]())
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_models_with_sparse_and_other_buffers_simply_work(graph):
+    buffer, before = graph.adjacency, numbers(graph.adjacency)
+    states = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
+    assert check(graph, "f32[16,6]").healthy
+    assert check(graph, "f32[16,6]", plan="he_normal").healthy
+    assert len(init_(graph, "lsuv", example="f32[16,6]").filled) == 4
+    assert graph.adjacency is buffer
+    assert torch.equal(numbers(buffer), before)
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == states[1:]
+
+
+def test_a_graph_network_can_be_chosen_for():
+    model = Graph(STORED["sparse COO"]())
+    assert choose(model, "f32[16,6]", candidates=("he_normal", "lecun_normal")).name
+
+
+CHANGES = {
+    "multiplied": lambda tensor: tensor.mul_(3),
+    "zeroed": lambda tensor: tensor.zero_(),
+    "overwritten": lambda tensor: tensor.copy_(tensor * 2),
+    "replaced": lambda tensor: setattr(tensor, "data", tensor.detach() * 2),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_buffer_of_any_kind_gets_its_values_back(graph, change):
+    buffer, before = graph.adjacency, numbers(graph.adjacency)
+    with untouched(graph), contextlib.suppress(RuntimeError):  # some kinds cannot be changed so
+        CHANGES[change](buffer)
+    assert graph.adjacency is buffer
+    assert torch.equal(numbers(buffer), before)
+
+
+def test_an_undo_that_fails_keeps_no_other_from_running(monkeypatch):
+    def fails(model):
+        yield lambda: (_ for _ in ()).throw(RuntimeError("this undo fails"))
+
+    monkeypatch.setattr(state_module, "_gradients", fails)
+    model = nn.Linear(2, 2)
+    weight, states = bits(model.weight), torch.get_rng_state()
+    with pytest.raises(RuntimeError, match="this undo fails"), untouched(model):
+        torch.rand(3)
+        model.weight.data.zero_()
+        model.eval()
+    assert torch.equal(torch.get_rng_state(), states)
+    assert torch.equal(bits(model.weight), weight)
+    assert model.training

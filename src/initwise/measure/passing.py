@@ -273,7 +273,7 @@ def _leaves(model: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor
     found = {}
     for name, parameter in model.named_parameters():
         given = weights.get(name, parameter)
-        if given.is_floating_point() and not given.is_quantized:
+        if given.is_floating_point() and given.layout == torch.strided:
             leaf = given.detach()
             found[name] = (leaf.clone() if leaf.is_inference() else leaf).requires_grad_()
     return found

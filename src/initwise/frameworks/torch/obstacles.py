@@ -81,7 +81,9 @@ def shared(model: nn.Module) -> dict[int, str]:
 
 
 def _dense(tensor: Tensor) -> bool:
-    if nn.parameter.is_lazy(tensor) or tensor.layout != torch.strided or not tensor.numel():
+    if nn.parameter.is_lazy(tensor) or tensor.layout != torch.strided or tensor.is_nested:
+        return False
+    if not tensor.numel():
         return False
     return type(tensor) in (Tensor, nn.Parameter) and tensor.device.type != "meta"
 

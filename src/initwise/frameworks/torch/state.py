@@ -28,14 +28,12 @@ def untouched(model: nn.Module) -> Iterator[None]:
 
     Costs one copy of the parameters and buffers.
     """
-    undos: list[Undo] = []
-    try:
+    # a stack runs every undo, last saved first, whatever an earlier one or the body raises
+    with contextlib.ExitStack() as undos:
         for save in (_random_states, _modes, _modules, _tensors, _gradients):
-            undos += save(model)
+            for undo in save(model):
+                undos.callback(undo)
         yield
-    finally:
-        for undo in reversed(undos):
-            undo()
 
 
 def _random_states(model: nn.Module) -> Iterator[Undo]:
@@ -95,16 +93,70 @@ def _restore_set(live: set[Any]) -> Undo:
 def _tensors(model: nn.Module) -> Iterator[Undo]:
     for tensor in [*model.parameters(), *model.buffers()]:
         if has_data(tensor):
-            yield _restore_values(tensor)
+            yield _restore_values(tensor) if _strided(tensor) else _restore_composed(tensor)
+
+
+def _strided(tensor: Tensor) -> bool:
+    """Is it one block of memory, addressed by strides?"""
+    return tensor.layout == torch.strided and not tensor.is_nested
+
+
+def _restore_composed(tensor: Tensor) -> Undo:
+    """For what is stored in several tensors or out of sight: sparse, nested, MKL-DNN."""
+    parts = _parts(tensor)
+    # a sparse tensor's in-place operations replace or resize what it is stored in
+    place = _compressed(tensor, parts) if len(parts) == 3 else tensor.data
+    undos = [_restore_values(part) for part in parts]
+    saved = None if parts else tensor.detach().clone()
+
+    def undo() -> None:
+        for restore in undos:
+            restore()
+        if saved is not None:
+            place.copy_(saved)
+        if len(parts) == 3:
+            _refill(tensor, place)
+        else:
+            tensor.data = place
+
+    return undo
+
+
+def _parts(tensor: Tensor) -> tuple[Tensor, ...]:
+    """The dense tensors that a sparse one is stored in, its values last; none for other forms."""
+    tensor = tensor.detach()
+    if tensor.layout == torch.sparse_coo:
+        return tensor._indices(), tensor._values()
+    if tensor.layout in (torch.sparse_csr, torch.sparse_bsr):
+        return tensor.crow_indices(), tensor.col_indices(), tensor.values()
+    if tensor.layout in (torch.sparse_csc, torch.sparse_bsc):
+        return tensor.ccol_indices(), tensor.row_indices(), tensor.values()
+    return ()
+
+
+def _refill(tensor: Tensor, place: Tensor) -> None:
+    """Compressed sparse tensors ignore a new `.data`; zero_() leaves them without elements."""
+    if tensor._nnz() != place._nnz():
+        with torch.no_grad():
+            tensor.resize_as_sparse_(place)
+            tensor.copy_(place)
+
+
+def _compressed(tensor: Tensor, parts: tuple[Tensor, ...]) -> Tensor:
+    """Another handle on the memory of a compressed sparse tensor."""
+    with torch.sparse.check_sparse_tensor_invariants(False):
+        return torch.sparse_compressed_tensor(*parts, size=tensor.shape, layout=tensor.layout)
 
 
 def _restore_values(tensor: Tensor) -> Undo:
-    place, saved = tensor.data, tensor.detach().clone()
+    place = tensor.data
+    written = _once(place)
+    saved = written.clone()
 
     def undo() -> None:
         # through .data: an autograd graph the user still holds must not see a new version
-        if not _unchanged(place, saved):
-            place.copy_(saved)
+        if not _unchanged(written, saved):
+            written.copy_(saved)
         if tensor.data_ptr() != place.data_ptr():
             tensor.data = place
 
@@ -139,12 +191,17 @@ def has_data(tensor: Tensor) -> bool:
     return not nn.parameter.is_lazy(tensor) and tensor.device.type != "meta"
 
 
+def _once(place: Tensor) -> Tensor:
+    """`place` without the axes along which it was expanded: each element of memory once."""
+    for axis, (stride, size) in enumerate(zip(place.stride(), place.shape, strict=True)):
+        if stride == 0 and size > 1:
+            place = place.narrow(axis, 0, 1)
+    return place
+
+
 def _unchanged(place: Tensor, saved: Tensor) -> bool:
     """Need nothing be copied back? Only asked where asking does not stop a device to wait for it."""
-    overlapping = any(
-        stride == 0 and size > 1 for stride, size in zip(place.stride(), place.shape, strict=True)
-    )
-    return (place.device.type == "cpu" or overlapping) and same_bits(place, saved)
+    return place.device.type == "cpu" and same_bits(place, saved)
 
 
 def reseed(seed: int) -> None:
@@ -158,7 +215,7 @@ def reseed(seed: int) -> None:
 
 def same_bits(one: Tensor, other: Tensor) -> bool:
     """Are two tensors of one shape and dtype equal bit for bit (NaN = NaN, -0 ≠ 0)?"""
-    if one.is_quantized or one.layout != torch.strided:
+    if one.is_quantized or not _strided(one):
         return False
     if one.is_complex():
         one, other = torch.view_as_real(one.resolve_conj()), torch.view_as_real(other.resolve_conj())
