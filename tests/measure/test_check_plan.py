@@ -12,6 +12,7 @@ from initwise.core.plan import Plan
 from initwise.core.records import Advice
 from initwise.frameworks.initialize import init_, plan_for
 from initwise.measure import check
+from initwise.measure.substitutes import weights_for
 
 
 def assert_same_as_init(model, plan, example, seed=5):
@@ -47,6 +48,28 @@ def test_recurrent_weights(recurrent, kind):
 def test_parametrized_weights(wrap):
     model = nn.Sequential(wrap(nn.Linear(8, 8)), nn.Tanh(), nn.Linear(8, 2))
     assert_same_as_init(model.eval(), "xavier_normal", "f32[16,8]")
+
+
+@pytest.mark.parametrize("wrap", [nn.utils.parametrizations.spectral_norm, nn.utils.spectral_norm])
+def test_two_spectral_norms_in_one_layer_keep_their_own_vectors(wrap):
+    torch.manual_seed(0)
+    model = nn.RNNCell(8, 6, bias=False)
+    for name in ("weight_ih", "weight_hh"):
+        wrap(model, name)
+    plan = plan_for(model, "xavier_normal")
+    held = weights_for(model, plan, seed=5)
+    init_(model, plan, seed=5)
+    written = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    assert len(held) == 6  # two raw weights, and two singular vectors of each
+    assert all(torch.equal(value, written[name]) for name, value in held.items())
+
+
+def test_a_recurrent_layer_with_two_spectral_norms_is_judged_as_written():
+    torch.manual_seed(0)
+    cells = nn.LSTM(8, 8, batch_first=True)
+    for name in ("weight_ih_l0", "weight_hh_l0"):
+        nn.utils.parametrizations.spectral_norm(cells, name)
+    assert_same_as_init(cells.eval(), {"*original": Fill.normal(std=0.4)}, "f32[4,6,8]")
 
 
 def test_a_plan_and_an_advice():

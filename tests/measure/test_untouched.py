@@ -314,10 +314,15 @@ def test_an_undo_that_fails_keeps_no_other_from_running(monkeypatch):
     monkeypatch.setattr(state_module, "_gradients", fails)
     model = nn.Linear(2, 2)
     weight, states = bits(model.weight), torch.get_rng_state()
-    with pytest.raises(RuntimeError, match="this undo fails"), untouched(model):
-        torch.rand(3)
-        model.weight.data.zero_()
-        model.eval()
+
+    def look():
+        with untouched(model):
+            torch.rand(3)
+            model.weight.data.zero_()
+            model.eval()
+
+    with pytest.raises(RuntimeError, match="this undo fails"):
+        look()
     assert torch.equal(torch.get_rng_state(), states)
     assert torch.equal(bits(model.weight), weight)
     assert model.training

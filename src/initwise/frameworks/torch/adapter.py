@@ -95,10 +95,14 @@ def drawn(holding: Holding, info: ParameterInfo, fill: Fill, seed: int) -> Tenso
     return weight
 
 
-def _renew(module: nn.Module, holding: Holding, name: str, seed: int) -> None:
-    """Bring a spectral norm's singular vectors up to the new weight, from a start drawn by name."""
+def _renew(module: nn.Module, holding: Holding, name: str, seed: int) -> tuple[Tensor, ...]:
+    """Bring a spectral norm's singular vectors up to the new weight, from a start drawn by name.
+
+    Returns the vectors it wrote into: this weight's own, whatever else the module normalises.
+    """
     weight = holding.tensors[0][1].detach()
-    hook = next((h for h in module._forward_pre_hooks.values() if isinstance(h, SpectralNorm)), None)
+    hooks = (h for h in module._forward_pre_hooks.values() if isinstance(h, SpectralNorm))
+    hook = next((h for h in hooks if h.name == holding.local), None)
     if hook is not None:
         matrix = hook.reshape_weight_to_matrix(weight)
         u, v = getattr(module, f"{hook.name}_u"), getattr(module, f"{hook.name}_v")
@@ -106,7 +110,7 @@ def _renew(module: nn.Module, holding: Holding, name: str, seed: int) -> None:
     else:
         step: Any = module.parametrizations[holding.local][0]  # type: ignore[index]
         if not hasattr(step, "_u"):
-            return
+            return ()
         matrix, u, v, eps = step._reshape_weight_to_matrix(weight), step._u, step._v, step.eps
     engine(v, Fill.normal(), name=f"{name}#v", seed=seed)
     before = 0.0
@@ -115,8 +119,9 @@ def _renew(module: nn.Module, holding: Holding, name: str, seed: int) -> None:
         v.copy_(nn.functional.normalize(torch.mv(matrix.mH, u), dim=0, eps=eps))
         largest = float(torch.vdot(u, torch.mv(matrix, v)))
         if abs(largest - before) <= 1e-6 * largest:
-            return
+            break
         before = largest
+    return u, v
 
 
 def _refresh(module: nn.Module, holding: Holding) -> None:
@@ -207,7 +212,8 @@ def weights(model: nn.Module, plan: Mapping[str, Fill], *, seed: int = 0) -> dic
             _check(model, infos[name], fill, seed)
             module, holding = find(model, name)
             if holding.form == SPECTRAL:
-                found |= _spectral(module, holding, infos[name], fill, seed, named)
+                held = _spectral(module, holding, infos[name], fill, seed)
+                found |= {named[tensor]: value for tensor, value in held.items()}
                 continue
             weight = drawn(holding, infos[name], fill, seed)
             parts = originals(module, holding, weight) if holding.form == INVERTED else (weight,)
@@ -216,17 +222,11 @@ def weights(model: nn.Module, plan: Mapping[str, Fill], *, seed: int = 0) -> dic
 
 
 def _spectral(
-    module: nn.Module,
-    holding: Holding,
-    info: ParameterInfo,
-    fill: Fill,
-    seed: int,
-    named: Mapping[int, str],
-) -> dict[str, Tensor]:
-    """The raw weight and its singular vectors: written, copied, and put back."""
+    module: nn.Module, holding: Holding, info: ParameterInfo, fill: Fill, seed: int
+) -> dict[int, Tensor]:
+    """id → value of the raw weight and its own singular vectors: written, copied, and put back."""
     with untouched(module), torch.no_grad():
         tensor = holding.tensors[0][1]
         engine(tensor, fill, name=info.name, seed=seed)
-        _renew(module, holding, info.name, seed)
-        changed = [tensor, *(buffer for buffer in module.buffers() if id(buffer) in named)]
-        return {named[id(t)]: t.detach().clone() for t in changed}
+        changed = (tensor, *_renew(module, holding, info.name, seed))
+        return {id(t): t.detach().clone() for t in changed}
