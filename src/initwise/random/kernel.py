@@ -179,7 +179,7 @@ class Kernel:
         if not stream:
             b.store(value, typed, align=self.size)
             return
-        stored = b.store(value, typed, align=STREAM_ALIGN)
+        stored = b.store(value, typed, align=min(STREAM_ALIGN, self.target.lanes * self.size))
         stored.set_metadata("nontemporal", self.module.add_metadata([I32(1)]))
 
     # any run of elements ----------------------------------------------------------------------------
@@ -302,8 +302,8 @@ STREAM_BYTES = 1 << 19
 """Runs of at least this many bytes are stored past the cache."""
 TILE_ROWS, TILE_RUN, TILE_PITCH = 32, 256, 272
 """Transposed memory is written by tiles; the pitch keeps a tile's rows in different cache sets."""
-STREAM_ALIGN = 16
-"""… if their memory is aligned to this: NumPy's large arrays are to 16 bytes, torch's to 64."""
+STREAM_ALIGN = 32
+"""… if their memory is aligned to this, as torch's is; NumPy's large arrays are to 16 bytes only."""
 
 
 def together(parts: Sequence[Lanes]) -> Lanes:
