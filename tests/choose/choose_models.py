@@ -103,14 +103,15 @@ class Tied(nn.Module):
 
 
 class Bare(nn.Module):
-    """Matrices that no layer owns."""
+    """Two matrices that no layer owns, and one that has its layer."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.a, self.b = nn.Parameter(torch.randn(16, 24) / 4), nn.Parameter(torch.randn(24, 4) / 5)
+        self.a, self.b = nn.Parameter(torch.randn(16, 24) / 4), nn.Parameter(torch.randn(24, 8) / 5)
+        self.head = nn.Linear(8, 4)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.tanh(x @ self.a) @ self.b
+        return torch.as_tensor(self.head(torch.tanh(x @ self.a) @ self.b))
 
 
 class Labels(nn.Module):

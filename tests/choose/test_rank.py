@@ -59,7 +59,8 @@ def test_a_race_overrules_the_prior_and_keeps_what_was_measured() -> None:
     given = ranked((judged("a", 0.1, forward=0.9), judged("b", 0.4), judged("c", 0.5)), "deep")
     results = (Candidate("b", loss=0.1), Candidate("a", "exploding", "diverged", loss=9.0))
     told = after_race(given, Race("p", "b", ("b",), results))
-    assert [one.row.name for one in told] == ["b", "a", "c"]
-    assert (told[1].candidate.forward, told[1].candidate.loss) == (0.9, 9.0)
-    assert told[1].candidate.verdict == "exploding"
-    assert math.isnan(told[2].candidate.loss)
+    # what diverged in training is out, behind what never ran
+    assert [one.row.name for one in told] == ["b", "c", "a"]
+    assert (told[2].candidate.forward, told[2].candidate.loss) == (0.9, 9.0)
+    assert told[2].candidate.verdict == "exploding"
+    assert math.isnan(told[1].candidate.loss)

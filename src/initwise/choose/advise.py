@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Any
 
-from ..core.errors import OptionError, ProblemError
+from ..core.errors import ModelError, OptionError, ProblemError
 from ..core.problem import Problem
 from ..core.records import Advice, Race
 from ..core.stream import checked_seed
 from .candidates import CandidateRow, family, resolve
 from .planners import Case, study
 from .quiet import first_inputs, model_of
-from .rank import after_race, ranked, tied
+from .rank import HOPELESS, after_race, ranked, tied, ties_after
 from .reasons import confidence, reasons
 from .verdicts import Judged, judge
 
@@ -61,7 +61,8 @@ def choose(
         budget: what the race may cost, as a share of one full grid (candidates × rates × 1 seed).
         lr: the learning rate you will use; the race then runs at this one only. None: a grid.
         candidates: None for all; names of candidates or schemes; or {name: Plan | Scheme | name}.
-        seed: of the weights to be drawn, of data drawn from shapes, and of everything random here.
+        seed: of the weights to be drawn, of data drawn from shapes, and of everything random here; a
+            race runs seed and seed + 1.
         executor: where the race trains; None trains here.
         store: file that keeps the race's finished trainings.
         on_progress: called as (what, done, total) while it works.
@@ -73,7 +74,8 @@ def choose(
         OptionError: neither model nor problem; a budget or rate that makes no sense.
         ProblemError: a race without a problem; a problem whose data cannot be read.
         UnknownNameError: an unknown candidate.
-        ExampleError, ForwardError, ModelError: the model does not run on the example.
+        ExampleError, ForwardError, ModelError: the model does not run on the example, or nothing in it
+            can be filled.
     """
     began = time.perf_counter()
     seed = checked_seed(seed)
@@ -82,14 +84,15 @@ def choose(
     report = on_progress or _silent
     source = "model, example" if problem is None else "problem=problem"
     case = _case(model, example, problem, seed)
+    _require_fillable(case)
     judged = _judged(rows, case, report)
     kind = family(case.structure)
     order = ranked(judged, kind)
     ties, run = tied(order), None
     if race and problem is not None:
-        run = _race(order, problem, budget, lr, executor, store, report)
+        run = _race(order, problem, seed, budget, lr, executor, store, report)
         order = after_race(order, run)
-        ties = run.ties or ties
+        ties = ties_after(order, run)
     return _advice(order, ties, case, run, source, time.perf_counter() - began)
 
 
@@ -129,6 +132,23 @@ def _case(model: Any, example: Any, problem: Problem | None, seed: int) -> Case:
     return study(model, example, seed=seed)
 
 
+def _require_fillable(case: Case) -> None:
+    """Raise ModelError where every choice would be without effect."""
+    if any(info.status == "ready" and info.role != "bare" for info in case.parameters):
+        return
+    found = ", ".join(
+        f"{info.name} ({info.problem or ('bare' if info.role == 'bare' else info.status)})"
+        for info in case.parameters[:3]
+    )
+    raise ModelError(
+        f"nothing in it can be filled: {found or 'it has no parameters'}",
+        where="model",
+        expected="at least one parameter of a known layer that is not frozen",
+        cause="bare parameters are not touched unasked, and frozen ones belong to somebody",
+        fix="Unfreeze what is to be filled; name bare parameters in init_(model, …, rules={…}).",
+    )
+
+
 def _judged(rows: Sequence[CandidateRow], case: Case, report: Progress) -> list[Judged]:
     judged = []
     for place, row in enumerate(rows):
@@ -141,6 +161,7 @@ def _judged(rows: Sequence[CandidateRow], case: Case, report: Progress) -> list[
 def _race(
     order: Sequence[Judged],
     problem: Problem,
+    seed: int,
     budget: float,
     lr: float | None,
     executor: Executor | None,
@@ -153,6 +174,7 @@ def _race(
         candidates=entrants,
         budget=budget,
         lrs=None if lr is None else (lr,),
+        seed=seed,
         executor=executor,
         store=store,
         progress=lambda done, total, text: report(text or "racing", done, total),
@@ -163,15 +185,16 @@ def _race(
 def running(order: Sequence[Judged]) -> list[Judged]:
     """Who races: the best healthy ones, the framework's default, and controls.
 
-    A control is a vetoed candidate, the least damaged first. It is there to be beaten: if it is not,
-    the veto was wrong and the race says so.
+    A control is a vetoed candidate, the least damaged first. It is there to be beaten: if it wins, the
+    veto was wrong and the race says so. Those that cannot learn at all are no controls.
     """
     able = [one for one in order if one.plan is not None]
     healthy = [one for one in able if one.healthy]
     default = [one for one in able if one.row.name == DEFAULT]
     vetoed = [one for one in able if not one.healthy and one not in default]
     chosen = healthy[:ENTRANTS] + [one for one in default if one not in healthy[:ENTRANTS]]
-    return chosen + vetoed[: max(0, CONTROLS - len(chosen))]
+    hopeful = [one for one in vetoed if one.candidate.verdict not in HOPELESS]
+    return chosen + (hopeful if chosen else vetoed)[: max(0, CONTROLS - len(chosen))]
 
 
 def _advice(

@@ -72,29 +72,56 @@ def _explained(judged: Judged, family: str) -> Candidate:
     return replace(candidate, reason=f"{reason}; {judged.row.says}" if judged.row.says else reason)
 
 
-def after_race(order: Sequence[Judged], race: Race) -> list[Judged]:
-    """The order after a race: raced candidates in the race's order, then the others as they were.
+HOPELESS = ("symmetric", "dead")
+"""Verdicts that no race overturns: what training cannot part or move, a lucky start cannot either."""
 
-    A candidate that was vetoed before training, but wins or ties with the winner, is in again.
+
+def after_race(order: Sequence[Judged], race: Race) -> list[Judged]:
+    """The order after a race: those in the running in the race's order, the others as they were, the vetoed.
+
+    A veto is overturned only by a candidate that won outright: its verdict not hopeless, and no healthy
+    candidate within noise of it. Else the best healthy one stands, whatever a vetoed one did by luck.
     """
     results = {result.name: result for result in race.ranking}
     places = {result.name: place for place, result in enumerate(race.ranking)}
-    raced = sorted((one for one in order if one.row.name in places), key=lambda o: places[o.row.name])
-    others = [one for one in order if one.row.name not in places]
-    first = race.ties or (race.winner,)
-    return [_after(one, results[one.row.name], first) for one in raced] + others
+    back = overturned(order, race)
+    merged = [_after(one, results.get(one.row.name), one.row.name == back) for one in order]
+
+    def place(one: Judged) -> tuple[bool, bool, int]:
+        raced = one.row.name in places
+        return not one.healthy, not raced, places.get(one.row.name, 0)
+
+    return sorted(merged, key=place)
 
 
-def _after(judged: Judged, result: Candidate, first: Sequence[str]) -> Judged:
+def overturned(order: Sequence[Judged], race: Race) -> str:
+    """The vetoed candidate that the race puts back in, or ""."""
+    known = {one.row.name: one for one in order}
+    winner = known.get(race.winner)
+    if winner is None or winner.healthy or winner.candidate.verdict in HOPELESS:
+        return ""
+    beaten = not any(known[name].healthy for name in race.ties if name in known)
+    return race.winner if beaten else ""
+
+
+def ties_after(order: Sequence[Judged], race: Race) -> tuple[str, ...]:
+    """Those in the running that the race cannot tell from the first of them, it included."""
+    running = {one.row.name for one in order if one.healthy}
+    return tuple(name for name in race.ties if name in running) or tuple(one.row.name for one in order[:1])
+
+
+def _after(judged: Judged, result: Candidate | None, back: bool) -> Judged:
+    if result is None:
+        return judged
     before = judged.candidate
     verdict, reason = before.verdict, before.reason
     if result.verdict != "ok":
         verdict, reason = result.verdict, result.reason
     elif judged.healthy:
         reason = "; ".join(part for part in (result.reason, judged.row.says) if part)
-    elif judged.row.name in first:
+    elif back:
         verdict = "ok"
-        reason = f"vetoed before training ({before.verdict}: {before.reason}), yet nothing raced better"
+        reason = f"vetoed before training ({before.verdict}: {before.reason}), yet it won the race"
     candidate = replace(
         before,
         verdict=verdict,

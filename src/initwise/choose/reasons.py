@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from ..core.records import Race
+from .calibrate import unscaled
 from .candidates import family
 from .facts import Structure
 from .planners import Case
@@ -52,6 +53,7 @@ def _all(order: Sequence[Judged], ties: Sequence[str], case: Case, race: Race | 
         yield from _controls(order)
     yield from _ties(order, ties, race)
     yield from caveats(case)
+    yield from _unscaled(order[0])
 
 
 def describe(structure: Structure) -> str:
@@ -160,8 +162,9 @@ def _raced(order: Sequence[Judged], race: Race) -> str:
     stopped = ", interrupted" if race.interrupted else ""
     error = f" ± {best.loss_error:.2g}" if math.isfinite(best.loss_error) else ""
     second = next((o.candidate for o in order[1:] if math.isfinite(o.candidate.loss)), None)
+    place = "first" if race.winner == best.name else "ahead of all that can learn"
     text = (
-        f"A race at {race.cost:.0%} of a full grid's cost{stopped} put it first: validation loss "
+        f"A race at {race.cost:.0%} of a full grid's cost{stopped} put it {place}: validation loss "
         f"{best.loss:.3g}{error} at learning rate {best.learning_rate:.2g}"
     )
     return text + (f"; next {second.name}, {second.loss:.3g}." if second else ".")
@@ -189,6 +192,15 @@ def caveats(case: Case) -> Iterator[str]:
     bare = sum(info.role == "bare" for info in case.parameters)
     if bare:
         yield f"{bare} bare parameters of unknown purpose are left as they are; name them in a rule."
+
+
+def _unscaled(best: Judged) -> Iterator[str]:
+    """The weights of the chosen plan that its data pass could not scale, by why."""
+    missed = {} if best.plan is None else unscaled(best.plan)
+    for why in dict.fromkeys(missed.values()):
+        names = [name for name, other in missed.items() if other == why]
+        shown = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
+        yield f"Caveat: the data pass did not scale {len(names)} of the weights ({shown}): {why}."
 
 
 def confidence(order: Sequence[Judged], ties: Sequence[str], case: Case, race: Race | None) -> str:
