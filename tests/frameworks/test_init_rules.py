@@ -285,3 +285,30 @@ def test_bad_input_says_what_is_wrong_and_writes_nothing(case):
 def test_a_dict_is_no_model():
     with pytest.raises(ModelError, match="ArrayTree"):
         init_({"weight": 1}, "he_normal")
+
+
+RULES = {
+    "a list": ([1], "rules: a value of type list; expected a mapping {glob: scheme, Fill or 'keep'}."),
+    "a name": ("he_normal", "rules: a value of type str; expected a mapping"),
+    "a set": ({"*.weight"}, "rules: a value of type set; expected a mapping"),
+    "a number as glob": ({1: "he_normal"}, "rules: the key 1; expected globs over parameter names as keys."),
+    "no glob": ({"": "he_normal"}, "rules: the key ''; expected globs"),
+    "a tuple as glob": ({("a", "b"): "keep"}, "rules: the key ('a', 'b'); expected globs"),
+}
+
+
+@pytest.mark.parametrize("case", RULES)
+def test_rules_that_are_no_rules_say_what_rules_are(case):
+    rules, text = RULES[case]
+    model = Net()
+    before = {name: tensor.clone() for name, tensor in model.named_parameters()}
+    with pytest.raises(OptionError) as caught:
+        init_(model, "he_normal", rules=rules)
+    assert str(caught.value).startswith(text)
+    assert 'For example {"*.weight": "he_normal", "head.*": "keep"}.' in str(caught.value)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.named_parameters())
+
+
+def test_a_plan_of_rules_with_a_number_as_glob_is_refused_too():
+    with pytest.raises(OptionError, match="plan: the key 1; expected globs"):
+        plan_for(Net(), {1: "he_normal"})

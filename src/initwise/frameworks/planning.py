@@ -49,13 +49,31 @@ def resolve(
 
     Raises: see `initialize.plan_for`.
     """
-    rules = dict(rules or {})
+    rules = _by_glob(rules or {}, "rules")
     if isinstance(plan, Mapping) and not isinstance(plan, Plan):
-        rules, base = {**plan, **rules}, Plan("rules", ())
+        rules, base = {**_by_glob(plan, "plan"), **rules}, Plan("rules", ())
         _not_empty(rules)
     else:
         base = _base(model, infos, plan, example, seed)
     return _ruled(infos, _checked(infos, base), rules)
+
+
+def _by_glob(rules: Any, where: str) -> dict[str, Any]:
+    """`rules` as a dict. Raises OptionError for anything else than a mapping from globs."""
+    fix = 'For example {"*.weight": "he_normal", "head.*": "keep"}.'
+    if not isinstance(rules, Mapping):
+        raise OptionError(
+            f"a value of type {type(rules).__name__}",
+            where=where,
+            expected="a mapping {glob: scheme, Fill or 'keep'}",
+            fix=fix,
+        )
+    strange = next((glob for glob in rules if not isinstance(glob, str) or not glob), None)
+    if strange is not None:
+        raise OptionError(
+            f"the key {strange!r}", where=where, expected="globs over parameter names as keys", fix=fix
+        )
+    return dict(rules)
 
 
 def _not_empty(rules: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from ..core.errors import OptionError, UnsupportedError
 from ..core.records import LayerSignal, Signals
 from ..core.stream import checked_seed
 from ..frameworks.protocol import adapter_for
-from .judging import judged, unjudged
+from .judging import judged, unjudged, unobserved
 
 MODES = ("auto", "measure", "predict")
 
@@ -35,8 +35,8 @@ def check(
         model: a torch.nn.Module.
         example: a batch, or shapes and dtypes such as "f32[8,3,224,224]"; see
             `initwise.frameworks.example`. At least two different inputs, better 32: dead units
-            and correlations are counted over them. None only for an nn.Sequential that begins
-            with a Linear, or a Linear.
+            and correlations are counted over them, and with one input are not judged. None only
+            for an nn.Sequential that begins with a Linear, or a Linear.
         plan: judge these weights instead, without touching the model: a Plan, an Advice, a scheme's
             or recipe's name, a Scheme, or {glob: scheme}. With the same seed they are the very
             weights that `init_(model, plan, seed=seed)` would write.
@@ -52,7 +52,7 @@ def check(
         they finished. Layers that did not run come last.
 
     Raises:
-        ExampleError: no example, or one that does not fit.
+        ExampleError: no example, an empty one, or one that does not fit.
         ForwardError: the model's forward or backward, or the loss, raised.
         ModelError: not a torch model; a lazy or meta one.
         OptionError: a mode or a loss that makes no sense.
@@ -99,5 +99,6 @@ def _signals(passed: Any, example: Any) -> Signals:
     source = example if isinstance(example, str) else passed.inferred
     drawn = f"the example was drawn from {source!r}" if source else ""
     drawn += ", the only input this model can take" if passed.inferred else ""
-    note = "; ".join(filter(None, (passed.backward, unjudged(passed.readings), drawn)))
+    remarks = (passed.backward, unjudged(passed.readings), unobserved(passed.readings), drawn)
+    note = "; ".join(filter(None, remarks))
     return Signals("measure", layers + idle, findings, passed.loss, note)

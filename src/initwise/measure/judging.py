@@ -124,3 +124,17 @@ def unjudged(readings: Sequence[Reading]) -> str:
     opener = opener_after(readings, places[-1])
     sentence = f"gradients were not judged: {opener!r} starts at zero and stops them until its first step"
     return sentence if opener else ""
+
+
+def unobserved(readings: Sequence[Reading]) -> str:
+    """Which statistics found no two inputs to compare, in a sentence; "" if none does."""
+    what = {"dead units": "dead", "correlation": "correlation"}
+    missing = [name for name, field in what.items() if _never_read(readings, field)]
+    if not readings or not missing:
+        return ""
+    verb = "were" if len(missing) > 1 or missing[0] == "dead units" else "was"
+    return f"{' and '.join(missing)} {verb} not judged: no two inputs could be compared"
+
+
+def _never_read(readings: Sequence[Reading], field: str) -> bool:
+    return all(math.isnan(getattr(row, field)) for row in readings)

@@ -40,7 +40,7 @@ def arguments(model: nn.Module, example: Any, *, seed: int = 0) -> Arguments:
     never changed.
 
     Raises:
-        ExampleError: no example, an unreadable one, integers without a bound and no embedding.
+        ExampleError: no example, an unreadable or empty one, integers without a bound and no embedding.
         ModelError: a lazy or meta model, which cannot run.
     """
     require_data(model)
@@ -59,6 +59,7 @@ def arguments(model: nn.Module, example: Any, *, seed: int = 0) -> Arguments:
 
     args = tuple(mapped(made, value, f"example[{i}]") for i, value in enumerate(args))
     kwargs = {key: mapped(made, value, f"example[{key!r}]") for key, value in kwargs.items()}
+    _require_elements([args, kwargs])
     return _bound_to(model, args, kwargs)
 
 
@@ -73,6 +74,19 @@ def _refused_inferred(model: nn.Module, example: Any) -> Any:
         expected="a batch, or shapes and dtypes",
         fix=f"Say what the model is called with, for example {hint}.",
     )
+
+
+def _require_elements(inputs: Any) -> None:
+    """Raise ExampleError for a batch of nothing; a later tensor (an empty cache) may be empty."""
+    first = next(_tensors(inputs), None)
+    if first is not None and not first.numel():
+        raise ExampleError(
+            f"its first tensor has shape {tuple(first.shape)} and no elements",
+            where="example",
+            expected="at least one input, better 32",
+            cause="the last batch of a data set, or a filter that keeps nothing",
+            fix="Nothing can be measured on nothing: give a batch with inputs in it.",
+        )
 
 
 def _moved(leaf: Any, device: torch.device, dtype: torch.dtype) -> Any:
