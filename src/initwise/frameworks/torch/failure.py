@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -91,25 +91,41 @@ def explained(
         return refused
     name, module, inputs = progress.failed(error) or ("", model, args)
     mismatch = mismatched(module, inputs)
-    said = " ".join(str(error).split())[:300] or type(error).__name__
     where = f"{name or 'the model'} ({type(module).__name__})"
-    last = progress.finished[-1] if progress.finished else ""
     if mismatch and not progress.weighted:
-        return ExampleError(
-            mismatch.got,
-            where=where,
-            expected=mismatch.expected,
-            cause=f"the example does not fit the model's first layer ({type(error).__name__}: {said})",
-            fix="Give an example of the shape and dtype the layer expects.",
-        )
+        return _unfit(error, mismatch, where)
+    return _broken(error, mismatch, where, progress.finished)
+
+
+def _unfit(error: Exception, mismatch: Mismatch, where: str) -> ExampleError:
+    """The example does not fit the first layer with weights."""
+    return ExampleError(
+        mismatch.got,
+        where=where,
+        expected=mismatch.expected,
+        cause=f"the example does not fit the model's first layer ({_said(error)})",
+        fix="Give an example of the shape and dtype the layer expects.",
+    )
+
+
+def _broken(error: Exception, mismatch: Mismatch | None, where: str, finished: Sequence[str]) -> ForwardError:
+    """A layer raised; the layers in `finished` went well before it."""
+    met = f" ({mismatch.got}, the layer expects {mismatch.expected})" if mismatch else ""
     cause = "the size of the example, or the sizes of this layer and of those before it" if mismatch else ""
+    fix = (
+        f"The last layer that went well is {finished[-1]!r}." if finished else "No layer went well before it."
+    )
     return ForwardError(
-        f"the forward raised {type(error).__name__}: {said}"
-        + (f" ({mismatch.got}, the layer expects {mismatch.expected})" if mismatch else ""),
+        f"the forward raised {_said(error)}{met}",
         where=where,
         cause=cause,
-        fix=f"The last layer that went well is {last!r}." if last else "No layer went well before it.",
+        fix=last or "No layer went well before it.",
     )
+
+
+def _said(error: Exception) -> str:
+    said = " ".join(str(error).split())[:300] or type(error).__name__
+    return f"{type(error).__name__}: {said}"
 
 
 def _refused_call(
