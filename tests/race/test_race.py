@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import nn
 
-from initwise.core.errors import ProblemError
+from initwise.core.errors import ProblemError, StreamError
 from initwise.core.fill import Fill
 from initwise.core.plan import Plan
 from initwise.core.records import Race
@@ -116,6 +116,21 @@ def test_seeds_are_paired_and_differ(make):
     losses = [arm.losses[-1][1] for arm in result.arms]
     assert [arm.seed for arm in result.arms] == [0, 1, 2]
     assert len(set(losses)) == 3
+
+
+def test_the_seed_is_the_first_of_the_seeds(make):
+    zero, five = (run(make(), ("he_normal",), lrs=0.01, budget=3, seeds=3, seed=seed) for seed in (0, 5))
+    one = run(make(), ("he_normal",), lrs=0.01, budget=3, seeds=3, seed=1)
+    assert [arm.seed for arm in five.arms] == [5, 6, 7]
+    losses = [[arm.losses for arm in result.arms] for result in (zero, one, five)]
+    assert losses[0][1:] == losses[1][:2]
+    assert not {*losses[0]} & {*losses[2]}
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, True, 2**64, 2**64 - 1])
+def test_a_seed_that_is_none(make, seed):
+    with pytest.raises(StreamError, match=r"expected an integer from 0 to 2\*\*64 - 1"):
+        run(make(), seed=seed)
 
 
 def test_identical_candidates_tie(make):
@@ -250,7 +265,7 @@ def test_nobody_named_sends_those_whom_choose_would_send(make):
 
 
 def test_a_scheme_of_the_whole_model_looks_at_each_seeds_weights(make, batches):
-    made = plans({"lsuv": "lsuv", "he": "he_normal"}, make(), batches[0][0], 2)
+    made = plans({"lsuv": "lsuv", "he": "he_normal"}, make(), batches[0][0], range(2))
     assert made["lsuv"][0] != made["lsuv"][1]
     assert made["he"][0] == made["he"][1]
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 
 from initwise.core.errors import ProblemError, RecordError
+from initwise.problems.networks import mlp
 from initwise.race import race, training
 from initwise.race.store import digest
 
@@ -79,8 +81,63 @@ def test_another_problem_is_refused_and_both_are_named(make, tmp_path):
 def test_other_data_under_the_same_name_are_refused(make, tmp_path, batches):
     path = tmp_path / "race.sqlite"
     run(make(), path)
-    with pytest.raises(ProblemError, match="the name is the same, but the model, the loss or the data"):
+    with pytest.raises(ProblemError, match="the model, the loss, the metric or the data is not"):
         run(make(batches=[(inputs + 1, targets) for inputs, targets in batches]), path)
+
+
+def accuracy(outputs, targets):
+    return float((outputs.argmax(-1) == targets).float().mean())
+
+
+def recall(outputs, targets):
+    return 1 - accuracy(outputs, targets)
+
+
+def same_place(scale):
+    """Losses that only their values tell apart: one qualified name."""
+    return lambda outputs, targets: scale * torch.nn.functional.cross_entropy(outputs, targets)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, {"model": partial(mlp, "Tanh", inputs=8, width=16, depth=3, outputs=4)}),
+        ({"loss": same_place(1.0)}, {"loss": same_place(3.0)}),
+        ({}, {"metric": accuracy}),
+        ({"metric": accuracy}, {"metric": recall}),
+    ],
+    ids=["activation", "loss", "metric added", "another metric"],
+)
+def test_a_problem_of_the_same_shapes_and_names_is_another_one(make, tmp_path, before, after):
+    path = tmp_path / "race.sqlite"
+    run(make(**before), path)
+    with pytest.raises(ProblemError, match="the name is the same"):
+        run(make(**{**before, **after}), path)
+
+
+def test_weights_that_the_maker_draws_anew_do_not_make_another_problem(make, tmp_path, trained):
+    generator = torch.Generator()
+
+    def drawing():
+        model = mlp("ReLU", inputs=8, width=16, depth=3, outputs=4)
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter, generator=generator)
+        return model
+
+    path = tmp_path / "race.sqlite"
+    run(make(model=drawing), path)
+    del trained[:]
+    run(make(model=drawing), path)
+    assert trained == []
+
+
+def test_other_steps_and_other_seeds_share_a_store_without_mixing(make, tmp_path):
+    path = tmp_path / "race.sqlite"
+    run(make(), path)
+    for changes, options in (({"steps": 30}, {}), ({}, {"seed": 7})):
+        stored = run(make(**changes), path, **options)
+        alone = run(make(**changes), None, **options)
+        assert replace(stored, seconds=0).to_json() == replace(alone, seconds=0).to_json()
 
 
 def test_a_file_that_is_no_store_is_refused_and_kept(make, tmp_path):
@@ -96,7 +153,7 @@ def test_a_store_of_another_version_is_refused(make, tmp_path):
     run(make(), path)
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE race SET version = 7")
-    with pytest.raises(RecordError, match=r"version 7; expected version 1\."):
+    with pytest.raises(RecordError, match=r"version 7; expected version 2\."):
         run(make(), path)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,21 +13,36 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ..core.errors import ForwardError, InitwiseError, ProblemError
 from ..core.problem import Problem
+from ..frameworks.initialize import init_
 from ..frameworks.torch.run import arguments, call
 from .data import Batch
 from .isolation import isolated
+from .store import digest
 from .training import Feed
 
 SMALL = 1e9
 """Floating-point operations per forward below which one thread is faster than several."""
+PROBE = "lecun_normal"
+"""What the weights of the checking pass are filled with, so that its numbers tell problems apart: a
+factory may draw others on every call, and with zeros many problems look the same."""
+DIGITS = 3
+"""Significant digits that count where sums have no fixed order (everywhere but on the CPU)."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the check found: parameters as (name, shape), and the torch threads to train with."""
+    """What the check found.
+
+    Attributes:
+        parameters: (name, shape) of each.
+        threads: the torch threads to train with.
+        probe: a digest of the loss, every gradient and the metric on the batch, bit for bit; on
+            other devices than the CPU of loss, gradient norm and metric to `DIGITS` digits.
+    """
 
     parameters: tuple[tuple[str, tuple[int, ...]], ...]
     threads: int
+    probe: str
 
 
 def check_problem(problem: Problem, batch: Batch) -> Facts:
@@ -38,13 +55,29 @@ def check_problem(problem: Problem, batch: Batch) -> Facts:
     with isolated(0, threads=1):
         model = new_model(problem)
         _require_independent(model, new_model(problem))
+        _fill(model)
         counter = FlopCounterMode(display=False)
         args, kwargs = arguments(model, batch[0])
         with counter:
             outputs = call(model, args, kwargs)
-        _check_loss(problem, model, outputs, Feed(model, batch[0]).targets(batch))
+        loss, metric = _check_loss(problem, outputs, Feed(model, batch[0]).targets(batch))
+        probe = _probe(model, loss, metric)
     threads = 1 if counter.get_total_flops() < SMALL else torch.get_num_threads()
-    return Facts(_shapes(model), threads)
+    return Facts(_shapes(model), threads, probe)
+
+
+def _fill(model: nn.Module) -> None:
+    """The same weights on every call; those that `PROBE` cannot fill stay as they were made."""
+    with contextlib.suppress(InitwiseError):
+        init_(model, PROBE, seed=0)
+
+
+def _probe(model: nn.Module, loss: Tensor, metric: float) -> str:
+    gradients = [p.grad.to_dense() for p in model.parameters() if p.grad is not None]
+    if all(tensor.device.type == "cpu" for tensor in (loss, *gradients)):
+        return digest(loss, gradients, metric)
+    norm = math.sqrt(sum(float(gradient.norm()) ** 2 for gradient in gradients))
+    return digest([f"{number:.{DIGITS}g}" for number in (float(loss), norm, metric)])
 
 
 def new_model(problem: Problem) -> nn.Module:
@@ -92,7 +125,8 @@ def _shapes(model: nn.Module) -> tuple[tuple[str, tuple[int, ...]], ...]:
     return tuple((name, tuple(parameter.shape)) for name, parameter in model.named_parameters())
 
 
-def _check_loss(problem: Problem, model: nn.Module, outputs: Any, targets: Any) -> None:
+def _check_loss(problem: Problem, outputs: Any, targets: Any) -> tuple[Tensor, float]:
+    """The loss, after its backward, and the metric (NaN without one)."""
     value = _called("loss", problem.loss, outputs, targets)
     if not isinstance(value, Tensor) or value.numel() != 1:
         shape = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)
@@ -113,13 +147,14 @@ def _check_loss(problem: Problem, model: nn.Module, outputs: Any, targets: Any) 
         value.backward()  # type: ignore[no-untyped-call]
     except Exception as error:
         raise ForwardError(f"the backward raised {_named(error)}", where="Problem") from error
-    if problem.metric is not None:
-        _check_metric(_called("metric", problem.metric, outputs, targets))
+    if problem.metric is None:
+        return value.detach(), math.nan
+    return value.detach(), _check_metric(_called("metric", problem.metric, outputs, targets))
 
 
-def _check_metric(value: Any) -> None:
+def _check_metric(value: Any) -> float:
     try:
-        float(value)
+        return float(value)
     except (TypeError, ValueError, RuntimeError):
         raise ProblemError(f"metric returned {value!r}", where="Problem", expected="a number") from None
 

@@ -36,7 +36,7 @@ def named(candidates: Mapping[str, Any] | Iterable[Any] | str) -> dict[str, Any]
     return dict(pairs)
 
 
-def plans(candidates: Mapping[str, Any], problem: Problem, example: Any, seeds: int) -> Plans:
+def plans(candidates: Mapping[str, Any], problem: Problem, example: Any, seeds: Iterable[int]) -> Plans:
     """Each candidate's plan for each seed; they differ where a scheme looks at the weights drawn.
 
     Args:
@@ -49,12 +49,12 @@ def plans(candidates: Mapping[str, Any], problem: Problem, example: Any, seeds: 
     with isolated(0):
         model = new_model(problem)
         return {
-            name: tuple(plan_for(model, value, example=example, seed=seed) for seed in range(seeds))
+            name: tuple(plan_for(model, value, example=example, seed=seed) for seed in seeds)
             for name, value in candidates.items()
         }
 
 
-def chosen(problem: Problem, example: Any) -> dict[str, Any]:
+def chosen(problem: Problem, example: Any, seed: int = 0) -> dict[str, Any]:
     """Who runs if nobody was named: those whom `choose` would send."""
     from ..choose.advise import running
     from ..choose.candidates import CANDIDATES, family
@@ -65,6 +65,6 @@ def chosen(problem: Problem, example: Any) -> dict[str, Any]:
     from .isolation import isolated
 
     with isolated(0):
-        case = study(new_model(problem), example)
+        case = study(new_model(problem), example, seed=seed)
         order = ranked([judge(row, case) for row in CANDIDATES], family(case.structure))
     return {one.row.name: one.row.scheme or one.plan for one in running(order)}

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import random
 import threading
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 
-from ..frameworks.torch.run import untouched
+from ..frameworks.torch.state import reseed, untouched
 
 _TURN = threading.RLock()
 
@@ -27,19 +25,10 @@ def isolated(seed: int, threads: int | None = None) -> Iterator[None]:
     """
     before = torch.get_num_threads()
     with _TURN, untouched(torch.nn.Module()):
-        _seed(seed)
+        reseed(seed)
         try:
             torch.set_num_threads(threads or before)
             with torch.enable_grad():
                 yield
         finally:
             torch.set_num_threads(before)
-
-
-def _seed(seed: int) -> None:
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    # not torch.manual_seed: it would also reseed a CUDA that is not in use yet, for later
-    torch.default_generator.manual_seed(seed)
-    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-        torch.cuda.manual_seed_all(seed)

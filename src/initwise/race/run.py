@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.errors import MissingError, OptionError, ProblemError
 from ..core.problem import Problem
 from ..core.records import Arm, Race
+from ..core.stream import checked_seed
 from .entrants import Plans, chosen, named, plans
 from .executors import outcomes
 from .ladder import Rung, cost, ladder
@@ -38,6 +39,7 @@ def race(
     budget: float = 0.10,
     lrs: float | Iterable[float] | None = None,
     seeds: int = 2,
+    seed: int = 0,
     executor: Executor | None = None,
     store: str | os.PathLike[str] | None = None,
     progress: bool | Report = True,
@@ -58,11 +60,15 @@ def race(
             seed. 2 (with two seeds) trains everything to the end.
         lrs: learning rates for all candidates; a single number fixes it; None is the optimiser's
             default grid.
-        seeds: seeds of the last rung; the earlier ones use one.
+        seeds: how many seeds the last rung runs; the earlier ones run the first.
+        seed: the first seed; the arms run seed, seed + 1, …, the same ones for every candidate. It
+            decides the weights and what training draws (dropout), not the batches or their order:
+            races whose seeds differ by `seeds` or more repeat each other on other draws.
         executor: where to train, any `concurrent.futures.Executor`; None trains here. What goes to other
             processes must be picklable.
         store: path of a SQLite file that keeps every finished training, so that the same call
-            takes up where an interrupted one stopped. Only open files that you trust.
+            takes up where an interrupted one stopped. It serves one problem, known by the loss,
+            gradients and metric of its first batch. Only open files that you trust.
         progress: True shows a bar on a terminal; a callable gets (steps done, total, text).
 
     Returns:
@@ -72,14 +78,16 @@ def race(
     Raises:
         ProblemError: data, model, loss or store that cannot be raced; a budget too small.
         ExampleError, ForwardError: the model refuses the batches; names the layer.
-        OptionError, UnknownNameError: arguments or names that make no sense.
+        OptionError, UnknownNameError, StreamError: arguments or names that make no sense.
         MissingError: torch is not installed.
     """
     began = time.perf_counter()
     _require_torch()
     _require_options(problem, budget, seeds)
+    first = checked_seed(seed)
+    checked_seed(first + seeds - 1)
     rates = learning_rates(problem.optimizer, lrs)
-    course, fingerprint = _prepared(problem, candidates, rates, seeds, budget)
+    course, fingerprint = _prepared(problem, candidates, rates, range(first, first + seeds), budget)
     with Store(store, course.name, fingerprint) as kept, reporting(progress) as report:
         return _Runner(course, executor, kept, report).run(began)
 
@@ -110,10 +118,11 @@ def _require_options(problem: Any, budget: float, seeds: int) -> None:
 
 @dataclass(frozen=True)
 class Course:
-    """All that is settled before the first step."""
+    """All that is settled before the first step. A race counts its seeds from 0; `seeds` are the numbers."""
 
     problem: Problem
     plans: Plans
+    seeds: range
     rates: tuple[float, ...]
     rungs: tuple[Rung, ...]
     steps: int
@@ -141,7 +150,7 @@ class Course:
             optimizer=self.problem.optimizer,
             plan=self.plans[curve.scheme][seed],
             learning_rate=curve.rate,
-            seed=seed,
+            seed=self.seeds[seed],
             training=self.data.training[:steps],
             validation=self.data.validation,
             checkpoints=tuple(sorted({rung.steps for rung in self.rungs if rung.steps <= steps})),
@@ -150,7 +159,7 @@ class Course:
 
 
 def _prepared(
-    problem: Problem, candidates: Any, rates: tuple[float, ...], seeds: int, budget: float
+    problem: Problem, candidates: Any, rates: tuple[float, ...], seeds: range, budget: float
 ) -> tuple[Course, str]:
     """The course, and the fingerprint by which a store knows the problem."""
     from .checks import check_problem
@@ -160,12 +169,13 @@ def _prepared(
     reader = Reader(problem)
     facts = check_problem(problem, reader.first)
     example = reader.first[0]
-    given = chosen(problem, example) if candidates is None else named(candidates)
-    rungs = ladder(len(given), len(rates), seeds, budget, steps)
+    given = chosen(problem, example, seeds[0]) if candidates is None else named(candidates)
+    rungs = ladder(len(given), len(rates), len(seeds), budget, steps)
     data = reader.read(rungs[-1].steps)
-    course = Course(problem, plans(given, problem, example, seeds), rates, rungs, steps, data, facts.threads)
-    loss = getattr(problem.loss, "__qualname__", type(problem.loss).__qualname__)
-    return course, digest(facts.parameters, problem.optimizer, loss, reader.first)
+    made = plans(given, problem, example, seeds)
+    course = Course(problem, made, seeds, rates, rungs, steps, data, facts.threads)
+    metric = problem.metric is not None
+    return course, digest(facts.parameters, problem.optimizer, metric, reader.first, facts.probe)
 
 
 class _Runner:
@@ -227,13 +237,15 @@ class _Runner:
         with closing(outcomes(train, tasks, self._executor)) as running:
             for index, outcome in running:
                 curve, seed = missing[index]
-                about = f"{curve.scheme}, learning rate {curve.rate:g}, seed {seed}, {steps} steps"
+                number = self._course.seeds[seed]
+                about = f"{curve.scheme}, learning rate {curve.rate:g}, seed {number}, {steps} steps"
                 self._store.put(keys[curve, seed], about, outcome)
                 yield missing[index], outcome
 
     def _key(self, curve: Curve, seed: int, batches: str) -> str:
         lengths = [rung.steps for rung in self._course.rungs]
-        return digest(self._plans[curve.scheme][seed], curve.rate, seed, batches, self._validation, lengths)
+        plan, number = self._plans[curve.scheme][seed], self._course.seeds[seed]
+        return digest(plan, curve.rate, number, batches, self._validation, lengths)
 
     def _record(self, seconds: float, interrupted: bool) -> Race:
         course = self._course
@@ -263,7 +275,7 @@ class _Runner:
         return Arm(
             scheme=curve.scheme,
             learning_rate=curve.rate,
-            seed=seed,
+            seed=self._course.seeds[seed],
             status=end.status if end.status in ("diverged", "failed") else self._status(curve, seed),
             steps=end.steps,
             losses=tuple((steps, sum(batch) / len(batch)) for steps, batch in losses.items()),

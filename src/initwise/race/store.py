@@ -17,7 +17,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS race (version INTEGER, problem TEXT, fingerprint TEXT);
 CREATE TABLE IF NOT EXISTS trainings (key TEXT PRIMARY KEY, description TEXT, outcome TEXT);
 """
-VERSION = 1
+VERSION = 2
 
 
 class Store:
@@ -83,7 +83,7 @@ def _claim(connection: sqlite3.Connection, path: str, problem: str, fingerprint:
     if version != VERSION:
         raise RecordError(f"version {version}", where=path, expected=f"version {VERSION}")
     if known != fingerprint:
-        same = "the name is the same, but the model, the loss or the data is not"
+        same = "the name is the same, but the model, the loss, the metric or the data is not"
         raise ProblemError(
             f"the store belongs to {name!r}, the race is of {problem!r}",
             where=path,
