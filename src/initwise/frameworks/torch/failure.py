@@ -112,9 +112,7 @@ def _broken(error: Exception, mismatch: Mismatch | None, where: str, finished: S
     """A layer raised; the layers in `finished` went well before it."""
     met = f" ({mismatch.got}, the layer expects {mismatch.expected})" if mismatch else ""
     cause = "the size of the example, or the sizes of this layer and of those before it" if mismatch else ""
-    fix = (
-        f"The last layer that went well is {finished[-1]!r}." if finished else "No layer went well before it."
-    )
+    last = f"The last layer that went well is {finished[-1]!r}." if finished else ""
     return ForwardError(
         f"the forward raised {_said(error)}{met}",
         where=where,
