@@ -9,7 +9,8 @@ import torch
 from choose_models import Block, ResidualMLP, Transformer, cnn, mlp
 from torch import Tensor, nn
 
-from initwise.choose.calibrate import Target, calibrated, measure_factors
+from initwise.choose import choose
+from initwise.choose.calibrate import Target, calibrated, measure_factors, unscaled
 from initwise.choose.planners import auto_plan, lsuv_plan, plan_a2, plan_b, study
 from initwise.core.errors import OptionError, UnsupportedError
 from initwise.measure.substitutes import weights_for
@@ -113,7 +114,7 @@ def test_attention_s_packed_and_private_weights_are_found() -> None:
     x = torch.randint(0, 40, (8, 6), generator=torch.Generator().manual_seed(0))
     name = "encoder.layers.0.self_attn.out_proj.weight"
     plan = plan_a2(study(model, x))
-    found = measure_factors(model, x, plan, {name: Target(4.0)})
+    found = measure_factors(model, x, plan, {name: Target(4.0)}).factors
     assert found[name].target == 4.0
     assert found[name].factor == pytest.approx(math.sqrt(4.0 / found[name].measured))
 
@@ -121,20 +122,182 @@ def test_attention_s_packed_and_private_weights_are_found() -> None:
 def test_factors_go_into_the_fills_and_their_reasons() -> None:
     model, x = mlp(3, nn.ReLU), batch(32, 16)
     plan = plan_a2(study(model, x))
-    factors = measure_factors(model, x, plan, {"2.weight": Target(9.0)})
-    made = calibrated(plan, factors, "mine")
+    found = measure_factors(model, x, plan, {"2.weight": Target(9.0)})
+    made, factors = calibrated(plan, found, "mine"), found.factors
     assert made.name == "mine"
     assert made["2.weight"].std == pytest.approx(plan["2.weight"].std * factors["2.weight"].factor)
     assert "measured" in made["2.weight"].reason
     assert made["0.weight"] == plan["0.weight"]
 
 
-def test_a_silent_layer_is_left_alone() -> None:
+def test_a_silent_layer_is_left_alone_and_its_reason_says_so() -> None:
     model = mlp(3, nn.ReLU)
-    factors = measure_factors(
-        model, torch.zeros(8, 16), plan_a2(study(model, "f32[8,16]")), {"0.weight": Target(1.0)}
-    )
-    assert factors == {}
+    plan = plan_a2(study(model, "f32[8,16]"))
+    found = measure_factors(model, torch.zeros(8, 16), plan, {"0.weight": Target(1.0)})
+    assert found.factors == {}
+    assert "nearly zero" in found.missed["0.weight"]
+    made = calibrated(plan, found, "mine")
+    assert made["0.weight"].std == plan["0.weight"].std
+    assert made["0.weight"].reason.endswith("; not scaled by the data pass: " + found.missed["0.weight"])
+    assert unscaled(made) == found.missed
+
+
+class Attention(nn.Module):
+    """Self- or cross-attention with its own way to hold the projections."""
+
+    def __init__(self, batch_first: bool = True, **options) -> None:
+        super().__init__()
+        self.mix = nn.MultiheadAttention(16, 2, dropout=0.5, batch_first=batch_first, **options)
+        self.width = options.get("kdim", 16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        other = x[..., : self.width]
+        return self.mix(x, other, other, need_weights=False)[0]
+
+
+@pytest.mark.parametrize("options", [{}, {"kdim": 12, "vdim": 12}, {"bias": False}, {"batch_first": False}])
+def test_lsuv_scales_every_projection_of_fused_attention(options) -> None:
+    model, x = Attention(**options), batch(8, 6, 16)
+    made = lsuv_plan(model, x)
+    assert unscaled(made) == {}
+    assert "measured" in made["mix.out_proj.weight"].reason
+    weights = weights_for(model, made, seed=0)
+    model.load_state_dict(dict(weights), strict=False)
+    out = model.eval()(x)
+    assert float(out.detach().double().square().mean()) == pytest.approx(1, rel=1e-4)
+    if "kdim" in options:
+        value = x[..., :12] @ weights["mix.v_proj_weight"].T
+        assert float(value.double().square().mean()) == pytest.approx(1, rel=1e-4)
+    else:
+        packed = x @ weights["mix.in_proj_weight"].T
+        assert float(packed.double().square().mean()) == pytest.approx(1, rel=1e-4)
+
+
+def test_a_transformer_layer_leaves_no_weight_before_scaling() -> None:
+    layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+    made = lsuv_plan(layer, batch(8, 6, 16))
+    matrices = [fill for name, fill in made.items() if fill.law in ("orthogonal", "packed")]
+    assert len(matrices) == 4
+    assert all("on one batch measured" in fill.reason for fill in matrices)
+
+
+class Sum(nn.Module):
+    """A stream and one branch, added by `add`; the branch's end has a bias of its own."""
+
+    def __init__(self, add, bias: float = 0.0) -> None:
+        super().__init__()
+        self.stem, self.first = nn.Linear(16, 24), nn.Linear(24, 24)
+        self.last, self.head = nn.Linear(24, 24, bias=False), nn.Linear(24, 4)
+        self.b = nn.Parameter(torch.linspace(-bias, bias, 24))
+        self.add = add
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        return self.head(self.add(x, self.last(torch.relu(self.first(x))) + self.b))
+
+
+@pytest.mark.parametrize(
+    ("add", "share"),
+    [
+        (torch.add, 1.0),
+        (lambda x, y: torch.add(x, y, alpha=0.1), 0.1),
+        (lambda x, y: torch.add(y, x, alpha=0.1), 10.0),
+        (lambda x, y: x.add(other=y, alpha=0.1), 0.1),
+        (lambda x, y: y.add_(x, alpha=0.5), 2.0),
+        (lambda x, y: x - y, 1.0),
+        (lambda x, y: torch.rsub(y, x, alpha=0.1), 0.1),
+        (lambda x, y: torch.rsub(x, y, alpha=0.1), 10.0),
+        (lambda x, y: x + (y + 0.0) * 0.1, 0.1),
+    ],
+)
+def test_a_branch_is_measured_as_much_as_it_adds(add, share: float) -> None:
+    # the bias between the branch's end and the sum is smaller than the branch: it is no stream
+    model, x = Sum(add), batch(64, 16)
+    targets = {"last.weight": Target(0.25, "relative")}
+    plan = plan_a2(study(model, x))
+    factor = measure_factors(model, x, plan, targets).factors["last.weight"]
+    weights = weights_for(model, plan, seed=0)
+    stream = x @ weights["stem.weight"].T
+    branch = torch.relu(stream @ weights["first.weight"].T) @ weights["last.weight"].T
+    ratio = float((share * branch).double().var() / stream.double().var())
+    assert factor.factor == pytest.approx(math.sqrt(0.25 / ratio), rel=1e-4)
+
+
+def test_a_bias_beside_the_branch_is_not_taken_for_its_stream() -> None:
+    model, x = Sum(torch.add, bias=1e-3), batch(64, 16)
+    plan = plan_a2(study(model, x))
+    found = measure_factors(model, x, plan, {"last.weight": Target(1.0, "relative")})
+    assert found.factors["last.weight"].target > 0.1
+    model.forward = lambda x: model.last(torch.relu(model.first(model.stem(x)))) + model.b
+    found = measure_factors(model, x, plan, {"last.weight": Target(1.0, "relative")})
+    assert found.factors == {}
+    assert "meet the residual stream" in found.missed["last.weight"]
+
+
+def test_what_was_not_scaled_is_a_caveat_of_the_advice() -> None:
+    class Meeting(ResidualMLP):
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.stem(x)
+            for first, last in zip(self.first, self.last, strict=True):
+                x = torch.lerp(x, x + 2 * last(torch.relu(first(x))), 0.5)
+            return self.head(x)
+
+    class Unmet(ResidualMLP):
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.stem(x)
+            for first, last in zip(self.first, self.last, strict=True):
+                x = x + torch.stack([last(torch.relu(first(x)))]).sum(0)
+            return self.head(x)
+
+    told = choose(Meeting(2), batch(64, 16), candidates=("rule_b",))
+    assert not any("data pass did not scale" in reason for reason in told.reasons)
+    advice = choose(Unmet(2), batch(64, 16), candidates=("rule_b",))
+    caveat = next(reason for reason in advice.reasons if "data pass did not scale" in reason)
+    assert caveat.startswith("Caveat: the data pass did not scale 2 of the weights (last.0.weight, last.1.")
+    assert "not scaled by the data pass" in advice.plan["last.0.weight"].reason
+
+
+class Own(nn.modules.dropout._DropoutNd):
+    """Dropout that asks torch for nothing but random numbers."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * (torch.rand_like(x) > self.p) if self.training else x
+
+
+class Functional(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.dropout(x, 0.9, self.training)
+
+
+@pytest.mark.parametrize("noise", [nn.Dropout(0.9), Own(0.9), Functional(), nn.AlphaDropout(0.9)])
+def test_dropout_is_off_in_the_pass(noise: nn.Module) -> None:
+    def net(between: nn.Module) -> nn.Module:
+        return nn.Sequential(nn.Linear(16, 24), nn.ReLU(), between, nn.Linear(24, 24))
+
+    x, targets = batch(64, 16), {"3.weight": Target(1.0)}
+    plan = plan_a2(study(net(nn.Identity()), x))
+    quiet = measure_factors(net(nn.Identity()), x, plan, targets)
+    assert measure_factors(net(noise), x, plan, targets) == quiet
+
+
+def test_dropout_inside_attention_and_recurrence_is_off() -> None:
+    class Net(nn.Module):
+        def __init__(self, p: float) -> None:
+            super().__init__()
+            self.rnn = nn.GRU(16, 16, 2, batch_first=True, dropout=p)
+            self.mix = nn.MultiheadAttention(16, 2, dropout=p, batch_first=True)
+            self.p, self.head = p, nn.Linear(16, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.rnn(x)[0]
+            x = self.mix(x, x, x)[0]
+            heads = nn.functional.scaled_dot_product_attention(x, x, x, dropout_p=self.p)
+            return self.head(heads)
+
+    model, x = Net(0.9), batch(8, 6, 16)
+    plan, targets = plan_a2(study(Net(0.0), x)), {"head.weight": Target(1.0)}
+    assert measure_factors(model, x, plan, targets) == measure_factors(Net(0.0), x, plan, targets)
+    assert (model.rnn.dropout, model.mix.dropout) == (0.9, 0.9)
 
 
 def test_auto_can_do_without_data() -> None:

@@ -16,11 +16,15 @@ from typing import Any
 
 from ..core.codec import JsonMixin
 from ..core.errors import UnsupportedError
+from ..core.fill import Fill
 from ..core.plan import Plan
 from ..frameworks.protocol import adapter_for
 
 PASSES = {"torch": "initwise.choose.calibrate_torch:measure_factors"}
 """Adapter name → "module:function" of its data pass; another framework adds a file and a row."""
+
+UNSCALED = "not scaled by the data pass: "
+"""How the reason of a fill begins to say that it has no factor."""
 
 SMALLEST, LARGEST = 1e-4, 1e4
 """A factor outside these is no calibration: the layer's output is (nearly) zero or not finite."""
@@ -51,16 +55,24 @@ class Factor(JsonMixin):
     target: float
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """What the data pass found: a Factor, or why there is none, for every weight with a target."""
+
+    factors: Mapping[str, Factor]
+    missed: Mapping[str, str]
+
+
 def measure_factors(
     model: Any, example: Any, plan: Plan, targets: Mapping[str, Target], *, seed: int = 0
-) -> dict[str, Factor]:
+) -> Calibration:
     """The factors by which the plan's weights must be multiplied to meet `targets`.
 
     Args:
         model: a model of a framework with a row in `PASSES`. It is left bit for bit as it is.
         example: a batch, or shapes and dtypes.
         plan: the weights to start from, drawn with `seed`.
-        targets: weight name → Target; weights that do not run are missing from the result.
+        targets: weight name → Target; those that do not run, or cannot be scaled, are `missed`.
 
     Raises:
         UnsupportedError: the model's framework has no data pass.
@@ -74,17 +86,28 @@ def measure_factors(
             fix="Use the analytic rule A2: it needs no data.",
         )
     module, function = PASSES[name].split(":")
-    found: dict[str, Factor] = getattr(importlib.import_module(module), function)(
+    found: Calibration = getattr(importlib.import_module(module), function)(
         model, example, plan, targets, seed=seed
     )
     return found
 
 
-def calibrated(plan: Plan, factors: Mapping[str, Factor], name: str) -> Plan:
-    """`plan` with its fills multiplied by the factors, each reason telling the measured numbers."""
-    changes = {}
-    for weight, found in factors.items():
-        fill = plan[weight]
-        told = f"measured {found.measured:.3g} for a target of {found.target:.3g}, so × {found.factor:.3g}"
-        changes[weight] = fill.scaled(found.factor).because(f"{fill.reason}; on one batch {told}")
+def calibrated(plan: Plan, found: Calibration, name: str) -> Plan:
+    """`plan` with its fills multiplied by the factors, each reason telling the measured numbers.
+
+    A fill without a factor stays, and its reason says why.
+    """
+    changes = {weight: _scaled(plan[weight], factor) for weight, factor in found.factors.items()}
+    for weight, why in found.missed.items():
+        changes[weight] = plan[weight].because(f"{plan[weight].reason}; {UNSCALED}{why}")
     return plan.with_fills(changes, name)
+
+
+def _scaled(fill: Fill, found: Factor) -> Fill:
+    told = f"measured {found.measured:.3g} for a target of {found.target:.3g}, so × {found.factor:.3g}"
+    return fill.scaled(found.factor).because(f"{fill.reason}; on one batch {told}")
+
+
+def unscaled(plan: Plan) -> dict[str, str]:
+    """Weights that the data pass was to scale and could not: name → why."""
+    return {name: fill.reason.split(UNSCALED, 1)[1] for name, fill in plan.items() if UNSCALED in fill.reason}

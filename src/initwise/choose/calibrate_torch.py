@@ -2,16 +2,19 @@
 
 A torch function mode sees every call with its arguments, so a weight is recognised wherever it is
 applied (in a module, in `F.linear`, in fused attention), in true execution order. At its first use the
-weight is scaled in place, on a substituted tensor, and the operation repeated.
+weight is scaled in place, on a substituted tensor, and the operation repeated. Fused attention applies
+several: its projections of the inputs are computed beside it, its output projection is seen in its output.
 
 The end of a residual branch is scaled where the branch meets the stream: only there is the stream's
-variance known. Until then its output is followed by a mark.
+variance known. Until then its output is followed by a mark, through sums with what is smaller than it (a
+bias), which then counts as part of the branch.
 """
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -19,10 +22,11 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ..core.plan import Plan
+from ..frameworks.torch.ops import OTHER, TABLE, operation
 from ..frameworks.torch.run import arguments, call
 from ..frameworks.torch.state import reseed, untouched
 from ..measure.substitutes import weights_for
-from .calibrate import LARGEST, SMALLEST, Factor, Target
+from .calibrate import LARGEST, SMALLEST, Calibration, Factor, Target
 
 APPLICATIONS = frozenset(
     {
@@ -31,16 +35,19 @@ APPLICATIONS = frozenset(
         *(f"conv{n}d" for n in (1, 2, 3)),
         *(f"conv_transpose{n}d" for n in (1, 2, 3)),
         *("matmul", "__matmul__", "__rmatmul__", "mm", "bmm", "addmm", "baddbmm", "einsum"),
-        "multi_head_attention_forward",
     }
 )
-ADDITIONS = frozenset({"add", "__add__", "__radd__", "add_", "__iadd__"})
-OVERWRITING = frozenset({"add_", "__iadd__"})
+FUSED = "multi_head_attention_forward"
+INPUTS = ("query", "key", "value")
+UNFILLED = "the plan leaves it as it is"
+UNSEEN = "it was not seen to be applied to the example"
+UNMET = "its branch was not seen to meet the residual stream"
+SILENT = "its output, or the stream it is added to, is nearly zero or not finite on the example"
 
 
 def measure_factors(
     model: nn.Module, example: Any, plan: Plan, targets: Mapping[str, Target], *, seed: int = 0
-) -> dict[str, Factor]:
+) -> Calibration:
     """See `initwise.choose.calibrate.measure_factors`.
 
     The pass runs in training mode, so that batch norms use the batch, but with dropout switched off.
@@ -51,12 +58,20 @@ def measure_factors(
         reseed(seed)
         model.train()
         for module in model.modules():
-            if isinstance(module, nn.modules.dropout._DropoutNd):
-                module.eval()
+            _still(module)
         mode = _Pass({name: weights[name] for name in targets if name in weights}, targets)
         with mode:
             call(model, args, kwargs, weights)
-    return mode.factors
+    missed = {name: mode.missing(name) for name in targets if name not in mode.factors}
+    return Calibration(mode.factors, missed)
+
+
+def _still(module: nn.Module) -> None:
+    """Switch off the dropout that a module does by itself; what it asks of torch is `_Pass`'s matter."""
+    if isinstance(module, nn.modules.dropout._DropoutNd):
+        module.eval()
+    elif isinstance(module, (nn.MultiheadAttention, nn.RNNBase)):
+        module.dropout = 0.0
 
 
 class _Pass(TorchFunctionMode):
@@ -67,70 +82,90 @@ class _Pass(TorchFunctionMode):
         self.weights, self.targets = dict(weights), targets
         self.places = {tensor.untyped_storage().data_ptr(): name for name, tensor in weights.items()}
         self.factors: dict[str, Factor] = {}
+        self.silent: set[str] = set()
         # outputs that depend linearly on a branch's last weight: id → (the tensor, the weight's name)
         self.marked: dict[int, tuple[Tensor, str]] = {}
+
+    def missing(self, name: str) -> str:
+        """Why the weight `name` has no factor."""
+        if name not in self.weights:
+            return UNFILLED
+        if name in self.silent:
+            return SILENT
+        return UNMET if name in {weight for _, weight in self.marked.values()} else UNSEEN
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         called = getattr(func, "__name__", "")
+        plain, overwrites = operation(func)
+        rule = TABLE.get(plain, OTHER).rule
+        if rule == "dropout":
+            return args[0] if args else kwargs["input"]
+        if called == "scaled_dot_product_attention" and len(args) < 5:
+            kwargs = {**kwargs, "dropout_p": 0.0}
+        if called == FUSED:
+            return self._attend(func, args, kwargs)
         if called in APPLICATIONS:
-            return self._apply(func, args, kwargs)
-        if called in ADDITIONS:
-            args = self._meet(called, args)
-            if args is None:
-                return NotImplemented
-            return func(*args, **kwargs)
-        result = func(*args, **kwargs)
-        self._follow(args, result)
-        return result
+            return self._apply(func, args, kwargs, [*args, *kwargs.values()])
+        if rule == "sum":
+            return self._add(func, args, kwargs, overwrites)
+        return self._follow(args, func(*args, **kwargs))
 
-    def _apply(self, func: Any, args: Any, kwargs: Any) -> Any:
+    def _apply(self, func: Any, args: Any, kwargs: Any, among: Sequence[Any]) -> Any:
+        """Call `func`, and scale the first weight `among` its arguments by what comes out."""
         result = func(*args, **kwargs)
-        name = next(self._names([*args, *kwargs.values()]), None)
-        if name is None or name in self.factors:
-            return result
-        output = _first(result)
-        if output is None:
+        name, output = next(self._names(among), None), _first(result)
+        if name is None or output is None:
+            return self._follow(args, result)
+        if name in self.factors:
             return result
         if self.targets[name].measure == "relative":
             self.marked[id(output)] = (output, name)
             return result
-        target = self.targets[name]
-        if self._scale(name, _measured(output.double(), target), target.value):
-            return func(*args, **kwargs)
-        return result
+        return func(*args, **kwargs) if self._fit(name, output) else result
 
-    def _meet(self, called: str, args: Any) -> Any:
-        """Scale a branch where it is added to its stream; the arguments to go on with."""
-        if len(args) < 2 or not all(isinstance(arg, Tensor) for arg in args[:2]):
-            return args
+    def _attend(self, func: Any, args: Any, kwargs: Any) -> Any:
+        given = inspect.signature(func).bind(*args, **kwargs).arguments
+        for weights, output in _projections(given):
+            name = next(self._names(weights), None)
+            if name is not None and name not in self.factors:
+                self._fit(name, output)
+        return self._apply(func, args, kwargs, [given["out_proj_weight"]])
+
+    def _add(self, func: Any, args: Any, kwargs: Any, overwrites: bool) -> Any:
+        """A sum, in which a branch may meet its stream."""
+        if "other" in kwargs:
+            args = (*args, kwargs["other"])
+            kwargs = {key: value for key, value in kwargs.items() if key != "other"}
         marks = [self.marked.get(id(arg)) for arg in args[:2]]
-        if (marks[0] is None) == (marks[1] is None):
-            return args
-        place = 0 if marks[0] is not None else 1
-        name = self._name_of(marks[place])
-        branch, stream = args[place], args[1 - place]
-        if stream.numel() != branch.numel() or name in self.factors:
-            return args
-        variance = float(stream.double().var())
-        if self._scale(name, float(branch.double().var()), self.targets[name].value * variance):
-            branch = (
-                branch.mul_(self.factors[name].factor)
-                if called in OVERWRITING and place == 0
-                else (branch * self.factors[name].factor)
-            )
-        return (branch, stream, *args[2:]) if place == 0 else (stream, branch, *args[2:])
+        found = [(place, mark[1]) for place, mark in enumerate(marks) if mark is not None]
+        if len(found) != 1:
+            return func(*args, **kwargs)
+        (place, name), other = found[0], args[1 - found[0][0]]
+        if not isinstance(other, Tensor) or other.numel() < args[place].numel():
+            return self._follow(args, func(*args, **kwargs))
+        if name not in self.factors and self._meet(name, args[place], other, _share(func, kwargs, place)):
+            factor = self.factors[name].factor
+            in_place = overwrites and place == 0
+            branch = args[place].mul_(factor) if in_place else args[place] * factor
+            args = (branch, other, *args[2:]) if place == 0 else (other, branch, *args[2:])
+        return func(*args, **kwargs)
 
-    @staticmethod
-    def _name_of(mark: tuple[Tensor, str] | None) -> str:
-        return mark[1] if mark else ""
+    def _meet(self, name: str, branch: Tensor, stream: Tensor, share: float) -> bool:
+        """Scale the weight that ends `branch`, of which `share` times as much is added as of `stream`."""
+        target = self.targets[name].value * float(stream.double().var())
+        return self._scale(name, share**2 * float(branch.double().var()), target)
+
+    def _fit(self, name: str, output: Tensor) -> bool:
+        target = self.targets[name]
+        return self._scale(name, _measured(output.double(), target), target.value)
 
     def _scale(self, name: str, measured: float, target: float) -> bool:
         """Multiply the weight so that `measured` becomes `target`; False if that makes no sense."""
-        if not (measured > 0 and target > 0 and math.isfinite(measured)):
-            return False
-        factor = math.sqrt(target / measured)
+        usable = measured > 0 and target > 0 and math.isfinite(measured) and math.isfinite(target)
+        factor = math.sqrt(target / measured) if usable else math.nan
         if not SMALLEST <= factor <= LARGEST:
+            self.silent.add(name)
             return False
         self.weights[name].mul_(factor)
         self.factors[name] = Factor(factor, measured, target)
@@ -145,11 +180,32 @@ class _Pass(TorchFunctionMode):
             elif isinstance(value, (tuple, list)):
                 yield from self._names(value)
 
-    def _follow(self, args: Any, result: Any) -> None:
-        """Carry a mark from an operation's input to its output."""
+    def _follow(self, args: Any, result: Any) -> Any:
+        """Carry a mark from an operation's input to its output, the result."""
         found = next((self.marked[id(arg)] for arg in args if id(arg) in self.marked), None)
         if found is not None and isinstance(result, Tensor) and result.is_floating_point():
             self.marked[id(result)] = (result, found[1])
+        return result
+
+
+def _projections(given: Mapping[str, Any]) -> list[tuple[list[Tensor], Tensor]]:
+    """Fused attention's projections of its inputs: the weights, and their output before it is split."""
+    bias, separate = given.get("in_proj_bias"), bool(given.get("use_separate_proj_weight"))
+    biases = [None] * 3 if bias is None else bias.chunk(3)
+    packed = () if separate else given["in_proj_weight"].chunk(3)
+    weights = [given[f"{name[0]}_proj_weight"] for name in INPUTS] if separate else list(packed)
+    together = zip((given[name] for name in INPUTS), weights, biases, strict=True)
+    outputs = [nn.functional.linear(x, weight, b).flatten(0, -2) for x, weight, b in together]
+    if not separate:
+        return [(weights, torch.cat(outputs))]
+    return [([weight], output) for weight, output in zip(weights, outputs, strict=True)]
+
+
+def _share(func: Any, kwargs: Mapping[str, Any], place: int) -> float:
+    """How many times as much of the branch as of the stream goes into a sum with `alpha`."""
+    alpha = float(kwargs.get("alpha", 1))
+    scaled = 0 if operation(func)[0] == "rsub" else 1
+    return alpha if place == scaled else (1 / alpha if alpha else math.inf)
 
 
 def _measured(output: Tensor, target: Target) -> float:

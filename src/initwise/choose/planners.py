@@ -123,5 +123,5 @@ def _measured(plan: Plan, chosen: Mapping[str, Decision], case: Case) -> Plan:
     }
     if not targets:
         return plan
-    factors = measure_factors(case.model, case.example, plan, targets, seed=case.seed)
-    return calibrated(plan, factors, plan.name)
+    found = measure_factors(case.model, case.example, plan, targets, seed=case.seed)
+    return calibrated(plan, found, plan.name)
