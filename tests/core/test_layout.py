@@ -118,6 +118,8 @@ def test_json_round_trip():
         ((10, 4, 3), "oik", {"stride": (0,)}, "stride 0; expected a whole number ≥ 1"),
         ((10, 4), 5, {}, "layout 5 is a int; expected a string of axes"),
         ((10, 4), "oi", {"parts": [("q", -2), ("k", 12)]}, "part 'q', size -2; expected a whole number ≥ 0"),
+        ((8, 4), "oi", {"parts": [("q", 4), ("q", 4)]}, "expected a name of its own for each part"),
+        ((3, 4), None, {}, "layout None is a NoneType; expected a string of axes"),
         ((3.7, 2), "oi", {"where": "w"}, "w: axis size 3.7; expected a whole number ≥ 0"),
         ((-3, 4), "oi", {}, "axis size -3; expected a whole number ≥ 0"),
         ((True, 4), "oi", {}, "axis size True"),

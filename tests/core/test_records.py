@@ -60,7 +60,7 @@ def test_records_are_frozen(record):
     ("change", "text"),
     [
         ({"version": 7}, "Signals: version 7; expected version 1."),
-        ({"record": "Ledger"}, "Signals: a record of kind 'Ledger'; expected 'Signals'."),
+        ({"record": "Ledger"}, "Signals: a record of kind 'Ledger'; expected 'Signals'.\n  Likely cause"),
         ({"colour": 1}, "Signals with missing fields [] and unknown fields ['colour']"),
         ({"loss": "much"}, "Signals.loss: 'much'; expected a number."),
         ({"layers": 3}, "Signals.layers: 3; expected list."),
@@ -77,6 +77,13 @@ def test_text_that_is_not_json_is_refused():
         Plan.from_json("{")
     with pytest.raises(RecordError, match="list; expected a dict"):
         Plan.from_dict([1])
+
+
+def test_a_lost_field_is_not_guessed():
+    data = SIGNALS.to_dict()
+    del data["note"]
+    with pytest.raises(RecordError, match=r"missing fields \['note'\]"):
+        Signals.from_dict(data)
 
 
 @pytest.mark.parametrize("text", [None, b"\xff\xfe", "[1", 3])

@@ -85,7 +85,8 @@ def _decode_tuple(data: Any, args: tuple[Any, ...], where: str) -> tuple[Any, ..
 def _decode_dataclass(data: Any, kind: type, where: str) -> Any:
     data = _expect(data, dict, where)
     hints = _hints(kind)
-    missing = [f.name for f in dataclasses.fields(kind) if f.name not in data and _required(f)]
+    # to_dict writes every field, so an absent one was lost, and its default would be a guess
+    missing = [field.name for field in dataclasses.fields(kind) if field.name not in data]
     unknown = sorted(set(data) - set(hints))
     if missing or unknown:
         raise RecordError(
@@ -95,10 +96,6 @@ def _decode_dataclass(data: Any, kind: type, where: str) -> Any:
             fix="Write it again with this version.",
         )
     return kind(**{name: decode(item, hints[name], f"{where}.{name}") for name, item in data.items()})
-
-
-def _required(field: dataclasses.Field[Any]) -> bool:
-    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 @functools.cache
@@ -155,7 +152,13 @@ class JsonMixin:
         fields = dict(data)
         kind, version = fields.pop("record", None), fields.pop("version", None)
         if kind != cls.__name__:
-            raise RecordError(f"a record of kind {kind!r}", where=cls.__name__, expected=f"{cls.__name__!r}")
+            raise RecordError(
+                f"a record of kind {kind!r}",
+                where=cls.__name__,
+                expected=f"{cls.__name__!r}",
+                cause="the record of another class, or JSON that initwise did not write",
+                fix=f"Read it with {kind}.from_dict." if isinstance(kind, str) else "",
+            )
         if version != cls.record_version:
             raise RecordError(
                 f"version {version!r}",

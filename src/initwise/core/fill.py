@@ -25,6 +25,8 @@ LAWS = (
     "truncated_normal",
     "uniform",
 )
+FARTHEST = 38.5
+"""Sigmas beyond which a normal's tail holds less than 5e-324: no probability, to any float."""
 MATRIX_LAWS = frozenset({"delta_orthogonal", "dirac", "identity", "orthogonal"})
 """Laws of the whole matrix: an element depends on its row and column, not only on its own draw."""
 
@@ -89,6 +91,11 @@ class Fill(JsonMixin):
         low, high = _finite("uniform", "low", low), _finite("uniform", "high", high)
         if low == high:
             return cls.constant(low, **why)
+        if math.isinf(high - low):
+            raise FillError(
+                f"uniform: bounds ({low!r}, {high!r}) are farther apart than floats reach",
+                expected="high - low < 1.8e308",
+            )
         return cls("uniform", low + (high - low) / 2, (high / 2 - low / 2) / math.sqrt(3), low, high, **why)
 
     @classmethod
@@ -272,7 +279,7 @@ def truncated_moments(a: float, b: float) -> tuple[float, float] | None:
     tails ([6, 7]) and slivers ([-0.001, 0.001]) keep full accuracy.
     """
     mode = min(max(0.0, a), b)
-    if math.isinf(mode) or abs(mode) > 1e8:
+    if abs(mode) > FARTHEST:
         return None
     # beyond these the density is below 1e-20 of its maximum on the interval
     reach = 10.0 if mode == 0 else min(10.0, 50.0 / abs(mode))

@@ -54,6 +54,8 @@ class Layout(JsonMixin):
             _set(self, "transposed", self.axes[:2] == "io" and bool(rest) and set(rest) <= set(SPATIAL))
         sizes = [(str(name), whole(size, f"part {name!r}, size")) for name, size in self.parts]
         _set(self, "parts", tuple(sizes))
+        if len(dict(sizes)) < len(sizes):
+            raise LayoutError(f"parts {sizes}", expected="a name of its own for each part")
         _set(self, "stride", tuple(whole(step, "stride", least=1) for step in self.stride))
         if self.parts and "o" not in self.axes:
             raise LayoutError(f"layout {self.axes!r} has parts but no o axis", expected="parts lie along o")
