@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,28 +12,8 @@ from ..core.errors import FillError
 from ..core.fill import MATRIX_LAWS, Fill
 from ..core.layout import Layout
 from ..core.parameter import ParameterInfo
+from ..core.storage import DTYPES
 from ..random.engine import jobs
-
-
-@dataclass(frozen=True)
-class Range:
-    """What a dtype can tell apart: the smallest number above zero, and the relative spacing."""
-
-    smallest: float
-    spacing: float
-
-
-def _numpy(name: str) -> Range:
-    info = np.finfo(name)
-    return Range(float(info.smallest_subnormal), float(info.eps))
-
-
-RANGES = {
-    "float64": _numpy("float64"),
-    "float32": _numpy("float32"),
-    "float16": _numpy("float16"),
-    "bfloat16": Range(2.0**-133, 2.0**-7),
-}
 
 
 def fitted(info: ParameterInfo, fill: Fill) -> Fill:
@@ -99,7 +79,7 @@ def _parts(name: str, shape: tuple[int, ...], fill: Fill, layout: Layout) -> Fil
 
 def _held(info: ParameterInfo, fill: Fill) -> None:
     """Raise FillError if the values lie closer together than the dtype's numbers around their mean."""
-    limits = RANGES[info.dtype]
+    limits = DTYPES[info.dtype]
     apart = limits.spacing * abs(fill.mean)
     if fill.law not in MATRIX_LAWS and 0 < fill.std < apart / 4:
         raise FillError(

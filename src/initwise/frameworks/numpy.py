@@ -7,7 +7,6 @@ filled through the same protocol, with the same numbers for the same names.
 from __future__ import annotations
 
 import fnmatch
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,13 +19,12 @@ from ..core.fill import Fill
 from ..core.graph import Graph
 from ..core.layout import Fans, Layout, fans
 from ..core.parameter import ROLES, ParameterInfo
+from ..core.storage import DTYPES, extent, overlaps
 from .overlap import overlapping
+from .proof import moments, pieces
 from .protocol import adapters
 
 Array = NDArray[Any]
-WRITABLE = ("float64", "float32", "float16", "bfloat16")
-PIECE = 1 << 20
-"""Elements read at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,15 +157,13 @@ def _weights_by_layer(infos: Sequence[ParameterInfo]) -> dict[str, Fans | None]:
 
 def _obstacle(array: Array) -> str:
     """Why an array cannot be filled, or ""."""
-    if array.dtype.name not in WRITABLE:
-        return f"it is {array.dtype.name}; only {', '.join(WRITABLE)} can be filled"
+    if array.dtype.name not in DTYPES:
+        return f"it is {array.dtype.name}; only {', '.join(DTYPES)} can be filled"
     if not array.dtype.isnative:
         return "its bytes are in the other order; convert it with .astype(array.dtype.newbyteorder('='))"
     if not array.flags.writeable:
         return "it is read-only; copy it first"
-    if array.size and any(
-        stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape, strict=True)
-    ):
+    if overlaps(array.shape, array.strides, array.itemsize):
         return "it is a broadcast view: several elements share one place; copy it first"
     return ""
 
@@ -175,17 +171,12 @@ def _obstacle(array: Array) -> str:
 def _overlapping(named: Mapping[str, Array]) -> dict[str, str]:
     """Name → problem, for arrays whose memory another array of the tree shares."""
     once = {id(array): (name, array) for name, array in reversed(list(named.items())) if array.size}
-    found = overlapping((*_bounds(array), name) for name, array in once.values())
+    found = overlapping(
+        (*extent(array.__array_interface__["data"][0], array.shape, array.strides, array.itemsize), name)
+        for name, array in once.values()
+    )
     text = "it shares memory with {} without being the same array; give each its own with .copy()"
     return {name: text.format(other) for name, other in found.items()}
-
-
-def _bounds(array: Array) -> tuple[int, int]:
-    """First and one past the last byte."""
-    steps = [(size - 1) * stride for size, stride in zip(array.shape, array.strides, strict=True)]
-    start = int(array.__array_interface__["data"][0])
-    low, high = sum(s for s in steps if s < 0), sum(s for s in steps if s > 0)
-    return start + low, start + high + array.itemsize
 
 
 class NumpyAdapter:
@@ -214,21 +205,12 @@ class NumpyAdapter:
 
     def values(self, model: Any, name: str) -> Iterator[NDArray[np.generic]]:
         """An array's stored bits, row-major, in flat pieces; bfloat16 as uint16."""
-        for piece in _pieces(_named(model, name)):
+        for piece in pieces(_named(model, name), _flat):
             yield piece.view(np.uint16) if piece.dtype.name == "bfloat16" else piece
 
     def moments(self, model: Any, name: str) -> tuple[float, float]:
         """Mean and standard deviation (n in the denominator), accumulated in float64."""
-        count, mean, square = 0, 0.0, 0.0
-        for piece in _pieces(_named(model, name)):
-            numbers = piece.astype(np.float64)
-            n, average = numbers.size, float(numbers.mean())
-            gap = average - mean
-            # Chan, Golub and LeVeque's update for two groups
-            square += float(((numbers - average) ** 2).sum()) + gap * gap * count * n / (count + n)
-            mean += gap * n / (count + n)
-            count += n
-        return (mean, math.sqrt(square / count)) if count else (math.nan, math.nan)
+        return moments(piece.astype(np.float64) for piece in pieces(_named(model, name), _flat))
 
     def trace(self, model: Any, example: Any) -> Graph:
         """Raises UnsupportedError: arrays do not say what is done with them."""
@@ -246,21 +228,8 @@ def _named(tree: ArrayTree, name: str) -> Array:
     return named[name]
 
 
-def _pieces(array: Array) -> Iterator[Array]:
-    """`array` in flat row-major pieces of at most about `PIECE` elements."""
-    if not array.size:
-        return
-    if array.flags.c_contiguous:
-        flat = array.reshape(-1)
-        for start in range(0, flat.size, PIECE):
-            yield flat[start : start + PIECE]
-    elif array.size <= PIECE:
-        yield np.ascontiguousarray(array).reshape(-1)
-    else:
-        step = max(1, PIECE * len(array) // array.size)
-        for start in range(0, len(array), step):
-            rows = array[start : start + step]
-            yield from _pieces(rows[0] if len(rows) == 1 else rows)
+def _flat(array: Array) -> Array:
+    return np.ascontiguousarray(array).reshape(-1)
 
 
 adapters.add(NumpyAdapter())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,12 +16,11 @@ from ...core.errors import ModelError, UnknownNameError
 from ...core.fill import Fill
 from ...core.parameter import ParameterInfo
 from ..memory import fill as engine
+from ..proof import moments as moments_of
+from ..proof import pieces
 from .holders import INVERTED, SPECTRAL, Holding, effective, forward, holdings, holds, originals
 from .state import untouched
 from .walk import listed, parameters
-
-PIECE = 1 << 20
-"""Elements read at a time."""
 
 POWER_ITERATIONS = 1000
 """At most, after a new weight; torch takes 15 at registration, which can leave σ percents off."""
@@ -162,37 +160,18 @@ def _submodule(model: nn.Module, steps: list[str]) -> nn.Module | None:
 
 def values(model: nn.Module, name: str) -> Iterator[NDArray[np.generic]]:
     """A parameter's stored bits, row-major, in flat pieces; bfloat16 as uint16."""
-    for piece in _pieces(effective(*find(model, name))):
-        bits = piece.contiguous().cpu()
+    for piece in pieces(effective(*find(model, name)), _flat):
+        bits = piece.cpu()
         yield bits.view(torch.uint16).numpy() if bits.dtype == torch.bfloat16 else bits.numpy()
 
 
 def moments(model: nn.Module, name: str) -> tuple[float, float]:
     """Mean and standard deviation (n in the denominator) of a parameter, accumulated in float64."""
-    count, mean, square = 0, 0.0, 0.0
-    for piece in _pieces(effective(*find(model, name))):
-        numbers = piece.to(torch.float64)
-        n, average = numbers.numel(), float(numbers.mean())
-        gap = average - mean
-        # Chan, Golub and LeVeque's update for two groups
-        square += float(((numbers - average) ** 2).sum()) + gap * gap * count * n / (count + n)
-        mean += gap * n / (count + n)
-        count += n
-    return (mean, math.sqrt(square / count)) if count else (math.nan, math.nan)
+    return moments_of(piece.to(torch.float64) for piece in pieces(effective(*find(model, name)), _flat))
 
 
-def _pieces(tensor: Tensor) -> Iterator[Tensor]:
-    """`tensor` in flat row-major pieces of at most about `PIECE` elements."""
-    if not tensor.numel():
-        return
-    if tensor.is_contiguous():
-        yield from torch.split(tensor.view(-1), PIECE)
-    elif tensor.numel() <= PIECE:
-        yield tensor.contiguous().view(-1)
-    else:
-        step = max(1, PIECE * len(tensor) // tensor.numel())
-        for rows in torch.split(tensor, step):
-            yield from _pieces(rows[0] if len(rows) == 1 else rows)
+def _flat(tensor: Tensor) -> Tensor:
+    return tensor.contiguous().view(-1)
 
 
 def weights(model: nn.Module, plan: Mapping[str, Fill], *, seed: int = 0) -> dict[str, Tensor]:

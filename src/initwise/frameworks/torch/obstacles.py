@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ...core.storage import DTYPES, extent, overlaps
 from ..overlap import overlapping
-
-WRITABLE = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 
 
 def obstacle(name: str, tensor: Tensor) -> str:
@@ -42,8 +41,8 @@ def _kind(tensor: Tensor) -> str:
         return "it is complex; no published law says what its real and imaginary parts are"
     if tensor.is_quantized or not tensor.is_floating_point():
         return f"it is {_name(tensor)}, quantized or an index; initialize the floating-point model"
-    if tensor.dtype not in WRITABLE:
-        return f"it is {_name(tensor)}; initialize in {', '.join(map(_dtype, WRITABLE))} and convert"
+    if _name(tensor) not in DTYPES:
+        return f"it is {_name(tensor)}; initialize in {', '.join(DTYPES)} and convert"
     return ""
 
 
@@ -52,7 +51,7 @@ def _memory(tensor: Tensor) -> str:
         return f"it is stored as {_dtype(tensor.layout)}; only dense tensors can be filled"
     if tensor.is_inference():
         return "it was made in inference mode and cannot be changed; build the model outside it"
-    if any(stride == 0 and size > 1 for stride, size in zip(tensor.stride(), tensor.shape, strict=True)):
+    if overlaps(tensor.shape, tensor.stride()):
         return "it is an expanded view: several elements share one place; call .contiguous() on it"
     return ""
 
@@ -89,6 +88,5 @@ def _dense(tensor: Tensor) -> bool:
 
 
 def _extent(tensor: Tensor) -> tuple[int, int]:
-    steps = [(size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True)]
-    start = tensor.data_ptr()
-    return start, start + (sum(steps) + 1) * tensor.element_size()
+    size = tensor.element_size()
+    return extent(tensor.data_ptr(), tensor.shape, [size * stride for stride in tensor.stride()], size)

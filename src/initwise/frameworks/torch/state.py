@@ -144,8 +144,10 @@ def _refill(tensor: Tensor, place: Tensor) -> None:
 
 def _compressed(tensor: Tensor, parts: tuple[Tensor, ...]) -> Tensor:
     """Another handle on the memory of a compressed sparse tensor."""
-    with torch.sparse.check_sparse_tensor_invariants(False):
-        return torch.sparse_compressed_tensor(*parts, size=tensor.shape, layout=tensor.layout)
+    bounds, places, values = parts
+    return torch.sparse_compressed_tensor(
+        bounds, places, values, tensor.shape, layout=tensor.layout, check_invariants=False
+    )
 
 
 def _restore_values(tensor: Tensor) -> Undo:
