@@ -41,6 +41,8 @@ class Node(JsonMixin):
         inputs: indices of the nodes whose outputs it consumed.
         parameters: full names of the parameters it used.
         shape: shape of its (first) output.
+        curve: a nameless elementwise function of the one input as a table of (x, y), from which its
+            moments can be computed; () where it is not known, and for whatever has a name.
     """
 
     index: int
@@ -50,6 +52,7 @@ class Node(JsonMixin):
     inputs: tuple[int, ...] = ()
     parameters: tuple[str, ...] = ()
     shape: tuple[int, ...] = ()
+    curve: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,15 @@ used nowhere else, is merged; an elementwise function is then named by its value
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...core.graph import Graph, Node
-from .names import canonical, named
+from .names import canonical, curve, named, proportional
 from .recorder import Draft
 
 NONE: frozenset[int] = frozenset()
+FUNCTIONS = ("activation", "pointwise", "scale")
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def _merge(sink: Draft, drafts: Sequence[Draft], users: Mapping[int, set[int]]) 
 
 def _root(sink: Draft, drafts: Sequence[Draft]) -> int | None:
     """The node a sink's value is a function of, if it is written in several operations."""
-    if sink.root is not None and sink.node.op in ("pointwise", "scale") and not sink.centred:
+    if sink.root is not None and sink.node.op in FUNCTIONS and not sink.centred:
         return sink.root[0]
     if sink.node.op in ("norm", "softmax") and len(sink.node.inputs) == 2:
         statistics = {drafts[index].statistic for index in sink.node.inputs} - {None}
@@ -81,13 +82,11 @@ def _settled(
 ) -> tuple[Node, frozenset[int]]:
     """What a node and what merges into it are together, and the indices of what merged."""
     node, merge = draft.node, _merge(draft, drafts, users)
+    found = _function(draft, merge, drafts)
+    if found is not None:
+        return found, merge.members if merge else NONE
     if node.op == "activation":
-        return _registered(draft), NONE
-    label = named(draft.samples) if draft.samples and (merge or node.op == "pointwise") else ""
-    if label and node.op in ("pointwise", "scale"):
-        # named by its values, so a function of its root alone, whatever else was on the way
-        inputs = node.inputs if draft.root is None else (draft.root[0],)
-        return replace(node, op="activation", label=label, inputs=inputs), merge.members if merge else NONE
+        return _registered(node), NONE
     if merge is None or node.op == "scale" or not _branches(draft, merge, drafts):
         return node, NONE
     return replace(
@@ -95,12 +94,42 @@ def _settled(
     ), merge.members
 
 
-def _registered(draft: Draft) -> Node:
+def _function(draft: Draft, merge: Merge | None, drafts: Sequence[Draft]) -> Node | None:
+    """A function of the root alone, whatever else was on the way; None where that is not known.
+
+    What somebody else uses as well stays a signal of its own; only a function that has a name
+    reaches past it.
+    """
+    if draft.probe is None or draft.root is None:
+        return None
+    node, values, alone = draft.node, draft.probe.numpy(), draft.node.inputs == (draft.root[0],)
+    label = canonical(node.label) if alone and node.op == "activation" else ""
+    label = label or named(values, _hints(draft, drafts))
+    if label and (alone or merge or node.op == "pointwise"):
+        return replace(node, op="activation", label=label, inputs=(draft.root[0],))
+    if not (alone or merge):
+        return None
+    factor = proportional(values)
+    if factor is not None and (node.op == "scale" or factor != 1):
+        return replace(node, op="scale", label=f"{factor:g}", inputs=(draft.root[0],))
+    label = node.label if alone else ""
+    return replace(node, op="pointwise", label=label, inputs=(draft.root[0],), curve=curve(values))
+
+
+def _hints(draft: Draft, drafts: Sequence[Draft]) -> Iterator[str]:
+    """What it may be called by its own name, and by the factor before it."""
+    own = canonical(draft.node.label) if draft.node.op == "activation" else ""
+    yield own
+    before = drafts[draft.node.inputs[0]].probe if len(draft.node.inputs) == 1 else None
+    factor = proportional(before.numpy()) if before is not None else None
+    if factor is not None and own == "sin":
+        yield f"sin({factor:g})"
+
+
+def _registered(node: Node) -> Node:
     """An activation under its registered name; one that nobody registered is a pointwise function."""
-    label = canonical(draft.node.label) or (named(draft.samples) if draft.samples else "")
-    if label:
-        return replace(draft.node, label=label)
-    return replace(draft.node, op="pointwise")
+    label = canonical(node.label)
+    return replace(node, label=label) if label else replace(node, op="pointwise")
 
 
 def _branches(sink: Draft, merge: Merge, drafts: Sequence[Draft]) -> bool:

@@ -1,42 +1,51 @@
-"""Naming an elementwise function by its values."""
+"""Naming an elementwise function by its values on the grid of `probes`."""
 
 from __future__ import annotations
 
 import functools
-import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .samples import Sample
+from .probes import GRID
 
+Values = NDArray[np.float64]
+
+X: Values = GRID.numpy()
 PLAIN = frozenset({"identity", "linear"})
+TOLERANCE = 1e-5
+"""Of the larger of 1 and the value: constants are often written with six digits."""
 
 
-def named(samples: tuple[Sample, Sample]) -> str:
-    """The registered activation whose values these are, or "".
+def named(values: Values, hints: Iterable[str] = ()) -> str:
+    """The registered activation that has these values on the grid, or "".
 
-    Only where the inputs tell functions apart: both signs, several of each, some beyond ±0.5.
+    Args:
+        values: one for each point of the grid.
+        hints: labels to try first, for activations with parameters.
     """
-    x, y, tolerance = samples[0].values, samples[1].values, samples[0].tolerance
-    if min((x > 0).sum(), (x < 0).sum()) < 8 or not np.abs(x).max() > 0.5 or not np.isfinite(y).all():
+    if not np.isfinite(values).all():
         return ""
-    gaps = {name: _gap(function, x, y) for name, function in _functions().items()}
-    best = min(gaps.values(), default=np.inf)
-    if best > tolerance:
-        return _leaky(x, y, tolerance)
-    # functions that agree on these inputs: the one with the shortest name is the plainest
-    alike = [name for name, gap in gaps.items() if gap <= max(10 * best, tolerance / 100)]
-    return "" if PLAIN & set(alike) else min(alike, key=lambda name: (len(name), name))
+    for hint in hints:
+        if hint and _alike(_values(hint), values):
+            return hint
+    alike = [name for name in _names() if _alike(_values(name), values)]
+    if PLAIN & set(alike):
+        return ""
+    # functions that are one and the same: the one with the shortest name is the plainest
+    return min(alike, key=lambda name: (len(name), name)) if alike else _leaky(values)
 
 
-def _leaky(x: NDArray[np.float64], y: NDArray[np.float64], tolerance: float) -> str:
-    """A ReLU with a slope of its own for negative inputs."""
-    slope = float(np.median(y[x < 0] / x[x < 0]))
-    gap = np.abs(np.where(x > 0, x, slope * x) - y).max()
-    return f"leaky_relu({slope:.6g})" if gap <= tolerance * np.abs(y).max() and slope < 1 else ""
+def proportional(values: Values) -> float | None:
+    """The factor c if the function is c·x, else None."""
+    factor = float(values[-1] / X[-1])
+    return factor if factor and np.isfinite(factor) and _alike(factor * X, values) else None
+
+
+def curve(values: Values) -> tuple[tuple[float, float], ...]:
+    """The function as a table; none where it is not finite."""
+    return tuple(zip(X.tolist(), values.tolist(), strict=True)) if np.isfinite(values).all() else ()
 
 
 def canonical(label: str) -> str:
@@ -46,21 +55,33 @@ def canonical(label: str) -> str:
     return activation(label).name if label.partition("(")[0] in registry else ""
 
 
-def _gap(function: Callable[[Any], Any], x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """Largest difference, relative to the largest value."""
+def _alike(one: Values, other: Values) -> bool:
+    with np.errstate(invalid="ignore"):
+        return bool((np.abs(one - other) <= TOLERANCE * np.maximum(1.0, np.abs(other))).all())
+
+
+def _leaky(values: Values) -> str:
+    """A ReLU with a slope of its own for negative inputs."""
+    slope = float(values[0] / X[0])
+    found = _alike(np.where(X > 0, X, slope * X), values)
+    return canonical(f"leaky_relu({slope:.6g})") if found and slope < 1 else ""
+
+
+@functools.lru_cache(maxsize=256)
+def _values(label: str) -> Values:
+    """A registered activation on the grid; NaN where it cannot be computed."""
+    from ...activations import activation
+
     try:
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found = np.asarray(function(x), dtype=np.float64)
+        with np.errstate(all="ignore"):
+            return np.asarray(activation(label).numpy(X), dtype=np.float64)
     except Exception:
-        return np.inf
-    if found.shape != y.shape or not np.isfinite(found).all():
-        return np.inf
-    return float(np.abs(found - y).max() / max(float(np.abs(y).max()), 1e-12))
+        # a registered function of somebody else's
+        return np.full_like(X, np.nan)
 
 
 @functools.cache
-def _functions() -> dict[str, Callable[[Any], Any]]:
-    from ...activations import activation, activations
+def _names() -> tuple[str, ...]:
+    from ...activations import activations
 
-    return {row.name: activation(row.name).numpy for row in activations() if not row.gated}
+    return tuple(row.name for row in activations() if not row.gated)

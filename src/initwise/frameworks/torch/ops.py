@@ -108,7 +108,12 @@ TABLE: dict[str, Op] = {
     # made from a tensor's shape, not from its values
     **_group("silent", "empty_like zeros_like ones_like full_like rand_like randn_like randint_like"),
     **_group("silent", "new_empty new_zeros new_ones new_full new_tensor numpy tolist item grad"),
-    **_group("silent", "eq ne lt le gt ge isnan isinf isfinite logical_and logical_or logical_not any all"),
+    **_group(
+        "mask", "eq ne lt le gt ge less less_equal greater greater_equal not_equal isnan isinf isfinite"
+    ),
+    **_group("mask", "logical_and logical_or logical_not logical_xor signbit and or xor invert"),
+    **_group("mask", "bitwise_and bitwise_or bitwise_xor bitwise_not"),
+    **_group("silent", "any all"),
     **_group("silent", "zeros ones full empty arange linspace eye rand randn tensor as_tensor"),
     **_group("silent", "argmax argmin argsort bucketize searchsorted size stride shape"),
     "one_hot": Op("view"),

@@ -21,7 +21,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from ...core.graph import Node
 from .ops import OTHER, TABLE, Op, operation
-from .samples import Sample, sample
+from .probes import GRID, constant, replay
 
 Root = tuple[int, int]
 """A node and which of its outputs."""
@@ -54,14 +54,15 @@ class Draft:
         root: for elementwise functions of one signal: that signal.
         statistic: for reductions and what follows from them: the signal they summarise.
         centred: the signal minus its own mean.
-        samples: some input and output values of an elementwise function, to name it by.
+        probe: an elementwise function's values on the grid of `probes`, None where it is more than
+            a function of its root.
     """
 
     node: Node
     root: Root | None = None
     statistic: Root | None = None
     centred: bool = False
-    samples: tuple[Sample, Sample] | None = None
+    probe: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Call:
     """One operation as it ran.
 
     Attributes:
+        func: what ran.
         name: its plain name.
         op: its row in the table.
         args, kwargs: what it was given.
@@ -76,13 +78,13 @@ class Call:
         outputs: its tensor results, flat.
     """
 
+    func: Any
     name: str
     op: Op
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     operands: tuple[tuple[Tensor, Origin | None], ...]
     outputs: tuple[Tensor, ...]
-    before: Sample | None = None
 
     @property
     def label(self) -> str:
@@ -99,11 +101,6 @@ class Call:
         names = (name for _, o in self.operands if o is not None and o.node < 0 for name in o.parameters)
         return tuple(dict.fromkeys(names))
 
-    @property
-    def constants(self) -> bool:
-        """Is one of the operands a tensor that is neither signal nor parameter?"""
-        return any(origin is None for _, origin in self.operands)
-
     def argument(self, position: int, name: str, default: Any = None) -> Any:
         """An argument given by position or by name."""
         if len(self.args) > position:
@@ -113,11 +110,15 @@ class Call:
 
 @dataclass
 class Tape:
-    """The nodes so far, and every living tensor's origin."""
+    """The nodes so far, and every living tensor's origin.
+
+    `masks` are the results of comparisons: which signal each is of, and its values on the grid.
+    """
 
     drafts: list[Draft] = field(default_factory=list)
     origins: Any = field(default_factory=WeakIdKeyDictionary)
     constants: Any = field(default_factory=WeakIdKeyDictionary)
+    masks: Any = field(default_factory=WeakIdKeyDictionary)
     gradients: dict[Any, Origin] = field(default_factory=dict)
     layers: list[str] = field(default_factory=list)
 
@@ -149,6 +150,43 @@ class Tape:
     def root(self, origin: Origin) -> Root:
         """The signal that an elementwise function's value is a function of; the value itself otherwise."""
         return self.draft(origin).root or origin.root
+
+    def common(self, call: Call) -> Root | None:
+        """The one signal that an operation's signals and masks are all functions of."""
+        roots = {self.masks[t][0] if t in self.masks else self.root(o) for t, o in self._moving(call)}
+        return roots.pop() if len(roots) == 1 else None
+
+    def _moving(self, call: Call) -> list[tuple[Tensor, Any]]:
+        return [(t, o) for t, o in call.operands if t in self.masks or (o is not None and o.node >= 0)]
+
+    def shaped(self, call: Call) -> bool:
+        """Do an operation's signals and masks have the shape of its result?"""
+        return all(tensor.shape == call.outputs[0].shape for tensor, _ in self._moving(call))
+
+    def owned(self, call: Call) -> bool:
+        """Is the result made of signals, masks and plain numbers alone?"""
+        others = (t for t, origin in call.operands if origin is None and t not in self.masks)
+        return not call.parameters and all(constant(tensor) is not None for tensor in others)
+
+    def probe(self, call: Call, root: Root) -> Tensor | None:
+        """An elementwise operation's values on the grid, as a function of `root`."""
+        standing_in: dict[int, Tensor] = {}
+        for tensor, origin in call.operands:
+            value = self._standing_in(tensor, origin, root)
+            if value is None:
+                return None
+            standing_in[id(tensor)] = value
+        return replay(call.func, call.args, call.kwargs, standing_in)
+
+    def _standing_in(self, tensor: Tensor, origin: Origin | None, root: Root) -> Tensor | None:
+        if tensor in self.masks:
+            found, values = self.masks[tensor]
+            return values if found == root else None
+        if origin is None or origin.node < 0:
+            return constant(tensor) if origin is None else None
+        if origin.root == root:
+            return GRID if tensor.is_floating_point() else None
+        return self.draft(origin).probe
 
     def find(self, tensor: Tensor) -> Origin | None:
         """A tensor's origin; through autograd's graph where it was made out of sight."""
@@ -198,6 +236,8 @@ class Tape:
 
 
 Rule = Callable[[Tape, Call], "Origin | None"]
+ELEMENTWISE = ("activation", "pointwise", "sum", "product", "masked", "negation")
+"""Rules that may leave a node whose output is, element by element, a function of its inputs."""
 
 
 class Recorder(TorchFunctionMode):
@@ -223,17 +263,36 @@ class Recorder(TorchFunctionMode):
         operands = tuple(
             (leaf, self.tape.find(leaf)) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)
         )
-        known = any(origin is not None for _, origin in operands)
-        before = self._before(op, operands) if known else None
         result = func(*args, **kwargs)
-        if not known:
-            return self._constant(name, result)
         outputs = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
         if in_place and operands:
             outputs = [operands[0][0]]
+        call = Call(func, name, op, args, kwargs, operands, tuple(outputs))
+        if op.rule == "mask" or not self._moves(call):
+            self._masked(call)
+            return self._constant(name, result)
         if outputs:
-            self._note(Call(name, op, args, kwargs, operands, tuple(outputs), before), in_place)
+            self._note(call, in_place)
         return result
+
+    def _moves(self, call: Call) -> bool:
+        """Does a signal or a parameter flow through, or does a mask turn into numbers?"""
+        if any(origin is not None for _, origin in call.operands):
+            return True
+        masked = any(tensor in self.tape.masks for tensor, _ in call.operands)
+        numbers = bool(call.outputs) and call.outputs[0].is_floating_point()
+        return masked and numbers and call.op.rule in (*ELEMENTWISE, "same")
+
+    def _masked(self, call: Call) -> None:
+        """Note which comparisons of a signal a mask is."""
+        if call.op.rule not in ("mask", "same") or len(call.outputs) != 1:
+            return
+        root = self.tape.common(call)
+        if root is None or call.outputs[0].dtype != torch.bool or not self.tape.shaped(call):
+            return
+        values = self.tape.probe(call, root)
+        if values is not None:
+            self.tape.masks[call.outputs[0]] = (root, values)
 
     def _constant(self, name: str, result: Any) -> Any:
         """Note tensors made of no signal; empty ones may be filled where nothing is seen."""
@@ -242,17 +301,6 @@ class Recorder(TorchFunctionMode):
                 if isinstance(leaf, Tensor):
                     self.tape.constants[leaf] = True
         return result
-
-    def _before(self, op: Op, operands: Sequence[tuple[Tensor, Origin | None]]) -> Sample | None:
-        """Some values of the one signal of an elementwise operation, before it may overwrite them."""
-        if op.rule not in ("activation", "pointwise", "sum", "product", "masked", "negation"):
-            return None
-        signals = [tensor for tensor, origin in operands if origin is not None and origin.node >= 0]
-        roots = {self.tape.root(o) for _, o in operands if o is not None and o.node >= 0}
-        if len(roots) != 1 or not signals:
-            return None
-        own = next((tensor for tensor, o in operands if o is not None and o.root in roots), None)
-        return None if own is None else sample(own)
 
     def _note(self, call: Call, in_place: bool) -> None:
         origin = self._origin(call)
@@ -266,6 +314,8 @@ class Recorder(TorchFunctionMode):
 
     def _origin(self, call: Call) -> Origin | None:
         if not call.signals and call.op.rule != "embedding":
+            if not call.parameters and any(tensor in self.tape.masks for tensor, _ in call.operands):
+                return self.rules["masked"](self.tape, call)
             return Origin(parameters=call.parameters) if call.parameters else None
         if all(not (t.is_floating_point() or t.is_complex()) for t in call.outputs):
             return _integers(call)

@@ -3,49 +3,36 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .recorder import Call, Origin, Root, Rule, Tape, number
-from .samples import Sample, sample
+from .recorder import Call, Origin, Rule, Tape, number
 
 
-def elementwise(tape: Tape, call: Call, op: str, label: str, *, own: bool = True) -> Origin:
+def elementwise(tape: Tape, call: Call, op: str, label: str) -> Origin:
     """A node whose output is, element by element, a function of its inputs.
 
-    `own`: of its signals and plain numbers alone, so that it can be merged and named.
+    Where it is one of a single signal and plain numbers, it can be merged with what came before,
+    and named by its values.
     """
+    statistic = _common(tape.draft(o).statistic for o in call.signals)
+    own = statistic is None and tape.owned(call) and tape.shaped(call)
+    root = tape.common(call) if own else None
+    probe = tape.probe(call, root) if root is not None else None
+    # of masks alone: the signal that was compared
+    inputs = call.signals or tuple(Origin(*r) for r in (tape.common(call),) if r is not None)
     shape = call.outputs[0].shape
-    signals = call.signals
-    statistic = _common(tape.draft(o).statistic for o in signals)
-    root = _common(tape.root(o) for o in signals) if own and statistic is None else None
-    before = _before(tape, call, root)
-    after = sample(call.outputs[0]) if before is not None else None
-    if before is None or after is None or before.shape != after.shape:
-        root = root if before is None and tuple(shape) == _shape(tape, root) else None
-    known = (before, after) if root is not None and before is not None and after is not None else None
-    return tape.add(op, label, signals, call.parameters, shape, root=root, statistic=statistic, samples=known)
+    return tape.add(op, label, inputs, call.parameters, shape, root=root, statistic=statistic, probe=probe)
 
 
 def _common(found: Any) -> Any:
     values = set(found)
     return values.pop() if len(values) == 1 else None
-
-
-def _before(tape: Tape, call: Call, root: Root | None) -> Sample | None:
-    if root is None:
-        return None
-    if call.before is not None:
-        return call.before
-    known = (tape.draft(origin).samples for origin in call.signals)
-    return next((pair[0] for pair in known if pair is not None), None)
-
-
-def _shape(tape: Tape, root: Root | None) -> tuple[int, ...]:
-    return () if root is None else tape.drafts[root[0]].node.shape
 
 
 PARAMETERS = {
@@ -72,11 +59,22 @@ def activation(tape: Tape, call: Call) -> Origin:
         1,
     ):
         return elementwise(tape, call, "pointwise", label)
-    return elementwise(tape, call, "activation", label, own=not call.parameters)
+    if label == "rrelu":
+        return _random_leaky(tape, call)
+    return elementwise(tape, call, "activation", label)
+
+
+def _random_leaky(tape: Tape, call: Call) -> Origin:
+    """A leaky ReLU with random slopes: the one slope that gives the same second moment."""
+    low, high = float(call.argument(1, "lower", 1 / 8)), float(call.argument(2, "upper", 1 / 3))
+    mean_square = (low * low + low * high + high * high) / 3
+    slope = math.sqrt(mean_square) if call.argument(3, "training", False) else (low + high) / 2
+    alike = replace(call, func=torch.nn.functional.leaky_relu, args=(call.args[0], slope), kwargs={})
+    return elementwise(tape, alike, "activation", f"leaky_relu({slope:.6g})")
 
 
 def pointwise(tape: Tape, call: Call) -> Origin:
-    return elementwise(tape, call, "pointwise", call.label, own=not (call.parameters or call.constants))
+    return elementwise(tape, call, "pointwise", call.label)
 
 
 def negation(tape: Tape, call: Call) -> Origin:
@@ -84,12 +82,14 @@ def negation(tape: Tape, call: Call) -> Origin:
 
 
 def masked(tape: Tape, call: Call) -> Origin:
-    return elementwise(tape, call, "pointwise", call.label, own=call.name == "where" and not call.parameters)
+    return elementwise(tape, call, "pointwise", call.label)
 
 
 def same(tape: Tape, call: Call) -> Origin | None:
     """A cast or copy keeps its origin; a mask or index turned into numbers is no signal."""
     source, origin = call.operands[0]
+    if origin is None and source in tape.masks:
+        return masked(tape, call) if call.outputs[0].is_floating_point() else None
     if origin is None or origin.node < 0:
         return origin
     if source.is_floating_point() or source.is_complex() or source.dtype == torch.uint8:
@@ -103,7 +103,7 @@ def total(tape: Tape, call: Call) -> Origin:
     if len(signals) == 1 and call.parameters:
         return tape.add("add", "", (signals[0], _entering(tape, call)), (), call.outputs[0].shape)
     if len(signals) < 2:
-        return elementwise(tape, call, "pointwise", call.label, own=not call.constants)
+        return elementwise(tape, call, "pointwise", call.label)
     return _two(tape, call) or tape.add("add", "", signals, call.parameters, call.outputs[0].shape)
 
 
@@ -125,10 +125,10 @@ def _scaled(tape: Tape, call: Call) -> Origin:
     signal = call.signals[0]
     if call.parameters:
         return tape.add("scale", "", (signal,), call.parameters, call.outputs[0].shape)
-    factor = _factor(call)
+    masked_ = any(tensor in tape.masks for tensor, _ in call.operands)
+    factor = None if masked_ else _factor(call)
     if factor is None:
-        own = all(t.dtype == torch.bool for t, origin in call.operands if origin is None)
-        return elementwise(tape, call, "pointwise", call.name, own=own)
+        return elementwise(tape, call, "pointwise", call.name)
     return elementwise(tape, call, "scale", f"{factor:g}")
 
 
@@ -243,6 +243,9 @@ def assign(tape: Tape, call: Call) -> Origin | None:
     """Writing into part of a tensor: what was there and what was written, side by side."""
     if call.name == "copy_":
         return call.operands[1][1] if len(call.operands) > 1 else None
+    if len(call.args) > 1 and isinstance(call.args[1], Tensor) and call.args[1] in tape.masks:
+        # x[x < 0] = 0
+        return elementwise(tape, call, "pointwise", call.label)
     op = "concat" if len(call.signals) > 1 else "view"
     return tape.add(op, call.label, call.signals, call.parameters, call.outputs[0].shape)
 
