@@ -30,13 +30,15 @@ def told_model(model: Any, facts: Mapping[str, Any]) -> Explanation:
     single = len({info.layer for info in infos}) <= 1
     told = Explanation(
         title=type(model).__name__,
-        summary=_constructors(single, adapter.name),
+        summary=_constructors(single, adapter),
         facts=_lines(model, adapter, infos),
     )
-    if adapter.name != "torch":
+    default = constructed_by(adapter)
+    if not default:
         return told
-    row = registry["torch_default"]
-    law = "; ".join(f"{info.name}: {fill.formula}" for info in infos if (fill := _constructed(info)))
+    row = registry[default]
+    laws = ((info.name, _constructed(default, info)) for info in infos)
+    law = "; ".join(f"{name}: {fill.formula}" for name, fill in laws if fill)
     return replace(told, law=law if single else row.formula, citation=row.citation, evidence=row.evidence)
 
 
@@ -48,14 +50,20 @@ def _one(infos: tuple[ParameterInfo, ...], name: str) -> tuple[ParameterInfo, ..
     return found
 
 
-def _constructors(single: bool, framework: str) -> str:
-    if framework != "torch":
+def constructed_by(adapter: Adapter) -> str:
+    """The scheme that the framework's constructors follow, "" for none."""
+    return getattr(adapter, "default_scheme", "")
+
+
+def _constructors(single: bool, adapter: Adapter) -> str:
+    name = adapter.name
+    if not constructed_by(adapter):
         return "Arrays have no constructor: these are their roles, fans and measured values."
     if single:
-        return "What torch's constructor draws for each parameter, beside the values measured in it now."
+        return f"What {name}'s constructor draws for each parameter, beside the values measured in it now."
     return (
-        "Which law drew the values cannot be read off them. This is what torch's constructors draw for these "
-        "layers, beside the values measured now; where they differ, something else set them."
+        f"Which law drew the values cannot be read off them. This is what {name}'s constructors draw for "
+        "these layers, beside the values measured now; where they differ, something else set them."
     )
 
 
@@ -72,8 +80,8 @@ def _line(model: Any, adapter: Adapter, info: ParameterInfo) -> str:
     parts = [f"{info.role} {size}".strip()]
     if info.fans is not None and info.role in ("weight", "recurrent", "embedding"):
         parts.append(str(info.fans))
-    if adapter.name == "torch":
-        fill = _constructed(info)
+    if default := constructed_by(adapter):
+        fill = _constructed(default, info)
         parts.append(f"constructor: {fill.formula}, std {fill.std:.4g}" if fill else "no known law")
     if info.status in ("refused", "empty"):
         return ", ".join([*parts, f"{info.status}: {info.problem or 'no elements'}"])
@@ -81,8 +89,8 @@ def _line(model: Any, adapter: Adapter, info: ParameterInfo) -> str:
     return ", ".join([*parts, f"measured: mean {mean:.4g}, std {std:.4g}"])
 
 
-def _constructed(info: ParameterInfo) -> Fill | None:
-    """What torch's constructor draws for it, if that is known."""
+def _constructed(default: str, info: ParameterInfo) -> Fill | None:
+    """What the framework's constructor draws for it by the scheme `default`, if that is known."""
     if info.role == "weight" and info.fans is None:
         return None
-    return scheme("torch_default").fill_parameter(info)
+    return scheme(default).fill_parameter(info)

@@ -185,6 +185,10 @@ class NumpyAdapter:
     name: str = "numpy"
     aliases: tuple[str, ...] = ()
     package: str = "numpy"
+    models: str = "an initwise.ArrayTree of NumPy arrays"
+    default_scheme: str = ""
+    measure: str = ""
+    calibrate: str = ""
 
     def recognises(self, model: Any) -> bool:
         """Is `model` an `ArrayTree`?"""

@@ -6,8 +6,9 @@ on what it returns (ParameterInfo, Graph) and never sees a tensor of the framewo
 
 from __future__ import annotations
 
+import importlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,12 +22,26 @@ from ..core.registry import Registry
 
 
 class Adapter(Protocol):
-    """What initwise needs of a framework."""
+    """What initwise needs of a framework.
+
+    The attributes that have a default here are optional. Those that name a function are doors,
+    "module:function": the function is loaded when it is needed, and without it initwise says that it
+    cannot do that for the framework's models. See `door`.
+    """
 
     name: str
     aliases: tuple[str, ...]
     package: str
     """Top-level package whose presence in `sys.modules` makes the adapter worth asking."""
+    models: str = ""
+    """What its models are, in words for messages: "a torch.nn.Module"."""
+    default_scheme: str = ""
+    """The scheme that the framework's own constructors follow; "" if they follow none."""
+    measure: str = ""
+    """Door to `(model, example, *, plan, loss, seed) -> Pass`, one forward and backward with the
+    plan's weights, or the model's own for None; see `measure.passing.Pass`."""
+    calibrate: str = ""
+    """Door to the data pass, called as `choose.calibrate.measure_factors` is."""
 
     def recognises(self, model: Any) -> bool:
         """Is this one of the framework's models?"""
@@ -74,6 +89,20 @@ def adapter_for(model: Any) -> Adapter:
     raise ModelError(
         f"{type(model).__module__}.{type(model).__qualname__} is not a model initwise knows",
         where="model",
-        expected="a torch.nn.Module or an initwise.ArrayTree of NumPy arrays",
+        expected=served(),
         fix="For plain arrays, declare their axes: ArrayTree(arrays, layouts={'*.kernel': 'io'}).",
     )
+
+
+def door(adapter: Adapter, service: str) -> Callable[..., Any] | None:
+    """The function behind one of an adapter's doors ("measure", "calibrate"), loaded now; None
+    if the adapter has no such door."""
+    module, _, function = getattr(adapter, service, "").partition(":")
+    found: Callable[..., Any] | None = getattr(importlib.import_module(module), function) if module else None
+    return found
+
+
+def served(service: str = "name") -> str:
+    """Which models can be had `service` for (all models, without one), in words: "a … or a …"."""
+    able = [adapter for adapter in adapters if getattr(adapter, service, "")]
+    return " or ".join(getattr(adapter, "models", "") or f"a model of {adapter.name}" for adapter in able)

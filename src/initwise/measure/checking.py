@@ -9,7 +9,7 @@ from typing import Any
 from ..core.errors import OptionError, UnsupportedError
 from ..core.records import LayerSignal, Signals
 from ..core.stream import checked_seed
-from ..frameworks.protocol import adapter_for
+from ..frameworks.protocol import adapter_for, door, served
 from .judging import judged, unjudged, unobserved
 
 MODES = ("auto", "measure", "predict")
@@ -32,7 +32,7 @@ def check(
     and brought to the host in one transfer.
 
     Args:
-        model: a torch.nn.Module.
+        model: one that an adapter can run: a torch.nn.Module.
         example: a batch, or shapes and dtypes such as "f32[8,3,224,224]"; see
             `initwise.frameworks.example`. At least two different inputs, better 32: dead units
             and correlations are counted over them, and with one input are not judged. None only
@@ -63,16 +63,14 @@ def check(
         return _predicted(model, example, plan=plan, seed=seed)
     seed = checked_seed(seed)
     adapter = adapter_for(model)
-    if adapter.name != "torch":
+    measure = door(adapter, "measure")
+    if measure is None:
         raise UnsupportedError(
             f"a model of {adapter.name} holds weights and cannot be run",
             where="check",
-            expected="a torch.nn.Module",
+            expected=served("measure"),
         )
-    # a string, so that torch is loaded only when a torch model is there
-    room = importlib.import_module("initwise.measure.passing")
-    weights = None if plan is None else _weights(model, plan, example, seed)
-    return _signals(room.run_pass(model, example, weights=weights, loss=loss, seed=seed), example)
+    return _signals(measure(model, example, plan=plan, loss=loss, seed=seed), example)
 
 
 def _require_mode(mode: str) -> None:
@@ -83,11 +81,6 @@ def _require_mode(mode: str) -> None:
 def _predicted(model: Any, example: Any, **options: Any) -> Signals:
     signals: Signals = importlib.import_module("initwise.predict").predict(model, example, **options)
     return signals
-
-
-def _weights(model: Any, plan: Any, example: Any, seed: int) -> Any:
-    room = importlib.import_module("initwise.measure.substitutes")
-    return room.weights_for(model, plan, example, seed=seed)
 
 
 def _signals(passed: Any, example: Any) -> Signals:

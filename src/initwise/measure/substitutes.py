@@ -1,8 +1,8 @@
-"""The weights a plan would write, in memory of their own."""
+"""The weights a plan would write, in memory of their own, and a pass on them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -12,6 +12,20 @@ from ..core.records import Advice
 from ..frameworks.initialize import plan_for
 from ..frameworks.torch.adapter import weights
 from ..frameworks.torch.walk import parameters
+from .passing import Pass, run_pass
+
+
+def measured(
+    model: nn.Module,
+    example: Any,
+    *,
+    plan: Any = None,
+    loss: Callable[[Any], Any] | None = None,
+    seed: int = 0,
+) -> Pass:
+    """The torch adapter's door "measure": `passing.run_pass` on the weights of `plan`, if any."""
+    weights = None if plan is None else weights_for(model, plan, example, seed=seed)
+    return run_pass(model, example, weights=weights, loss=loss, seed=seed)
 
 
 def weights_for(model: nn.Module, plan: Any, example: Any = None, *, seed: int = 0) -> Mapping[str, Tensor]:

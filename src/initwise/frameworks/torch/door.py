@@ -20,6 +20,10 @@ class TorchAdapter:
     name: str = "torch"
     aliases: tuple[str, ...] = ("pytorch",)
     package: str = "torch"
+    models: str = "a torch.nn.Module"
+    default_scheme: str = "torch_default"
+    measure: str = "initwise.measure.substitutes:measured"
+    calibrate: str = "initwise.choose.calibrate_torch:measure_factors"
 
     def recognises(self, model: Any) -> bool:
         """Is `model` an `nn.Module`?"""
