@@ -3,9 +3,11 @@
 reference.py   the specification in plain NumPy
 constants.py   its constants; exact.py makes them from exact arithmetic
 draw.py        Fill → the numbers a backend needs
-cpu.py         numba kernels (loaded at the first fill); threads.py their threads
+kernel.py      the same as LLVM vector code: transforms.py, written with lanes.py
+cpu.py         compiles and calls it (loaded at the first fill); threads.py its threads
 matrix.py      orthogonal, delta-orthogonal, identity, dirac
-output.py      what may be written; engine.py ties it together
+output.py      what may be written; engine.py ties it together, direct.py is its short way
+cuda.py        the same in Triton (not in use yet: it has not run on a device)
 """
 
 from .engine import fill_array, fill_arrays
