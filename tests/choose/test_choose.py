@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -239,6 +241,35 @@ def test_factories_and_data_may_draw_numbers_without_a_trace() -> None:
     assert before == (random.getstate(), np.random.get_state()[1].tobytes(), torch.get_rng_state().tolist())
 
 
+def test_a_factory_may_set_torch_s_modes_without_a_trace() -> None:
+    def setting() -> nn.Module:
+        torch.set_default_dtype(torch.float64)
+        torch.set_grad_enabled(False)
+        return mlp(2, nn.ReLU).float()
+
+    try:
+        choose(problem=problem(model=setting), candidates=("he_normal",))
+        assert torch.get_default_dtype() == torch.float32
+        assert torch.is_grad_enabled()
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_grad_enabled(True)
+
+
+def test_without_torch_random_states_are_kept_and_torch_stays_unloaded() -> None:
+    code = """
+import random, sys
+import numpy as np
+from initwise.choose.quiet import quiet
+before = random.getstate(), np.random.get_state()[1].tobytes()
+with quiet():
+    random.random(), np.random.rand()
+assert before == (random.getstate(), np.random.get_state()[1].tobytes())
+print("torch" in sys.modules)"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "False", done.stderr
+
+
 def test_a_model_factory_that_raises_is_named() -> None:
     with pytest.raises(ProblemError, match="ZeroDivisionError"):
         choose(problem=problem(model=lambda: 1 / 0))
@@ -256,11 +287,12 @@ def test_the_race_decides_order_ties_and_learning_rate(monkeypatch: pytest.Monke
         return Race("p", "rule_a2", ("rule_a2", "rule_b"), results, cost=0.08)
 
     monkeypatch.setattr(importlib.import_module("initwise.race"), "race", race)
-    advice = choose(problem=problem(), race=True, budget=0.08, lr=0.003, candidates=FEW)
+    advice = choose(problem=problem(), race=True, budget=0.08, lr=0.003, candidates=FEW, seed=6)
     assert (advice.name, advice.ties, advice.learning_rate) == ("rule_a2", ("rule_a2", "rule_b"), 0.003)
     assert advice.ranking[0].loss == 0.5
     assert called["lrs"] == (0.003,)
     assert called["budget"] == 0.08
+    assert called["seed"] == 6
     # rule B looks at weights, so it is made anew for every seed; vetoed ones do not run
     assert called["candidates"]["rule_b"] == "auto"
     assert "zeros" not in called["candidates"]
@@ -276,8 +308,10 @@ def test_a_real_race_ends_in_advice() -> None:
         budget=0.5,
         lr=0.003,
         candidates=("rule_b", "rule_a2", "he_normal"),
+        seed=3,
     )
     assert advice.race is not None
+    assert {arm.seed for arm in advice.race.arms} == {3, 4}
     assert advice.learning_rate == 0.003
     assert advice.name == advice.race.winner
 

@@ -49,6 +49,14 @@ def test_a_tie_keeps_the_order_of_the_table() -> None:
     assert tied(ranked(given, "deep")) == ("first", "second")
 
 
+def test_a_tie_is_three_hundredths_wide() -> None:
+    # about the standard error of a mean regret in the study: another width is another ranking
+    given = ranked((judged("a", 0.129), judged("b", 0.10), judged("c", 0.131)), "deep")
+    assert [one.row.name for one in given] == ["a", "b", "c"]
+    assert tied(given) == ("a", "b")
+    assert order(judged("a", 0.131), judged("b", 0.10)) == ["b", "a"]
+
+
 def test_with_all_vetoed_there_is_no_tie() -> None:
     given = ranked((judged("a", 0.2, "dead"), judged("b", 0.1, "dead")), "deep")
     assert [one.row.name for one in given] == ["b", "a"]

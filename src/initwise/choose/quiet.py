@@ -16,26 +16,23 @@ from ..core.problem import Problem
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Restore Python's, NumPy's and (if it is loaded by then) torch's random state on leaving."""
+    """Restore Python's and NumPy's random state on leaving, and, where torch is loaded by then, torch's
+    random state and modes."""
+    if "torch" in sys.modules:
+        from torch import nn
+
+        from ..frameworks.torch.state import untouched
+
+        with untouched(nn.Module()):
+            yield
+        return
+    # a problem without torch must not load it
     python, numpy = random.getstate(), np.random.get_state()
-    torch: Any = sys.modules.get("torch")
-    state = torch.get_rng_state() if torch is not None else None
-    cuda = _cuda(torch)
     try:
         yield
     finally:
         random.setstate(python)
         np.random.set_state(numpy)
-        if state is not None:
-            torch.set_rng_state(state)
-        if cuda is not None:
-            torch.cuda.set_rng_state_all(cuda)
-
-
-def _cuda(torch: Any) -> Any:
-    if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
-        return None
-    return torch.cuda.get_rng_state_all()
 
 
 def model_of(problem: Problem) -> Any:
