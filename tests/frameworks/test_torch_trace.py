@@ -367,6 +367,20 @@ def test_masks_and_indices_are_no_signals():
     assert nodes[2].inputs == (0,)
 
 
+@pytest.mark.parametrize("mask", [lambda ids: ids.to(torch.bool), lambda ids: ids.bool(), lambda ids: ids > 0])
+def test_a_mask_made_of_token_ids_is_no_signal(mask):
+    class Masked(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table, self.linear = nn.Embedding(9, 4), nn.Linear(4, 4)
+
+        def forward(self, ids):
+            return self.linear(self.table(ids) * mask(ids)[..., None])
+
+    nodes = trace(Masked(), "i64[2,3]<9").nodes
+    assert [(node.op, node.inputs) for node in nodes[1:3]] == [("embedding", (0,)), ("pointwise", (1,))]
+
+
 def test_writing_into_a_slice_carries_the_signal():
     def shift(x):
         out = torch.zeros_like(x)
