@@ -367,7 +367,9 @@ def test_masks_and_indices_are_no_signals():
     assert nodes[2].inputs == (0,)
 
 
-@pytest.mark.parametrize("mask", [lambda ids: ids.to(torch.bool), lambda ids: ids.bool(), lambda ids: ids > 0])
+@pytest.mark.parametrize(
+    "mask", [lambda ids: ids.to(torch.bool), lambda ids: ids.bool(), lambda ids: ids > 0]
+)
 def test_a_mask_made_of_token_ids_is_no_signal(mask):
     class Masked(nn.Module):
         def __init__(self):
