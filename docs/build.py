@@ -132,15 +132,14 @@ def picture(report: str) -> str:
     """The report as an SVG of a terminal; no fonts or other things from elsewhere."""
     import io
 
-    from rich._export_format import CONSOLE_SVG_FORMAT
     from rich.console import Console
 
     from initwise.cli.output import coloured
 
     console = Console(width=102, record=True, file=io.StringIO(), color_system="truecolor")
     console.print(coloured(report + "\n"))  # the last line's underscores would be cut off
-    plain = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
-    return console.export_svg(title=CHOOSE, code_format=plain, unique_id="initwise")
+    svg = console.export_svg(title=CHOOSE, unique_id="initwise")
+    return re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
 
 
 def main() -> None:
