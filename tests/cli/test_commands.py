@@ -122,7 +122,8 @@ def test_choose_races_when_asked(project, command):
 def test_a_race_needs_a_problem(project, command):
     said = command("choose", "models.py:healthy", "--example", SPEC, "--race")
     assert said.code == 2
-    assert "race=True without a problem" in said.err
+    assert "--race: the target gives a model alone" in said.err
+    assert "returns initwise.Problem(model, batches, loss)" in said.err
 
 
 def test_an_interrupted_race_keeps_what_ran_and_exits_130(project, command):
@@ -192,10 +193,86 @@ def test_init_that_fails_leaves_nothing_behind(project, command, monkeypatch):
     def full(*_):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("initwise.cli.weights.os.replace", full)
+    monkeypatch.setattr("initwise.cli.files.os.replace", full)
     said = command("init", "models.py:healthy", "--plan", "he_normal")
     assert said.code == 2
     assert list((project / "weights").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [
+        ("/proc/foo", "initwise: --out /proc/foo: cannot be written ("),
+        ("models.py", "initwise: --out models.py: models.py is a file; expected a directory"),
+        ("models.py/start", "models.py is a file; expected a directory"),
+        ("full", "initwise: --out full: ledger.json in it is a directory."),
+    ],
+)
+def test_init_says_where_it_cannot_write(project, command, out, said):
+    (project / "full" / "ledger.json").mkdir(parents=True)
+    result = command("init", "models.py:healthy", "--plan", "he_normal", "--out", out, "--force")
+    assert (result.code, result.out) == (2, "")
+    assert said in result.err
+    assert "Traceback" not in result.err
+    assert not (project / "full" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "models.py:healthy", "--example", SPEC),
+        ("choose", "models.py:healthy", "--example", SPEC, *FEW),
+        ("explain", "he_normal"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_page_that_cannot_be_is_refused_before_anything_runs(project, command, arguments):
+    said = command(*arguments, "--html", "nowhere/x.html")
+    assert (said.code, said.out) == (2, "")
+    assert said.err == (
+        "initwise: --html nowhere/x.html: there is no directory nowhere.\n"
+        "  Make it (mkdir -p nowhere), or name a file elsewhere.\n"
+    )
+    assert "package is a directory; expected a file" in command(*arguments, "--html", "package").err
+
+
+def test_a_page_is_written_whole_or_not_at_all(project, command, monkeypatch):
+    from pathlib import Path
+
+    def half(path, text, **options):
+        path.write_bytes(text[:10].encode())
+        raise OSError(28, "No space left on device")
+
+    (project / "page.html").write_text("the old page")
+    before = sorted(project.iterdir())
+    monkeypatch.setattr(Path, "write_text", half)
+    said = command("explain", "he_normal", "--html", "page.html")
+    assert said.code == 2
+    assert said.err.startswith("initwise: --html page.html: cannot be written (No space left on device).")
+    assert (project / "page.html").read_text() == "the old page"
+    assert sorted(project.iterdir()) == before
+
+
+def test_a_page_can_go_to_a_device(command):
+    said = command("explain", "he_normal", "--html", "/dev/null")
+    assert said.code == 0
+    assert not os.path.isfile("/dev/null")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("choose", "--example", SPEC), f"initwise choose model.py:make_model --example '{SPEC}'"),
+        (("choose", "digits-cnn"), "initwise choose --example digits-cnn"),
+        (("check", "models.py:Own"), "--example 'f32[64,8]'"),
+        (("choose", "models.py:Own"), "--example 'f32[64,8]'"),
+        (("init", "models.py:Own", "--plan", "lsuv"), "--example 'f32[64,8]'"),
+    ],
+)
+def test_a_misuse_is_told_with_the_command_that_was_meant(project, command, arguments, told):
+    said = command(*arguments)
+    assert (said.code, said.out) == (2, "")
+    assert told in said.err
 
 
 def test_an_unknown_plan_suggests_the_near_one(project, command):

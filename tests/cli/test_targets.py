@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import sys
 
 import pytest
@@ -60,6 +63,34 @@ def test_the_import_path_and_stdout_are_put_back(project):
         with loaded("models.py:boom"):
             pass
     assert sys.path == path
+
+
+def test_the_descriptor_is_put_back_however_the_block_ends(project, capfd):
+    for error in (None, ValueError, KeyboardInterrupt):
+        with contextlib.suppress(ValueError, KeyboardInterrupt), loaded("models.py:healthy"):
+            os.write(1, b"inside\n")
+            if error:
+                raise error
+        os.write(1, b"after\n")
+        said = capfd.readouterr()
+        assert said.out == "after\n"
+        assert "inside\n" in said.err
+
+
+def test_stdout_is_kept_clean_under_a_runner_that_replaces_it(project, capfd):
+    from typer.testing import CliRunner
+
+    from initwise.cli.main import app
+
+    (project / "shell.py").write_text(
+        "import os\nfrom torch import nn\n\n\ndef make():\n    os.write(1, b'raw\\n')\n"
+        "    print('told')\n    return nn.Linear(8, 4)\n"
+    )
+    said = CliRunner().invoke(app, ["check", "shell.py:make", "--example", SPEC, "--json"])
+    assert json.loads(said.stdout)["layers"]
+    assert "told" in said.stderr
+    outside = capfd.readouterr()
+    assert (outside.out, "raw\n" in outside.err) == ("", True)
 
 
 def test_a_file_named_like_a_library_does_not_hide_it(project):

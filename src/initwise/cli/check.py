@@ -8,7 +8,7 @@ import typer
 
 from ..measure import check as check_model
 from .options import Command, Debug, Example, Html, Json, Seed, Target
-from .output import show, write_page
+from .output import refuse_page, show, write_page
 from .target import loaded
 
 
@@ -25,6 +25,7 @@ def check(
     debug: Debug = False,
 ) -> None:
     """Check the weights a model has now, by one real forward and backward pass: exit code 1 if unhealthy."""
+    refuse_page(html)
     with loaded(target, example) as subject:
         signals = check_model(subject.model, subject.example, plan=plan, loss=subject.loss, seed=seed)
     show(signals, as_json=as_json)

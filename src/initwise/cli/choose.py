@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,42 +12,49 @@ import typer
 from ..choose import choose as choose_initialization
 from ..core.errors import OptionError
 from ..core.records import Advice
-from ..problems import DEFAULT, BundledProblem
+from ..problems import DEFAULT, BundledProblem, problems
 from ..problems import problem as bundled_problem
 from ..race.progress import reporting
 from .options import Command, Debug, Html, Json, Seed
-from .output import note, show, write_page
+from .output import note, refuse_page, show, write_page
 from .target import Subject, loaded
+
+Target = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="TARGET", help="path/file.py:callable or package.module:callable; none: a bundled problem."
+    ),
+]
+Example = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|SPEC",
+        help='With TARGET, what the model is called with ("f32[32,3,224,224]"); without, a bundled '
+        "problem (initwise list problems).",
+    ),
+]
+Race = Annotated[
+    bool | None,
+    typer.Option("--race/--no-race", help="Train the best candidates for a short while [bundled: yes]."),
+]
+Budget = Annotated[float, typer.Option(help="What a race may cost, as a share of a full grid.")]
+Rate = Annotated[float | None, typer.Option(help="The learning rate you will use; else a grid.")]
+Candidates = Annotated[
+    str | None, typer.Option(metavar="NAMES", help="Separated by commas (initwise list candidates).")
+]
+Store = Annotated[
+    Path | None, typer.Option(metavar="PATH", help="Keep finished trainings here, to take up again.")
+]
 
 
 def choose(
-    target: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="TARGET",
-            help="path/file.py:callable or package.module:callable; none: a bundled problem.",
-        ),
-    ] = None,
-    example: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|SPEC",
-            help='With TARGET, what the model is called with ("f32[32,3,224,224]"); without, a bundled '
-            "problem (initwise list problems).",
-        ),
-    ] = None,
-    race: Annotated[
-        bool | None,
-        typer.Option("--race/--no-race", help="Train the best candidates for a short while [bundled: yes]."),
-    ] = None,
-    budget: Annotated[float, typer.Option(help="What a race may cost, as a share of a full grid.")] = 0.10,
-    lr: Annotated[float | None, typer.Option(help="The learning rate you will use; else a grid.")] = None,
-    candidates: Annotated[
-        str | None, typer.Option(metavar="NAMES", help="Separated by commas (initwise list candidates).")
-    ] = None,
-    store: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Keep finished trainings here, to take up again.")
-    ] = None,
+    target: Target = None,
+    example: Example = None,
+    race: Race = None,
+    budget: Budget = 0.10,
+    lr: Rate = None,
+    candidates: Candidates = None,
+    store: Store = None,
     seed: Seed = 0,
     as_json: Json = False,
     html: Html = None,
@@ -53,18 +62,48 @@ def choose(
 ) -> None:
     """Choose the initialization: candidates measured on your model, broken ones vetoed, the rest ranked."""
     options = {"budget": budget, "lr": lr, "candidates": _names(candidates), "store": store, "seed": seed}
-    if target is None:
-        name = example or DEFAULT
-        bundled = bundled_problem(name)
-        note(_about(bundled))
-        advice = _advice(Subject(bundled.problem, None, bundled.example), race is not False, options)
-    else:
-        with loaded(target, example) as subject:
-            advice = _advice(subject, bool(race), options)
+    refuse_page(html)
+    with _bundled(example) if target is None else _own(target, example, race) as subject:
+        advice = _advice(subject, race=target is None if race is None else race, options=options)
     show(advice, as_json=as_json)
     write_page(advice, html)
     if advice.race is not None and advice.race.interrupted:
         _interrupted(store)
+
+
+@contextlib.contextmanager
+def _bundled(example: str | None) -> Iterator[Subject]:
+    """The bundled problem that `--example` names without a TARGET."""
+    if example and "[" in example:
+        raise OptionError(
+            f"{example!r} is what a model is called with, and no TARGET names the model",
+            where="--example",
+            fix=f"Name it: initwise choose model.py:make_model --example '{example}'; "
+            f"or a bundled problem: initwise choose --example {DEFAULT}.",
+        )
+    bundled = bundled_problem(example or DEFAULT)
+    note(_about(bundled))
+    yield Subject(bundled.problem, None, bundled.example)
+
+
+@contextlib.contextmanager
+def _own(target: str, example: str | None, race: bool | None) -> Iterator[Subject]:
+    """What TARGET makes: the user's model or Problem."""
+    if target in {row.name for row in problems()}:
+        raise OptionError(
+            f"{target!r} is a bundled problem, not path/file.py:callable",
+            where="TARGET",
+            fix=f"Name it as the example: initwise choose --example {target}.",
+        )
+    with loaded(target, example) as subject:
+        if race and subject.problem is None:
+            raise OptionError(
+                "the target gives a model alone",
+                where="--race",
+                cause="a race trains, and training needs data and a loss",
+                fix="Name one that returns initwise.Problem(model, batches, loss), or leave --race out.",
+            )
+        yield subject
 
 
 def _about(bundled: BundledProblem) -> str:
@@ -86,7 +125,7 @@ def _names(candidates: str | None) -> tuple[str, ...] | None:
     return names
 
 
-def _advice(subject: Subject, race: bool, options: dict[str, Any]) -> Advice:
+def _advice(subject: Subject, *, race: bool, options: dict[str, Any]) -> Advice:
     with reporting(True) as report:
         return choose_initialization(
             None if subject.problem else subject.model,

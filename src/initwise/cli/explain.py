@@ -9,7 +9,7 @@ import typer
 from ..core.errors import OptionError
 from ..explain import explain as explain_thing
 from .options import Command, Debug, Html, Json
-from .output import show, write_page
+from .output import refuse_page, show, write_page
 
 
 def explain(
@@ -32,6 +32,7 @@ def explain(
     debug: Debug = False,
 ) -> None:
     """Explain a scheme, an activation or a recipe: closed form, source, numbers, when not to use it."""
+    refuse_page(html)
     facts = {
         "fan_in": fan_in,
         "fan_out": fan_out,

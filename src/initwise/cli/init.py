@@ -11,7 +11,7 @@ from ..frameworks.initialize import init_
 from .options import Command, Debug, Example, Json, Seed, Target
 from .output import note, show
 from .target import loaded
-from .weights import LEDGER, WEIGHTS, refuse_to_overwrite, save
+from .weights import LEDGER, WEIGHTS, refuse_place, save
 
 
 def init(
@@ -27,7 +27,7 @@ def init(
     debug: Debug = False,
 ) -> None:
     """Fill the weights by a scheme or recipe and write model.safetensors and ledger.json."""
-    refuse_to_overwrite(out, force)
+    refuse_place(out, force)
     with loaded(target, example) as subject:
         ledger = init_(subject.model, plan, seed=seed, example=subject.example)
         save(subject.model, ledger, out)

@@ -19,6 +19,8 @@ from .. import __version__
 from .. import cli as package
 from ..core.errors import InitwiseError
 from .options import Command, epilog
+from .output import note, put
+from .streams import discard_stdout, end_stdout
 
 app = typer.Typer(
     name="initwise",
@@ -51,7 +53,7 @@ for command in _commands():
 
 def _version(value: bool) -> None:
     if value:
-        print(f"initwise {__version__}")
+        put(f"initwise {__version__}")
         raise typer.Exit
 
 
@@ -72,16 +74,26 @@ def main(arguments: Sequence[str]) -> int:
         # typer ends every command so, with 2 for a usage error and 130 for Ctrl-C
         return end.code if isinstance(end.code, int) else 2 if end.code else 0
     except InitwiseError as error:
-        if "--debug" in arguments:
-            traceback.print_exc()
-        else:
-            print(f"initwise: {error}", file=sys.stderr)
+        _tell(str(error), arguments)
+        return 2
+    except OSError as error:
+        # what commands write tells its own place; this is the help's output, or something rarer
+        discard_stdout()
+        place = f"{error.filename}: " if error.filename else ""
+        _tell(f"{place}{error.strerror or error}.\n  --debug shows the whole traceback.", arguments)
         return 2
     except Exception:
         # 1 would say "unhealthy" to a script; this is neither healthy nor unhealthy
         traceback.print_exc()
         return 2
     return 0
+
+
+def _tell(message: str, arguments: Sequence[str]) -> None:
+    if "--debug" in arguments:
+        traceback.print_exc()
+    else:
+        note(f"initwise: {message}")
 
 
 def run() -> None:
@@ -91,4 +103,6 @@ def run() -> None:
         if reconfigure is not None:
             # a terminal that cannot show √ gets a question mark, not a crash
             reconfigure(errors="replace")
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    end_stdout()
+    sys.exit(code)

@@ -9,8 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ..core.errors import OutputError
 from ..core.records import VERDICTS
 from ..report.style import tone
+from .files import refuse_as_file, replacing
+from .streams import discard_stdout
 
 COLOURS = {"good": "green", "bad": "bold red", "quiet": "dim"}
 
@@ -50,22 +53,34 @@ def coloured(text: str) -> Any:
 
 
 def put(text: str) -> None:
-    """One text on stdout. A reader that stops listening (`| head`) is no error."""
+    """One text on stdout. A reader that stops listening (`| head`) is no error.
+
+    Raises:
+        OutputError: stdout takes no more, say a file on a full disk.
+    """
     try:
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
+        print(text, flush=True)
     except BrokenPipeError:
-        # what is left in the buffer must not fail again when Python exits
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_stdout()
+    except OSError as error:
+        discard_stdout()
+        raise OutputError(f"cannot be written ({error.strerror})", where="stdout") from error
 
 
 def note(text: str) -> None:
     """One line beside the result."""
-    print(text, file=sys.stderr)
+    if sys.stderr is not None:  # print() would take stdout instead
+        print(text, file=sys.stderr)
+
+
+def refuse_page(path: Path | None) -> None:
+    """Raise OptionError if no page can be written at `path`."""
+    refuse_as_file(path, f"--html {path}")
 
 
 def write_page(record: Any, path: Path | None) -> None:
-    """The record as an HTML page, if a path was given."""
+    """The record as an HTML page, if a path was given: the whole page, or what was there before."""
     if path is not None:
-        record.to_html(path)
+        with replacing(path, where=f"--html {path}") as (fresh,):
+            record.to_html(fresh)
         note(f"Wrote {path}.")

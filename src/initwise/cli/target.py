@@ -18,9 +18,10 @@ from types import ModuleType
 from typing import Any
 
 from ..choose.quiet import first_batch, model_of
-from ..core.errors import ModelError, TargetError
+from ..core.errors import ExampleError, InitwiseError, ModelError, TargetError
 from ..core.problem import Problem
 from ..frameworks.protocol import adapter_for
+from .streams import stdout_to_stderr
 
 FORM = "path/file.py:callable or package.module:callable"
 FRAMES = 3
@@ -61,21 +62,39 @@ def loaded(target: str, example: Any = None) -> Iterator[Subject]:
     """The subject of `target`, importable and quiet for as long as the block runs.
 
     Inside, the file's own directory (or the current one, for a module) is on `sys.path`, because
-    a model may import more when it is made or run, and whatever user code prints goes to stderr,
-    so that stdout holds the result alone. Both are put back afterwards.
+    a model may import more when it is made or run, and whatever user code, C code and child processes
+    write to stdout goes to stderr, so that stdout holds the result alone. Both are put back afterwards.
 
     Raises:
         TargetError: it cannot be loaded; says which part failed.
+        ExampleError: no example was given and the model needs one; says so in the command's words.
     """
     place, name = _split(target)
     path = list(sys.path)
     sys.path.insert(0, str(Path(place).parent.resolve()) if _is_file(place) else str(Path.cwd()))
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with stdout_to_stderr():
             found = _made(target, _attribute(target, _module(target, place), name))
-            yield Subject.of(found, example)
+            with _example_as_option(needed=example is None and not isinstance(found, Problem)):
+                yield Subject.of(found, example)
     finally:
         sys.path[:] = path
+
+
+@contextlib.contextmanager
+def _example_as_option(needed: bool) -> Iterator[None]:
+    """The library's word for a missing example, told as the option that would give it."""
+    try:
+        yield
+    except InitwiseError as error:
+        if not needed or error.where != "example":
+            raise
+        raise ExampleError(
+            error.got,
+            where="--example",
+            cause=error.cause,
+            fix="Say what the model is called with, shapes and dtypes: --example 'f32[64,8]'.",
+        ) from error
 
 
 def _split(target: str) -> tuple[str, str]:

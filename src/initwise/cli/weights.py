@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import MissingError, OptionError
 from ..core.records import Ledger
 from ..frameworks.numpy import ArrayTree
+from .files import refuse_as_directory, replacing, unwritable
 
 WEIGHTS, LEDGER = "model.safetensors", "ledger.json"
 
 
-def refuse_to_overwrite(directory: Path, force: bool) -> None:
-    """Raise OptionError if one of the files is there already and may not be replaced."""
+def refuse_place(directory: Path, force: bool) -> None:
+    """Raise OptionError if the files cannot be written, or are there already and may not be replaced."""
+    where = f"--out {directory}"
+    refuse_as_directory(directory, where)
+    for name in (WEIGHTS, LEDGER):
+        if (directory / name).is_dir():
+            raise OptionError(f"{name} in it is a directory", where=where, fix="Name another directory.")
     there = [name for name in (WEIGHTS, LEDGER) if (directory / name).exists()]
     if there and not force:
         raise OptionError(
             f"{' and '.join(there)} are there already" if there[1:] else f"{there[0]} is there already",
-            where=f"--out {directory}",
+            where=where,
             fix="Name another directory, or overwrite with --force.",
         )
 
@@ -29,19 +34,18 @@ def save(model: Any, ledger: Ledger, directory: Path) -> None:
 
     Raises:
         MissingError: safetensors is not installed.
+        OptionError: the directory cannot be made or takes no files.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    fresh = {name: directory / f".{name}.{os.getpid()}" for name in (WEIGHTS, LEDGER)}
+    where = f"--out {directory}"
     try:
-        _save_weights(model, fresh[WEIGHTS])
-        fresh[LEDGER].write_text(ledger.to_json(indent=2) + "\n", encoding="utf-8")
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(where, error.strerror or str(error)) from error
+    with replacing(directory / WEIGHTS, directory / LEDGER, where=where) as (weights, told):
+        _save_weights(model, weights)
+        told.write_text(ledger.to_json(indent=2) + "\n", encoding="utf-8")
         # safetensors writes for the owner only; readable like the ledger is what a user expects
-        fresh[WEIGHTS].chmod(fresh[LEDGER].stat().st_mode)
-        for name, path in fresh.items():
-            os.replace(path, directory / name)
-    finally:
-        for path in fresh.values():
-            path.unlink(missing_ok=True)
+        weights.chmod(told.stat().st_mode)
 
 
 def _save_weights(model: Any, path: Path) -> None:
@@ -54,7 +58,10 @@ def _save_weights(model: Any, path: Path) -> None:
             where="initwise init",
             fix='Install it: pip install "initwise[torch]".',
         ) from error
-    if isinstance(model, ArrayTree):
-        safetensors.numpy.save_file(model.named(), path)
-    else:
-        safetensors.torch.save_model(model, str(path))
+    try:
+        if isinstance(model, ArrayTree):
+            safetensors.numpy.save_file(model.named(), path)
+        else:
+            safetensors.torch.save_model(model, str(path))
+    except safetensors.SafetensorError as error:  # a full disk comes as this, too
+        raise OSError(str(error)) from error
