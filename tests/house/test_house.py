@@ -9,6 +9,7 @@ FRAMEWORKS = (
     "keras",
     "tensorflow",
     "numba",
+    "llvmlite",
     "triton",
     "plotly",
     "pandas",

@@ -61,11 +61,6 @@ def compiled(kind: str, dtype: str) -> Code:
         return Code(_LINE(engine.get_function_address("line")), _FILL(engine.get_function_address("fill")))
 
 
-def assembly(kind: str, dtype: str) -> str:
-    """The machine code, as text: for those who tune it."""
-    return _machine().emit_assembly(llvm.parse_assembly(str(_code(kind, dtype))))
-
-
 def _code(kind: str, dtype: str) -> Any:
     features = llvm.get_host_cpu_features()
     target = Target(8, bool(features.get("f16c")), "x" if features.get("avx2") else "")

@@ -149,8 +149,3 @@ def _excess(a: Decimal, hazard: Decimal, y: Decimal) -> Decimal:
         if abs(step) <= t.scaleb(-30):
             break
     return t / y
-
-
-def exact(x: float) -> Decimal:
-    """The double x, exactly."""
-    return Decimal(x)

@@ -128,6 +128,14 @@ def checked_region(local: Sequence[int], shape: Any, offset: Any, where: str) ->
         whole, start = size, (0,) * len(size)
     else:
         whole = _integers(shape, "shape", where)
+        if offset is None and whole != size:
+            raise StreamError(
+                f"a block of shape {size} of a tensor of shape {whole}, without its offset",
+                where=where,
+                expected="both, for a shard",
+                cause="every shard would hold the first block's numbers",
+                fix="Pass offset=, where the block begins in the whole tensor.",
+            )
         start = (0,) * len(whole) if offset is None else _integers(offset, "offset", where)
     _fits(size, whole, start, where)
     return Region(whole, start, size)

@@ -38,17 +38,20 @@ def run_all(tasks: Sequence[Task], threads: int | None = None) -> None:
 
     def work() -> None:
         # next() of a count is atomic: no task is run twice
-        while not stop.is_set() and (index := next(turn)) < len(tasks):
-            tasks[index]()
+        try:
+            while not stop.is_set() and (index := next(turn)) < len(tasks):
+                tasks[index]()
+        except BaseException:
+            stop.set()
+            raise
 
     helpers: list[Future[None]] = []
     try:
         helpers.extend(_pool(count - 1).submit(work) for _ in range(count - 1))
         work()
-    except BaseException:
-        stop.set()
-        raise
     finally:
+        # also set when Ctrl-C hits between two submissions
+        stop.set()
         for helper in helpers:
             helper.cancel()
         wait(helpers)
