@@ -29,7 +29,8 @@ def fill(
     """Fill `out` in place. Its values depend on (seed, name, global element index, fill) only.
 
     Not on the device, the number of threads, the order of the calls, the memory layout or the
-    sharding; and in bfloat16 and float16 they are the float32 values, rounded once.
+    sharding; and in bfloat16 and float16 they are the float32 values, rounded once. (Orthogonal
+    matrices are sums by BLAS: promised to 1e-12 before rounding, see docs/stream-v1.md.)
 
     Args:
         out: a writable NumPy array (float16, float32, float64, or ml_dtypes' bfloat16) or a torch
