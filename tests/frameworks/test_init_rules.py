@@ -1,5 +1,6 @@
 """Rules: globs over names, the later wins, and no rule is silently without effect."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -8,6 +9,7 @@ from initwise.core.errors import InitwiseError, ModelError, OptionError, Unknown
 from initwise.core.fill import Fill
 from initwise.core.records import Advice
 from initwise.frameworks.initialize import init_, plan_for
+from initwise.frameworks.numpy import ArrayTree
 
 
 class Net(nn.Module):
@@ -102,6 +104,59 @@ def test_an_advice_is_applied_by_its_plan():
     assert init_(Net(), advice).digest == init_(Net(), plan).digest
 
 
+class Starred(nn.Module):
+    """Parameters whose names are patterns as well."""
+
+    def __init__(self):
+        super().__init__()
+        for name in ("a[0]", "a0", "b*", "bc"):
+            self.register_parameter(name, nn.Parameter(torch.zeros(2)))
+
+
+def test_a_full_name_is_no_pattern_where_a_parameter_has_it():
+    plan = plan_for(Starred(), {"a[0]": Fill.constant(1.0), "b*": Fill.constant(2.0)})
+    assert laws(plan) == {"a[0]": 1.0, "b*": 2.0}
+    assert laws(plan_for(Starred(), {"a[01]": Fill.constant(1.0)})) == {"a0": 1.0}
+    assert set(laws(plan_for(Starred(), {"a*": Fill.constant(1.0)}))) == {"a[0]", "a0"}
+
+
+def test_a_rule_may_use_any_name_of_a_tied_parameter():
+    model = tied().requires_grad_(False)
+    assert laws(plan_for(model, {"1.weight": Fill.constant(3.0)})) == {"0.weight": 3.0}
+    assert init_(model, {"1.weight": Fill.constant(3.0)}).entries[0].status == "filled"
+    assert laws(plan_for(tied(), "ones", rules={"1.*": "keep"})) == {}
+
+
+NOTHING = {
+    "bare": (
+        lambda: Starred(),
+        r"none of 4 parameters .* a\[0\]: a parameter of unknown purpose",
+        "in a rule",
+    ),
+    "scripted": (lambda: torch.jit.script(nn.Linear(2, 2)), "none of 2 parameters", "before scripting"),
+    "traced": (lambda: torch.jit.trace(nn.Linear(2, 2), torch.ones(1, 2)), "weight", "before scripting"),
+    "arrays": (
+        lambda: ArrayTree({"a": np.ones((2, 2))}, {}),
+        "none of 1 parameters .*; a:",
+        "layouts={'a': 'io'}",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NOTHING)
+@pytest.mark.filterwarnings("ignore:`torch.jit")
+def test_a_model_of_which_nothing_is_filled_is_an_error(case):
+    build, text, way_out = NOTHING[case]
+    with pytest.raises(ModelError, match=text) as caught:
+        init_(build(), "he_normal")
+    assert way_out in str(caught.value)
+
+
+def test_keeping_everything_on_purpose_is_no_error():
+    assert not init_(Starred(), {"*": "keep"}).filled
+    assert not init_(nn.ReLU(), "he_normal").entries
+
+
 class Spy:
     """Every parameter's bytes, to see that bad input writes nothing."""
 
@@ -189,13 +244,6 @@ BAD = {
         {},
         ModelError,
         "none of 9 parameters can be filled; token: requires_grad is False",
-    ),
-    "an alias": (
-        tied,
-        ({"1.weight": "he_normal"},),
-        {},
-        ModelError,
-        "rule '1.weight': it matches only '1.weight', which is tied to '0.weight'.",
     ),
     "a plan that names an alias": (
         tied,

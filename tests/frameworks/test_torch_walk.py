@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from initwise.core.errors import ModelError
+from initwise.frameworks.initialize import init_
 from initwise.frameworks.protocol import adapter_for
 from initwise.frameworks.torch.walk import parameters
 
@@ -293,6 +294,29 @@ def test_tied_weights_are_listed_once_under_the_first_name():
     assert "1.weight" not in found
     assert found["0.weight"].aliases == ("1.weight",)
     assert found["0.weight"].role == "embedding"
+
+
+def pair(table_first):
+    """A table that is a head's weight too, the two registered in either order."""
+    model = nn.Module()
+    for name in ("table", "head") if table_first else ("head", "table"):
+        model.add_module(name, nn.Embedding(50, 16, padding_idx=3) if name == "table" else nn.Linear(16, 50))
+    model.head.weight = model.table.weight
+    return model
+
+
+@pytest.mark.parametrize("scheme", ["he_normal", "torch_default"])
+def test_a_tied_table_is_a_table_in_whatever_order(scheme):
+    one, other = pair(table_first=True), pair(table_first=False)
+    init_(one, scheme)
+    init_(other, scheme)
+    assert torch.equal(one.table.weight, other.table.weight)
+    assert torch.equal(one.head.bias, other.head.bias)
+    found, same = walked(one), walked(other)
+    assert found == same
+    assert (found["table.weight"].role, found["table.weight"].aliases) == ("embedding", ("head.weight",))
+    assert found["table.weight"].zero_row == 3
+    assert found["head.bias"].fans.fan_in == 16
 
 
 def test_a_shared_module_is_listed_once():

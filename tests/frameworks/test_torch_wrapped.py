@@ -5,12 +5,14 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
 from torch.nn.utils import parametrizations, parametrize, prune
 
 from initwise.core.errors import ModelError
 from initwise.core.fill import Fill
 from initwise.frameworks.initialize import init_, plan_for
 from initwise.frameworks.torch.adapter import weights
+from initwise.frameworks.torch.trace import trace
 from initwise.frameworks.torch.walk import parameters
 
 X = torch.linspace(-1, 1, 24).view(3, 8)
@@ -216,6 +218,51 @@ def test_pruned_weights_keep_their_mask():
     assert torch.equal(layer.weight_mask, mask)
     assert torch.equal(layer.weight, mask)
     assert {entry.status for entry in ledger.entries} == {"filled", "unnamed"}
+
+
+def test_the_ledger_says_what_a_mask_does_to_what_was_filled():
+    layer = prune.l1_unstructured(nn.Linear(64, 64), "weight", amount=0.5)
+    entry = next(e for e in init_(layer, "he_normal").entries if e.name == "weight_orig")
+    assert "pruned: the mask leaves 0.5 of it" in entry.reason
+    # a mean of 4096 squares, half of them zero: relative std √((6 - 1) / 4096)
+    share = float((layer.weight.double() ** 2).mean() / (layer.weight_orig.double() ** 2).mean())
+    assert abs(share - 0.5) < 4 * 0.5 * (5 / 4096) ** 0.5
+
+
+@pytest.fixture(scope="module")
+def process_group():
+    distributed = torch.distributed
+    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+    yield
+    distributed.destroy_process_group()
+
+
+WRAPPERS = {
+    "compiled": torch.compile,
+    "parallel": nn.DataParallel,
+    "distributed": nn.parallel.DistributedDataParallel,
+    "checkpointed": checkpoint_wrapper,
+    "compiled and parallel": lambda model: torch.compile(nn.DataParallel(model)),
+    "a compiled block": lambda model: nn.Sequential(torch.compile(model[0]), *model[1:]),
+}
+
+
+def net():
+    block = nn.Sequential(parametrizations.weight_norm(nn.Linear(8, 8)), nn.BatchNorm1d(8), nn.ReLU())
+    return nn.Sequential(block, nn.Linear(8, 4))
+
+
+@pytest.mark.parametrize("way", WRAPPERS)
+@pytest.mark.usefixtures("process_group")
+def test_a_wrapper_changes_neither_names_nor_numbers_nor_graph(way):
+    plain, wrapped = net(), WRAPPERS[way](net())
+    assert parameters(wrapped) == parameters(plain)
+    assert trace(wrapped, X) == trace(plain, X)
+    ledger = init_(plain, "he_normal", seed=3)
+    assert init_(wrapped, plan_for(plain, "he_normal"), seed=3).digest == ledger.digest
+    assert all(map(torch.equal, plain.parameters(), wrapped.parameters()))
+    init_(wrapped, "zeros", rules={"0.0.weight": "ones"})
+    assert float(list(wrapped.parameters())[-2].abs().max()) == 0
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,7 @@ class ParameterInfo(JsonMixin):
         aliases: other names under which the same tensor appears (tied weights).
         start: the value a layer's constructor gives a vector (1 for a norm's gain, .25 for a
             PReLU slope), or None.
+        remark: what to know about a parameter that can be filled all the same (a mask over it), or "".
     """
 
     name: str
@@ -67,3 +68,4 @@ class ParameterInfo(JsonMixin):
     problem: str = ""
     aliases: tuple[str, ...] = ()
     start: float | None = None
+    remark: str = ""

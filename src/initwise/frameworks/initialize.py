@@ -31,8 +31,9 @@ def plan_for(
     Args:
         scheme: a scheme's or recipe's name, a Scheme, a Recipe, a mapping {glob: scheme, Fill or
             "keep"}; a Plan or Advice is taken as it is.
-        rules: {glob: scheme, Fill or "keep"}, over full parameter names; `*` matches dots; where
-            two match, the later wins.
+        rules: {name or glob: scheme, Fill or "keep"}, over full parameter names, of a tied one
+            any; `*` matches dots; a name that a parameter has is no pattern; where two match, the
+            later wins.
         example: for schemes that run the model ("auto", "lsuv").
         seed: for those too.
 
@@ -86,7 +87,8 @@ def init_(
     resolved = resolve(model, infos, plan, rules, example=example, seed=seed)
     fills = _to_write(infos, resolved)
     adapter.check(model, fills, seed=seed)
-    _not_nothing(infos, fills, resolved.plan)
+    if not fills and not resolved.spared:
+        _not_nothing(model, infos, dict(resolved.plan.kept))
     for info, fill in fills:
         adapter.write(model, info, fill, seed=seed)
     found = {info.name: _proven(adapter, model, info, fill) for info, fill in fills}
@@ -103,24 +105,37 @@ def _to_write(infos: Sequence[ParameterInfo], resolved: Resolved) -> tuple[tuple
     return tuple(chosen)
 
 
-def _not_nothing(infos: Sequence[ParameterInfo], fills: Sequence[Any], plan: Plan) -> None:
-    """A model with parameters of which none can be filled is a mistake somewhere."""
+def _not_nothing(model: Any, infos: Sequence[ParameterInfo], kept: Mapping[str, str]) -> None:
+    """A model with parameters of which none is filled is a mistake somewhere."""
     blocked = [info for info in infos if info.status in ("frozen", "refused")]
-    if blocked and not fills and not plan.kept:
-        info = blocked[0]
-        raise ModelError(
-            f"none of {len(infos)} parameters can be filled; {info.name}: {info.problem}",
-            where="init_",
-            expected="at least one parameter that can be written",
-        )
+    left = blocked or [info for info in infos if info.status != "empty"]
+    if not left:
+        return
+    why = _untouched(left[0], kept, follows=False).reason
+    raise ModelError(
+        f"none of {len(infos)} parameters can be filled; {left[0].name}: {why}",
+        where="init_",
+        expected="at least one parameter that can be written",
+        fix="" if blocked else _way_out(model, left[0]),
+    )
+
+
+def _way_out(model: Any, info: ParameterInfo) -> str:
+    kinds = {cls.__name__ for cls in type(model).__mro__}
+    if "ScriptModule" in kinds:
+        return "Initialize the model before scripting or tracing it: its layers' kinds are gone afterwards."
+    if "ArrayTree" in kinds:
+        return f"Declare the arrays' axes: ArrayTree(arrays, layouts={{{info.name!r}: 'io'}})."
+    return f"Name it in a rule: rules={{{info.name!r}: 'normal'}}, or any other law that needs no fans."
 
 
 def _proven(adapter: Adapter, model: Any, info: ParameterInfo, fill: Fill) -> LedgerEntry:
     """The entry of a parameter just filled. Raises ModelError if the write did not stick."""
     found = adapter.moments(model, info.name)
     proven(info, fill, found)
+    reason = "; ".join(filter(None, (fill.reason, info.remark)))
     return LedgerEntry(
-        info.name, info.shape, info.dtype, "filled", fill, *declared(info, fill), *found, fill.reason
+        info.name, info.shape, info.dtype, "filled", fill, *declared(info, fill), *found, reason
     )
 
 

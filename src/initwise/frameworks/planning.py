@@ -1,7 +1,8 @@
 """From whatever names a plan (a scheme, a recipe, rules) to the Plan for one model.
 
-Rules are globs over full parameter names. `*` matches dots too: "encoder.*" is everything inside
-the encoder. A rule's value is a scheme (or its name), a Fill, or "keep". Where two rules match a
+Rules are full parameter names, or globs over them where no parameter has that very name. `*`
+matches dots too: "encoder.*" is everything inside the encoder. A tied parameter answers to all of
+its names. A rule's value is a scheme (or its name), a Fill, or "keep". Where two rules match a
 parameter, the later one wins.
 """
 
@@ -34,6 +35,8 @@ class Resolved:
 
     plan: Plan
     named: frozenset[str] = frozenset()
+    spared: bool = False
+    """Does a rule say "keep"?"""
 
 
 def resolve(
@@ -208,12 +211,13 @@ def _ruled(infos: Sequence[ParameterInfo], plan: Plan, rules: Mapping[str, Any])
                 kept[info.name] = f"rule {glob!r} keeps it" if _keeps(value) else _left(glob, info)
             else:
                 fills[info.name] = fitted(info, fill)
-            if info.name == glob:
-                named.add(glob)
+            if glob in _called(info):
+                named.add(info.name)
     order = {info.name: position for position, info in enumerate(infos)}
     ordered = tuple(sorted(fills.items(), key=lambda item: order[item[0]]))
     name = plan.name if not rules or plan.name == "rules" else f"{plan.name} + rules"
-    return Resolved(Plan(name, ordered, tuple(kept.items())), frozenset(named))
+    spared = any(_keeps(value) for value in rules.values())
+    return Resolved(Plan(name, ordered, tuple(kept.items())), frozenset(named), spared)
 
 
 def _keeps(value: Any) -> bool:
@@ -222,13 +226,13 @@ def _keeps(value: Any) -> bool:
 
 def _rule(infos: Sequence[ParameterInfo], glob: str, value: Any) -> list[tuple[ParameterInfo, Fill | None]]:
     """The parameters one rule is for, each with its Fill, or None to keep it."""
-    matched = [info for info in infos if fnmatch.fnmatchcase(info.name, glob)]
+    matched = _matched(infos, glob)
     if not matched:
         raise _unmatched(infos, glob)
     if _keeps(value):
         return [(info, None) for info in matched]
     # a wildcard must not overwrite what was frozen on purpose
-    writable = [i for i in matched if i.status == "ready" or (i.status == "frozen" and i.name == glob)]
+    writable = [i for i in matched if i.status == "ready" or (i.status == "frozen" and glob in _called(i))]
     if not writable:
         if all(info.status == "empty" for info in matched):
             return []
@@ -237,6 +241,16 @@ def _rule(infos: Sequence[ParameterInfo], glob: str, value: Any) -> list[tuple[P
         why = value if value.reason else value.because(f"rule {glob!r}")
         return [(info, why) for info in writable]
     return _by_scheme(glob, _ruling(glob, value), writable)
+
+
+def _matched(infos: Sequence[ParameterInfo], glob: str) -> list[ParameterInfo]:
+    """The parameters a rule names: in full, or else by its pattern; each by any of its names."""
+    exact = [info for info in infos if glob in _called(info)]
+    return exact or [i for i in infos if any(fnmatch.fnmatchcase(name, glob) for name in _called(i))]
+
+
+def _called(info: ParameterInfo) -> tuple[str, ...]:
+    return (info.name, *info.aliases)
 
 
 def _ruling(glob: str, value: Any) -> Any:
@@ -289,15 +303,7 @@ def _directly(glob: str, law: Any, info: ParameterInfo) -> Fill:
     )
 
 
-def _unmatched(infos: Sequence[ParameterInfo], glob: str) -> UnknownNameError | ModelError:
-    tied = {alias: info.name for info in infos for alias in info.aliases if fnmatch.fnmatchcase(alias, glob)}
-    if tied:
-        alias, owner = next(iter(tied.items()))
-        return ModelError(
-            f"it matches only {alias!r}, which is tied to {owner!r}",
-            where=f"rule {glob!r}",
-            fix=f"Name {owner!r}: the tensor is filled once, under that name.",
-        )
+def _unmatched(infos: Sequence[ParameterInfo], glob: str) -> UnknownNameError:
     known = {info.name: None for info in infos}
     return UnknownNameError(
         f"rule {glob!r} matches no parameter",

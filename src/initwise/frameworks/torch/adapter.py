@@ -21,6 +21,7 @@ from ..proof import pieces
 from .holders import INVERTED, SPECTRAL, Holding, effective, forward, holdings, holds, originals
 from .state import untouched
 from .walk import listed, parameters
+from .wrappers import submodule
 
 POWER_ITERATIONS = 1000
 """At most, after a new weight; torch takes 15 at registration, which can leave σ percents off."""
@@ -141,7 +142,7 @@ def find(model: nn.Module, name: str) -> tuple[nn.Module, Holding]:
     """
     steps = name.split(".")
     for cut in range(len(steps) - 1, -1, -1):
-        module, local = _submodule(model, steps[:cut]), ".".join(steps[cut:])
+        module, local = submodule(model, steps[:cut]), ".".join(steps[cut:])
         for holding in () if module is None else holdings(module):
             if module is not None and (
                 local == holding.name or local in (held for held, _ in holding.tensors)
@@ -149,13 +150,6 @@ def find(model: nn.Module, name: str) -> tuple[nn.Module, Holding]:
                 return module, holding
     known = [info.name for info in parameters(model)]
     raise UnknownNameError(f"no parameter is called {name!r}", legal=known, given=name)
-
-
-def _submodule(model: nn.Module, steps: list[str]) -> nn.Module | None:
-    module: nn.Module | None = model
-    for step in steps:
-        module = None if module is None else module._modules.get(step)
-    return module
 
 
 def values(model: nn.Module, name: str) -> Iterator[NDArray[np.generic]]:

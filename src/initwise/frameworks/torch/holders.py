@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -45,6 +45,7 @@ class Holding:
         tensors: (name relative to the module, parameter) of what holds it.
         shape, dtype: of what a Fill describes.
         problem: why it cannot be written, or "".
+        remark: what is to be known when it is written, or "".
     """
 
     local: str
@@ -54,6 +55,7 @@ class Holding:
     shape: tuple[int, ...]
     dtype: torch.dtype
     problem: str = ""
+    remark: str = ""
 
 
 def holdings(module: nn.Module) -> Iterator[Holding]:
@@ -120,7 +122,20 @@ def _hooked(module: nn.Module) -> Iterator[Holding]:
             local = hook.name if isinstance(hook, SpectralNorm) else hook._tensor_name
             tensor = own.get(f"{local}_orig")
             if tensor is not None:
-                yield plain(f"{local}_orig", tensor, local, SPECTRAL if spectral else PLAIN)
+                raw = plain(f"{local}_orig", tensor, local, SPECTRAL if spectral else PLAIN)
+                yield raw if spectral else replace(raw, remark=_pruned(module, local))
+
+
+def _pruned(module: nn.Module, local: str) -> str:
+    """What a mask does to the weight that is filled."""
+    mask = module._buffers.get(f"{local}_mask")
+    if mask is None or not mask.numel() or not has_data(mask):
+        return ""
+    share = float((mask != 0).double().mean())
+    return (
+        f"it is pruned: the mask leaves {share:.3g} of it, so the second moment of the {local} in use is "
+        f"{share:.3g} times that of this one"
+    )
 
 
 def _obstacle(wrapper: parametrize.ParametrizationList, local: str) -> str:

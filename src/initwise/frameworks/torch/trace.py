@@ -18,6 +18,7 @@ from .recorder import Origin, Recorder, Tape
 from .rules import RULES
 from .run import arguments, call, tensors, untouched
 from .walk import underlying
+from .wrappers import clean, unwrapped
 
 
 def trace(model: nn.Module, example: Any) -> Graph:
@@ -50,7 +51,7 @@ def trace(model: nn.Module, example: Any) -> Graph:
 def _labels(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[str]:
     """A name for every leaf of the arguments: the forward's own argument names."""
     try:
-        names = list(inspect.signature(model.forward).parameters)
+        names = list(inspect.signature(unwrapped(model).forward).parameters)
     except (TypeError, ValueError):
         names = []
     for path, _ in tree_flatten_with_path((args, kwargs))[0]:
@@ -75,7 +76,7 @@ def _layers(model: nn.Module, tape: Tape) -> Iterator[None]:
         for path, module in model.named_modules():
             # scripted modules take no Python hooks: their work shows as one node
             with contextlib.suppress(RuntimeError, NotImplementedError):
-                handles += [_entered(module, path, tape), _left(module, tape)]
+                handles += [_entered(module, clean(model, path), tape), _left(module, tape)]
         yield
     finally:
         for handle in handles:

@@ -13,14 +13,19 @@ from ...core.parameter import ParameterInfo
 from .holders import INVERTED, Holding, holdings
 from .layers import Slot, Slots, slots
 from .obstacles import obstacle, shared
+from .wrappers import clean, layers
 
 
 def parameters(model: nn.Module) -> tuple[ParameterInfo, ...]:
-    """Every parameter of `model`, each tensor once, under the first name it is met by.
+    """Every parameter of `model`, each tensor once, under its owner's name.
 
-    Other names of the same tensor are its `aliases`. A weight behind weight_norm is listed as the
-    effective weight ("layer.weight"), because that is what a Fill describes; g is listed too, as
-    "magnitude", and refused: it follows from the weight. See `holders` for the other wrappers.
+    A tensor's owner is the first layer met that has it; of tied layers, the first that uses it as
+    an embedding's table, because a table's law is not a matrix's. Other names of the same tensor
+    are its `aliases`. Compiled and parallel models have the names of what they wrap.
+
+    A weight behind weight_norm is listed as the effective weight ("layer.weight"), because that is
+    what a Fill describes; g is listed too, as "magnitude", and refused: it follows from the weight.
+    See `holders` for the other wrappers.
 
     Raises:
         ModelError: lazy parameters, which have no shape yet; all are named.
@@ -28,21 +33,28 @@ def parameters(model: nn.Module) -> tuple[ParameterInfo, ...]:
     _no_lazy(model)
     names = _names(model)
     blocked = shared(model)
+    owners = underlying(model)
     seen: set[int] = set()
     found: list[ParameterInfo] = []
-    for path, module in model.named_modules():
-        found += _of_module(path, module, names, blocked, seen)
+    for path, module in layers(model):
+        found += _of_module(path, module, names, blocked, owners, seen)
     return tuple(found)
 
 
 def underlying(model: nn.Module) -> dict[int, str]:
     """id(parameter) → the name under which `parameters` lists it, for every parameter of `model`."""
     owner: dict[int, str] = {}
-    for path, module in model.named_modules():
+    tables: dict[int, str] = {}
+    for path, module in layers(model):
+        row = slots(module)[1]
         for holding in holdings(module):
+            slot = row.get(holding.local)
+            table = slot is not None and slot.role == "embedding" and _fits(slot.layout, holding.shape)
             for _, tensor in holding.tensors:
                 owner.setdefault(id(tensor), _join(path, holding.name))
-    return owner
+                if table:
+                    tables.setdefault(id(tensor), _join(path, holding.name))
+    return owner | tables
 
 
 def _no_lazy(model: nn.Module) -> None:
@@ -67,7 +79,7 @@ def listed(names: Sequence[str], limit: int = 5) -> str:
 def _names(model: nn.Module) -> dict[int, list[str]]:
     names: dict[int, list[str]] = {}
     for name, tensor in model.named_parameters(remove_duplicate=False):
-        names.setdefault(id(tensor), []).append(name)
+        names.setdefault(id(tensor), []).append(clean(model, name))
     return names
 
 
@@ -76,6 +88,7 @@ def _of_module(
     module: nn.Module,
     names: Mapping[int, list[str]],
     blocked: Mapping[int, str],
+    owners: Mapping[int, str],
     seen: set[int],
 ) -> Iterator[ParameterInfo]:
     kind, row = slots(module)
@@ -83,12 +96,13 @@ def _of_module(
     shapes = {holding.local: holding.shape for holding in held}
     for holding in held:
         ids = {id(tensor) for _, tensor in holding.tensors}
-        if ids & seen:
+        if ids & seen or _join(path, holding.name) not in {owners[key] for key in ids}:
             continue
         seen |= ids
         status, problem = _status(holding, blocked)
         info = _info(path, holding, kind, row, shapes)
-        yield replace(info, status=status, problem=problem, aliases=_aliases(info.name, holding, names))
+        aliases = _aliases(info.name, holding, names)
+        yield replace(info, status=status, problem=problem, aliases=aliases, remark=holding.remark)
         yield from _magnitudes(info, holding)
     yield from _packed(path, module)
 
