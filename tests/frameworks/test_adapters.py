@@ -90,3 +90,14 @@ def test_doors_open_and_missing_ones_are_none():
     assert door(object(), "measure") is None
     assert served("default_scheme") == "a torch.nn.Module"
     assert "Arrays have no constructor" in explain(ArrayTree({"w": np.ones((2, 3))}, {"w": "oi"})).summary
+
+
+def small_net():
+    return nn.Linear(4, 2)
+
+
+@pytest.mark.parametrize("factory", [small_net, nn.Linear])
+def test_what_makes_a_model_is_to_be_called(factory):
+    with pytest.raises(ModelError, match=f"Call it: {factory.__name__}") as caught:
+        adapter_for(factory)
+    assert "ArrayTree(" not in str(caught.value)

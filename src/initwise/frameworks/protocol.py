@@ -6,8 +6,10 @@ on what it returns (ParameterInfo, Graph) and never sees a tensor of the framewo
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
+import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
@@ -90,8 +92,17 @@ def adapter_for(model: Any) -> Adapter:
         f"{type(model).__module__}.{type(model).__qualname__} is not a model initwise knows",
         where="model",
         expected=served(),
-        fix="For plain arrays, declare their axes: ArrayTree(arrays, layouts={'*.kernel': 'io'}).",
+        cause=f"{_factory(model)} makes a model, it is none" if _factory(model) else "",
+        fix=f"Call it: {_factory(model)}(…)."
+        if _factory(model)
+        else "For plain arrays, declare their axes: ArrayTree(arrays, layouts={'*.kernel': 'io'}).",
     )
+
+
+def _factory(thing: Any) -> str:
+    """The name of a function or class, "" for anything else."""
+    made = isinstance(thing, (type, types.FunctionType, types.MethodType, functools.partial))
+    return str(getattr(thing, "__name__", "it")) if made else ""
 
 
 def door(adapter: Adapter, service: str) -> Callable[..., Any] | None:
