@@ -183,9 +183,14 @@ class Detached(nn.Module):
 def test_parts_that_take_no_part_say_so():
     torch.manual_seed(0)
     signals = check(Detached(), "f32[16,8]")
-    assert row(signals, "backbone").reason == "runs without gradients"
+    assert row(signals, "backbone").reason == (
+        "runs without gradients: under torch.no_grad, or in a reentrant checkpoint whose input has none"
+    )
     assert math.isnan(row(signals, "backbone").gradient_rms)
-    assert row(signals, "aside").reason == "its output does not reach the model's result"
+    assert row(signals, "aside").reason == (
+        "no gradient comes back from the result: its output is not used there, or was detached"
+    )
+    assert {row(signals, name).verdict for name in ("backbone", "aside")} == {"unpredicted"}
     assert (signals.layers[-1].name, signals.layers[-1].verdict) == ("never", "untouched")
     assert signals.layers[-1].reason == "it did not run on this example"
     assert signals.healthy
@@ -249,20 +254,6 @@ def test_sums_of_two_signals_get_rows_and_know_the_activation_that_follows():
     signals = check(ByHand(), "f32[16,3,4]")
     assert [r.name for r in signals.layers if r.kind == "add"] == ["+", "+#2", "+#3"]
     assert 0 <= row(signals, "+").saturated < 0.5
-
-
-def test_integer_results_leave_the_backward_pass_out():
-    class Counts(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.layer = nn.Linear(8, 4)
-
-        def forward(self, x):
-            return self.layer(x).argmax(-1)
-
-    signals = check(Counts(), "f32[16,8]")
-    assert signals.note.startswith("no gradient: the result has no floating tensor")
-    assert math.isnan(signals.layers[0].gradient_rms)
 
 
 def test_signals_travel_as_json(resnet):
@@ -391,6 +382,17 @@ def test_prediction_says_that_it_is_not_there_yet():
 def test_no_model_is_refused():
     with pytest.raises(ModelError, match="is not a model initwise knows"):
         check(object(), "f32[2,2]")
+
+
+@pytest.mark.parametrize("loss", [3, "mse"])
+def test_a_loss_that_cannot_be_called_is_refused_before_the_model_runs(loss):
+    with pytest.raises(OptionError) as error:
+        check(Gives("tensor"), "f32[16,999]", loss=loss)
+    assert str(error.value) == (
+        f"check: loss={loss!r} cannot be called; expected a callable that takes the model's result and "
+        "returns a scalar, or None.\n"
+        "  For targets, close over them: loss=lambda output: F.mse_loss(output, targets)."
+    )
 
 
 @pytest.mark.parametrize("seed", [-1, 1.5, True, 2**64])

@@ -159,6 +159,58 @@ def test_token_ids_beyond_the_table_are_told_the_table():
     assert error.value.expected == "integers from 0 to 9"
 
 
+@pytest.mark.parametrize(
+    ("example", "shown", "cause"),
+    [
+        ([1, 2], "the list [1, 2]", "a list is one argument, also a DataLoader's [inputs, targets]"),
+        ([torch.zeros(2, 3, 8, 8)], "the list of 1", "a list is one argument, also a DataLoader's"),
+        ({"foo": torch.zeros(2, 3)}, "the dict of 1", "a dict whose keys are no parameters of `forward`"),
+        (3, "the int 3", ""),
+    ],
+)
+def test_an_example_that_is_no_tensor_is_told_what_it_was_and_what_fits(example, shown, cause):
+    with pytest.raises(ExampleError) as error:
+        run(nn.Sequential(nn.Conv2d(3, 4, 3)), example)
+    assert error.value.got.startswith(
+        f"{shown} was given to Sequential.forward(input) as it is, which raised "
+    )
+    assert error.value.got.endswith(" …")
+    assert len(error.value.got) < 220
+    assert error.value.cause.startswith(cause)
+    assert error.value.fix == (
+        'Give the tensor that the model takes, or its dtype and shape, for example "f32[8,3,32,32]".'
+    )
+
+
+def test_a_model_may_take_a_list_and_fail_by_itself():
+    class Listed(nn.Linear):
+        def forward(self, x):
+            return super().forward(x[0]) if len(x) == 1 else super().forward(x[0]).nothing
+
+    assert run(Listed(3, 2), [torch.zeros(2, 3)]).shape == (2, 2)
+
+
+@pytest.mark.parametrize(("name", "guess"), [("foo", ""), ("inputs", "  Did you mean 'input'?\n")])
+def test_a_text_that_names_no_argument_of_the_model_is_told_its_names(name, guess):
+    with pytest.raises(ExampleError) as error:
+        arguments(nn.Sequential(nn.Linear(64, 3)), f"{name}=f32[8,64]")
+    assert str(error.value) == (
+        f"example: Sequential.forward has no argument {name!r}.\n{guess}"
+        "  Known: input.\n"
+        '  Leave the name out to give it by position, for example "f32[64,64]".'
+    )
+
+
+def test_a_long_message_is_cut_after_a_word():
+    class Talks(nn.Module):
+        def forward(self, x):
+            raise ValueError("much " + "ado " * 100)
+
+    with pytest.raises(ForwardError) as error:
+        run(Talks(), "f32[2]")
+    assert error.value.got.endswith(" ado …")
+
+
 def test_a_dataloaders_pair_is_recognised():
     with pytest.raises(ExampleError) as error:
         run(nn.Sequential(nn.Linear(4, 2)), (torch.zeros(3, 4), torch.zeros(3)))

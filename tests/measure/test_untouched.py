@@ -326,3 +326,21 @@ def test_an_undo_that_fails_keeps_no_other_from_running(monkeypatch):
     assert torch.equal(torch.get_rng_state(), states)
     assert torch.equal(bits(model.weight), weight)
     assert model.training
+
+
+def test_a_list_that_the_forward_appends_to_is_as_long_as_before():
+    class Remembers(nn.Linear):
+        def __init__(self):
+            super().__init__(3, 2)
+            self.seen, self.kinds = ["first"], {"first"}
+
+        def forward(self, x):
+            self.seen.append(len(x))
+            self.kinds.add("second")
+            return super().forward(x)
+
+    model = Remembers()
+    seen = model.seen
+    check(model, "f32[8,3]")
+    assert model.seen is seen
+    assert (seen, model.kinds) == (["first"], {"first"})

@@ -9,7 +9,7 @@ import pytest
 
 from initwise.core.records import VERDICTS
 from initwise.measure.judging import SEVERITY, judged, unjudged
-from initwise.measure.reading import Reading
+from initwise.measure.reading import Inputs, Reading
 from initwise.measure.verdicts import COLLAPSED, DEAD, DRIFT, SAME, SATURATED
 
 
@@ -45,8 +45,8 @@ def changed(rows, first, last=None, **fields):
     return [replace(row, **fields) if start <= i <= stop else row for i, row in enumerate(rows)]
 
 
-def found(rows, input_correlation=0.0):
-    return [(f.verdict, f.layer) for f in judged(rows, input_correlation)[1]]
+def found(rows, **inputs):
+    return [(f.verdict, f.layer) for f in judged(rows, Inputs(**inputs))[1]]
 
 
 def test_a_healthy_chain_has_no_finding():
@@ -182,7 +182,7 @@ def test_the_worst_saturated_layer_heads_the_finding():
     ],
 )
 def test_collapse_is_judged_against_the_inputs_own_likeness(inputs, left, expected):
-    assert found(changed(chain(), "fc2", "relu4", correlation=1 - left), inputs) == expected
+    assert found(changed(chain(), "fc2", "relu4", correlation=1 - left), correlation=inputs) == expected
 
 
 def test_a_constant_side_branch_is_no_collapse():
@@ -226,7 +226,70 @@ def test_layers_that_take_no_part_say_so():
     layers, findings = judged(rows)
     assert findings == ()
     assert layers[at(rows, "fc1")].reason == "runs without gradients"
-    assert layers[at(rows, "fc2")].reason == "its output does not reach the model's result"
+    assert layers[at(rows, "fc2")].reason == (
+        "no gradient comes back from the result: its output is not used there, or was detached"
+    )
+    assert {layer.verdict for layer in layers} == {"ok"}
+
+
+@pytest.mark.parametrize("gradient", ["off", "none", "reached"])
+def test_a_weight_that_is_to_be_trained_and_gets_no_gradient_is_not_ok(gradient):
+    rows = [replace(row, trained=row.role == "weight") for row in chain()]
+    rows = changed(rows, "fc1", gradient=gradient, weight_gradient_rms=math.nan)
+    layers, findings = judged(rows)
+    assert findings == ()
+    assert [layer.name for layer in layers if layer.verdict != "ok"] == ["fc1"]
+    assert layers[at(rows, "fc1")].verdict == "unpredicted"
+    assert layers[at(rows, "fc1")].reason
+
+
+def with_norm():
+    rows = chain()
+    return [rows[0], replace(rows[1], name="norm", role="norm", kind="LayerNorm"), *rows[2:]]
+
+
+@pytest.mark.parametrize(("gradient", "verdict"), [(2e3, "exploding"), (5e-4, "vanishing")])
+def test_before_a_norm_the_scale_of_the_inputs_is_no_drift_of_the_gradient(gradient, verdict):
+    scaled = changed(with_norm(), "fc0", forward_rms=1 / gradient, gradient_rms=gradient)
+    assert found(scaled) == [(verdict, "fc0")]
+    assert found(scaled, rms=1 / gradient) == []
+    assert found(changed(chain(), "fc0", gradient_rms=gradient), rms=1 / gradient) == [(verdict, "fc0")]
+
+
+def test_a_drift_beyond_the_scale_of_the_inputs_is_found_before_a_norm_too():
+    rows = changed(with_norm(), "fc0", forward_rms=1e-3, gradient_rms=2e6)
+    assert found(rows, rms=1e-3) == [("exploding", "fc0")]
+    # a bias may give the layer a scale of its own: the inputs' explains nothing then
+    assert found(changed(with_norm(), "fc0", gradient_rms=1.0), rms=1e-6) == []
+
+
+def test_what_a_bounded_activation_takes_from_a_large_signal_is_not_vanishing():
+    rows = changed(chain(), "fc0", forward_rms=1e4, saturated=0.9, bounded=True)
+    assert found(rows) == [("saturated", "fc0")]
+    assert found(changed(rows, "fc0", bounded=False)) == [("vanishing", "relu0")]
+    assert found(changed(rows, "fc2", "relu4", forward_rms=9e-4)) == [
+        ("vanishing", "fc2"),
+        ("saturated", "fc0"),
+    ]
+
+
+def test_inputs_that_are_all_the_same_tell_neither_dead_units_nor_collapse():
+    rows = changed(chain(), "fc0", "relu4", dead=1.0, correlation=1.0)
+    assert found(rows) == [("dead", "fc0")]
+    assert found(rows, same=True) == []
+    layers, _ = judged(rows, Inputs(same=True))
+    assert all(math.isnan(layer.dead) and math.isnan(layer.correlation) for layer in layers)
+    assert found(changed(rows, "fc3", "head", forward_rms=1e-9), same=True) == [("vanishing", "fc3")]
+
+
+@pytest.mark.parametrize(("rows", "inputs"), [(with_norm(), {"same": True}), (chain(), {"zero": True})])
+def test_what_the_example_itself_may_have_done_is_one_finding_that_blames_no_weight(rows, inputs):
+    rows = changed(
+        rows, "fc2", "relu4", forward_rms=0.0, gradient_rms=0.0, unit_spread=0.0, weight_spread=0.0
+    )
+    assert ("symmetric", "fc2") in found(rows)
+    assert found(rows, **inputs) == [("unpredicted", "fc2")]
+    assert found(changed(rows, "fc2", bad=0.1), **inputs)[0] == ("overflow", "fc2")
 
 
 def test_a_model_without_layers_is_judged_too():

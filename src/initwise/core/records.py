@@ -102,7 +102,9 @@ class Signals(JsonMixin, Rendered):
                 cause=f"{len(self.findings)} finding(s); print(signals) shows them all"
                 if len(self.findings) > 1
                 else "",
-                fix="initwise.choose(model, example) proposes weights that fit.",
+                fix="initwise.choose(model, example) proposes weights that fit."
+                if worst.verdict != "unpredicted"
+                else "",
             )
 
 

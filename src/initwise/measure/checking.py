@@ -7,12 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core.errors import OptionError, UnsupportedError
-from ..core.records import LayerSignal, Signals
+from ..core.records import Finding, LayerSignal, Signals
 from ..core.stream import checked_seed
+from ..frameworks.example import mapped
 from ..frameworks.protocol import adapter_for, door, served
-from .judging import judged, unjudged, unobserved
+from ..report.signals import DRAWN
+from .judging import judged, uniform, unjudged, unobserved
 
 MODES = ("auto", "measure", "predict")
+OPAQUE = "TorchScript cannot be looked into; check the model that it was made from"
 
 
 def check(
@@ -49,7 +52,8 @@ def check(
     Returns:
         Signals: a row per call of every layer that owns parameters or computes (the second call of
         one module is called "name#2"), and per residual add, named "module+", in the order in which
-        they finished. Layers that did not run come last.
+        they finished. Layers that did not run come last. Where no gradient reached any weight that
+        is to be trained, or no layer was seen, a finding "unpredicted" says why.
 
     Raises:
         ExampleError: no example, an empty one, or one that does not fit.
@@ -59,6 +63,7 @@ def check(
         UnsupportedError: mode "predict", or a framework that cannot be run.
     """
     _require_mode(mode)
+    _require_loss(loss)
     if mode == "predict":
         return _predicted(model, example, plan=plan, seed=seed)
     seed = checked_seed(seed)
@@ -78,20 +83,58 @@ def _require_mode(mode: str) -> None:
         raise OptionError(f"mode {mode!r}", where="check", legal=MODES, given=str(mode))
 
 
+def _require_loss(loss: Any) -> None:
+    """Raise OptionError for a loss that cannot be called: a number, or a loss's name."""
+    if loss is None or callable(loss):
+        return
+    raise OptionError(
+        f"loss={loss!r} cannot be called",
+        where="check",
+        expected="a callable that takes the model's result and returns a scalar, or None",
+        fix="For targets, close over them: loss=lambda output: F.mse_loss(output, targets).",
+    )
+
+
 def _predicted(model: Any, example: Any, **options: Any) -> Signals:
     signals: Signals = importlib.import_module("initwise.predict").predict(model, example, **options)
     return signals
 
 
 def _signals(passed: Any, example: Any) -> Signals:
-    layers, findings = judged(passed.readings, passed.input_correlation)
+    layers, findings = judged(passed.readings, passed.inputs)
     idle = tuple(
         LayerSignal(name, kind, verdict="untouched", reason="it did not run on this example")
         for name, kind in passed.unused
     )
-    source = example if isinstance(example, str) else passed.inferred
-    drawn = f"the example was drawn from {source!r}" if source else ""
-    drawn += ", the only input this model can take" if passed.inferred else ""
-    remarks = (passed.backward, unjudged(passed.readings), unobserved(passed.readings), drawn)
+    closed = tuple(
+        LayerSignal(name, kind, verdict="unpredicted", reason=OPAQUE) for name, kind in passed.opaque
+    )
+    remarks = (
+        "" if passed.ungraded else passed.backward,
+        unjudged(passed.readings),
+        uniform(passed.inputs),
+        unobserved(passed.readings),
+        _drawn(example, passed.inferred),
+    )
     note = "; ".join(filter(None, remarks))
-    return Signals("measure", layers + idle, findings, passed.loss, note)
+    return Signals("measure", layers + idle + closed, findings + _unseen(passed), passed.loss, note)
+
+
+def _unseen(passed: Any) -> tuple[Finding, ...]:
+    """The finding that there was nothing to judge: no layer, or no gradient at any weight."""
+    if not passed.readings and passed.opaque:
+        return (Finding("", "unpredicted", f"no layer was seen: {OPAQUE}"),)
+    if passed.ungraded:
+        return (Finding("", "unpredicted", f"no gradient was measured: {passed.ungraded}"),)
+    if not passed.readings:
+        return (Finding("", "unpredicted", "no layer was seen: none that computes ran as a module"),)
+    return ()
+
+
+def _drawn(example: Any, inferred: str) -> str:
+    """What the example was drawn from, in words; "" for a batch that was given."""
+    if inferred:
+        return f"{DRAWN} {inferred!r}, the only input this model can take"
+    texts: list[str] = []
+    mapped(lambda leaf, _: texts.append(leaf) if isinstance(leaf, str) else None, example)
+    return f"{DRAWN} {', '.join(map(repr, texts))}" if texts else ""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ..core.records import Finding, LayerSignal
-from .reading import Reading
+from .reading import Inputs, Reading
 from .verdicts import (
     Mark,
     backward_drift,
@@ -31,24 +31,33 @@ SEVERITY = (
     "underflow",
     "saturated",
     "collapsed",
+    "unpredicted",
 )
-"""Worst first: what makes training impossible, then what makes it slow."""
+"""Worst first: what makes training impossible, then what makes it slow, then what is not known."""
+
+CHECKPOINTED = ": under torch.no_grad, or in a reentrant checkpoint whose input has none"
+BLURRED = frozenset({"symmetric", "vanishing", "exploding", "underflow"})
+"""What an example without any differences in it can bring about by itself."""
 
 
 def judged(
-    readings: Sequence[Reading], input_correlation: float = 0.0
+    readings: Sequence[Reading], inputs: Inputs | None = None
 ) -> tuple[tuple[LayerSignal, ...], tuple[Finding, ...]]:
     """The layers with their verdicts, and the findings, worst first.
 
     A finding is a cause, not a symptom: one per verdict and direction, at the layer where it
     begins in the direction of travel; the layers it spreads to carry the verdict in their rows.
     """
+    inputs = inputs or Inputs()
+    if inputs.same or inputs.zero:
+        readings = [replace(row, dead=math.nan, correlation=math.nan) for row in readings]
     marks = [
-        mark
-        for rule in (overflow, symmetric, dead, forward_drift, backward_drift, underflow, saturated)
-        for mark in rule(readings)
+        *(mark for rule in (overflow, symmetric, dead, forward_drift) for mark in rule(readings)),
+        *backward_drift(readings, inputs.rms),
+        *(mark for rule in (underflow, saturated) for mark in rule(readings)),
+        *collapsed(readings, inputs.correlation),
     ]
-    marks = causes(readings, [*marks, *collapsed(readings, input_correlation)])
+    marks = blurred(causes(readings, marks), blur(readings, inputs))
     by_place: dict[int, list[Mark]] = {}
     for mark in marks:
         by_place.setdefault(mark.place, []).append(mark)
@@ -73,6 +82,29 @@ def causes(readings: Sequence[Reading], marks: Sequence[Mark]) -> list[Mark]:
     return [replace(m, finding=False) if _follows(readings[m.place], m, start) else m for m in marks]
 
 
+def blur(readings: Sequence[Reading], inputs: Inputs) -> str:
+    """Why the example itself may have made the signal vanish or the units alike; "" where it cannot."""
+    if inputs.zero:
+        return "every number of the example is zero"
+    if inputs.same and any(row.role == "norm" for row in readings):
+        return "all inputs of the example are the same, and a norm layer can take them to zero"
+    return ""
+
+
+def blurred(marks: Sequence[Mark], why: str) -> list[Mark]:
+    """`marks`; with a reason `why` they may be the example's fault, as one finding without a verdict."""
+    if not why:
+        return list(marks)
+    reason = f"{why}: what the weights do cannot be told from it"
+    head = next((m for m in marks if m.finding and m.verdict in BLURRED), None)
+    return [
+        replace(m, verdict="unpredicted", reason=reason, factor=math.nan, finding=m is head)
+        if m.verdict in BLURRED
+        else m
+        for m in marks
+    ]
+
+
 def _follows(row: Reading, mark: Mark, start: float) -> bool:
     if mark.verdict == "symmetric":
         return mark.place > start and row.weight_gradient_rms == 0
@@ -95,18 +127,20 @@ def _signal(readings: Sequence[Reading], place: int, marks: list[Mark]) -> Layer
         dead=row.dead,
         saturated=row.saturated,
         correlation=row.correlation,
-        verdict=worst.verdict if worst else "ok",
+        verdict=worst.verdict if worst else "unpredicted" if row.left_out else "ok",
         reason=worst.reason if worst else remark(readings, place),
     )
 
 
 def remark(readings: Sequence[Reading], place: int) -> str:
-    """Why a number that looks wrong is not, for a layer that is ok; "" where nothing looks wrong."""
+    """Why a number that looks wrong is not, or could not be read; "" where nothing looks wrong."""
     row = readings[place]
     if row.gradient == "off":
-        return "runs without gradients"
+        return f"runs without gradients{CHECKPOINTED if row.left_out else ''}"
     if row.gradient == "none":
-        return "its output does not reach the model's result"
+        return "no gradient comes back from the result: its output is not used there, or was detached"
+    if row.left_out:
+        return "no gradient reached its weight, which this example may not have used"
     if row.starts_at_zero:
         return "starts at zero: its first step opens the path through it"
     if row.gradient_rms == 0:
@@ -134,6 +168,15 @@ def unobserved(readings: Sequence[Reading]) -> str:
         return ""
     verb = "were" if len(missing) > 1 or missing[0] == "dead units" else "was"
     return f"{' and '.join(missing)} {verb} not judged: no two inputs could be compared"
+
+
+def uniform(inputs: Inputs) -> str:
+    """What an example without differences leaves unjudged, in a sentence; "" for any other."""
+    if inputs.zero:
+        return "every number of the example is zero: dead units, symmetry and correlation were not judged"
+    if inputs.same:
+        return "all inputs of the example are the same: dead units and correlation were not judged"
+    return ""
 
 
 def _never_read(readings: Sequence[Reading], field: str) -> bool:

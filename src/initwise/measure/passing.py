@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..core.errors import ExampleError, ForwardError, OptionError
-from ..frameworks.example import Spec, draw
+from ..core.errors import ForwardError
+from ..frameworks.torch.failure import said
 from ..frameworks.torch.run import arguments, example_for, forward, inside, require_data, tensors
 from ..frameworks.torch.state import reseed, untouched
 from . import roles, statistics
-from .reading import Reading
+from .ends import Loss, cotangent, ends, loss_value, obstacle
+from .inputs import InputPlaces, found, read
+from .reading import Inputs, Reading
 from .scalars import Scalars
 from .watch import Note, Watch
-
-Loss = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
@@ -29,17 +29,21 @@ class Pass:
     Attributes:
         readings: one per call, in order of completion.
         unused: (path, kind) of layers whose parameters took no part.
-        input_correlation: mean cosine between the different inputs; 0 for integers.
+        opaque: (path, kind) of parts with weights that cannot be looked into.
+        inputs: what the example itself is like.
         loss: its value, NaN if none was given.
         backward: what stood at the end of the backward pass, in words.
+        ungraded: why no weight that is to be trained got a gradient; "" if one did, or none is.
         inferred: the example that was made up because none was given, or "".
     """
 
     readings: tuple[Reading, ...]
     unused: tuple[tuple[str, str], ...]
-    input_correlation: float
+    opaque: tuple[tuple[str, str], ...]
+    inputs: Inputs
     loss: float
     backward: str
+    ungraded: str = ""
     inferred: str = ""
 
 
@@ -87,10 +91,11 @@ class _Passing:
         self.watch = Watch(model, self.scalars, batch, time)
         self.weight_places: dict[str, dict[str, int]] = {}
         self.loss_place: int | None = None
-        self.backward = "no gradient: the result has no floating tensor that depends on a weight"
+        self.trained = {name for name, p in model.named_parameters() if p.requires_grad}
+        self.backward = self.obstacle = ""
 
     def run(self) -> Pass:
-        inputs = self._read_inputs()
+        inputs = read(self.inputs, self.scalars, self.watch.batch, self.watch.time)
         self._read_weights()
         try:
             inside(self.model, {**self.buffers, **self.weights}, self._body)
@@ -103,52 +108,31 @@ class _Passing:
         with self.watch:
             result = forward(self.model, self.args, self.kwargs)
         self.watch.finished(result)
-        ends, gradients = self._ends(result)
-        if ends:
-            self._run_backward(ends, gradients)
+        starts, gradients = self._ends(result)
+        if starts:
+            self._run_backward(starts, gradients)
 
     def _ends(self, result: Any) -> tuple[list[Tensor], list[Tensor]]:
         """The tensors to start the backward pass from, and the gradients there."""
         if self.loss is not None:
-            value = self._loss_value(result, self.loss)
+            value = loss_value(result, self.loss)
             self.loss_place = self.scalars.add(value)
             self.backward = "the gradient is that of the loss given"
             return [value], [torch.ones_like(value)]
-        ends = [t for t in tensors(result) if t.is_floating_point() and t.requires_grad and t.numel()]
-        if ends:
-            self.backward = "no loss was given: a random cotangent of unit rms on the result stood in"
-        return ends, [_cotangent(end, self.seed, i) for i, end in enumerate(ends)]
+        starts = ends(result)
+        self.obstacle = "" if starts else obstacle(result)
+        self.backward = "no loss was given: a random cotangent of unit rms on the result stood in"
+        if not starts:
+            self.backward = f"no gradient was measured: {self.obstacle}"
+        return starts, [cotangent(end, self.seed, i) for i, end in enumerate(starts)]
 
-    def _loss_value(self, result: Any, loss: Loss) -> Tensor:
+    def _run_backward(self, starts: list[Tensor], gradients: list[Tensor]) -> None:
         try:
-            value = loss(result)
-        except Exception as error:
-            raise ForwardError(
-                f"the loss raised {type(error).__name__}: {error}",
-                where="loss",
-                expected="a callable that takes the model's result and returns a scalar",
-                fix="For targets, close over them: loss=lambda output: F.cross_entropy(output, targets).",
-            ) from error
-        if not isinstance(value, Tensor) or value.numel() != 1 or not value.requires_grad:
-            got = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)
-            if isinstance(value, Tensor) and value.numel() == 1:
-                got += " without a gradient"
-            raise OptionError(
-                f"it returned {got}",
-                where="loss",
-                expected="a scalar tensor that depends on the model's result",
-                fix="Average it: loss=lambda output: my_loss(output).mean().",
-            )
-        return value
-
-    def _run_backward(self, ends: list[Tensor], gradients: list[Tensor]) -> None:
-        try:
-            torch.autograd.backward(ends, gradients)
+            torch.autograd.backward(starts, gradients)
         except Exception as error:
             reached = [note.name for note in self.watch.notes if "gradient_rms" in note.places]
-            said = " ".join(str(error).split())[:300]
             raise ForwardError(
-                f"the backward raised {type(error).__name__}: {said}",
+                f"the backward raised {said(error)}",
                 where=f"before {reached[0]}" if reached else "the model's result",
                 fix="It came as far as the layer named." if reached else "No layer was reached.",
             ) from error
@@ -172,35 +156,27 @@ class _Passing:
                 place = self.scalars.add(statistics.rms(weight.detach()))
                 self.weight_places.setdefault(name, {})["rms"] = place
 
-    def _read_inputs(self) -> tuple[int | None, list[int]]:
-        """Where the inputs' correlation and their shares of NaN are."""
-        floats = [t for t in self.inputs if t.is_floating_point() and t.numel()]
-        holes = [self.scalars.add(statistics.bad(t)) for t in floats]
-        first = self.inputs[0] if self.inputs else None
-        if first is None or not first.is_floating_point():
-            return None, holes
-        value = statistics.correlation(first, self.watch.batch, int(bool(self.watch.time)))
-        return None if value is None else self.scalars.add(value), holes
-
     # from numbers to readings
 
-    def _assembled(self, values: list[float], inputs: tuple[int | None, list[int]]) -> Pass:
-        place, holes = inputs
-        if any(values[hole] > 0 for hole in holes):
-            raise ExampleError(
-                "holds infinities or NaN",
-                where="example",
-                expected="finite numbers",
-                fix="Clean the batch first: nothing can be said about the weights through it.",
-            )
-        owners = self._owners()
+    def _assembled(self, values: list[float], inputs: InputPlaces) -> Pass:
+        example, owners = found(inputs, values), self._owners()
         return Pass(
             tuple(self._reading(note, values, owners) for note in self.watch.notes),
             self._unused(owners),
-            0.0 if place is None or math.isnan(values[place]) else values[place],
+            roles.opaque(self.model),
+            example,
             math.nan if self.loss_place is None else values[self.loss_place],
             self.backward,
+            self._ungraded(),
         )
+
+    def _ungraded(self) -> str:
+        """Why no weight that is to be trained got a gradient; "" if one did, or none is to be trained."""
+        if not self.trained or any("gradient" in self.weight_places.get(name, {}) for name in self.trained):
+            return ""
+        if not self.trained & set(self.weights):
+            return "its weights are not real dense floating-point tensors"
+        return self.obstacle or "none came back from the result to any weight that is to be trained"
 
     def _owners(self) -> dict[str, list[str]]:
         """Path → names of the weights whose gradient belongs to its row.
@@ -248,6 +224,7 @@ class _Passing:
             units=note.output[note.axis],
             gradient=_gradient_state(note),
             result=note.result,
+            trained=not self.trained.isdisjoint(own),
             weight_rms=self._pooled(own, "rms", values),
             weight_gradient_rms=self._pooled(own, "gradient", values),
             weight_spread=max(self._each(own, "spread", values), default=math.nan),
@@ -299,13 +276,6 @@ def _batch(model: nn.Module, inputs: list[Tensor]) -> tuple[int, int]:
     if first.dim() > 1 and roles.time_first(model):
         return first.shape[1], first.shape[0]
     return first.shape[0], 0
-
-
-def _cotangent(end: Tensor, seed: int, index: int) -> Tensor:
-    """A standard normal of unit rms, the same on every device."""
-    numbers = draw(Spec("float64", tuple(end.shape)), seed=seed, where=f"cotangent[{index}]")
-    numbers = numbers / max(math.sqrt(float((numbers**2).mean())), 1e-30)
-    return torch.from_numpy(numbers).to(device=end.device, dtype=end.dtype)
 
 
 def _gradient_state(note: Note) -> str:

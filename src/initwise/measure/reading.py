@@ -19,6 +19,23 @@ WEIGHTED = frozenset({"weight", "recurrent", "embedding"})
 
 
 @dataclass(frozen=True)
+class Inputs:
+    """What was read of the example itself.
+
+    Attributes:
+        correlation: mean cosine between the different inputs; 0 for integers.
+        rms: of the first input; 1 for integers.
+        same: are there several inputs, and all the same?
+        zero: is every number of it a floating-point zero?
+    """
+
+    correlation: float = 0.0
+    rms: float = 1.0
+    same: bool = False
+    zero: bool = False
+
+
+@dataclass(frozen=True)
 class Reading:
     """What was read at one call of one layer. NaN: does not apply, or could not be read.
 
@@ -45,6 +62,7 @@ class Reading:
         weight_gradient_rms: of the gradient of its own weight.
         weight_spread: largest difference between the units' weight gradients, relative to the peak.
         result: True if its output is the model's result.
+        trained: True if its own weight asks for gradients (is not frozen).
     """
 
     name: str
@@ -69,11 +87,17 @@ class Reading:
     weight_gradient_rms: float = math.nan
     weight_spread: float = math.nan
     result: bool = False
+    trained: bool = False
 
     @property
     def gradient_norm(self) -> float:
         """Euclidean norm of the gradient at the output: what a map that keeps gradients keeps."""
         return self.gradient_rms * math.sqrt(math.prod(self.shape))
+
+    @property
+    def left_out(self) -> bool:
+        """Did its weight, which is to be trained, get no gradient?"""
+        return self.trained and math.isnan(self.weight_gradient_rms)
 
     @property
     def starts_at_zero(self) -> bool:

@@ -45,6 +45,18 @@ def reported(model: nn.Module) -> dict[str, nn.Module]:
     return found
 
 
+def opaque(model: nn.Module) -> tuple[tuple[str, str], ...]:
+    """(path, kind) of the outermost TorchScript modules that own parameters: no hook runs in them."""
+    scripted = {p for p, module in model.named_modules() if isinstance(module, torch.jit.ScriptModule)}
+    return tuple(
+        (path, kind(module))
+        for path, module in model.named_modules()
+        if path in scripted
+        and not (path and path.rpartition(".")[0] in scripted)
+        and any(True for _ in module.parameters())
+    )
+
+
 def _leaf(module: nn.Module) -> bool:
     return all(name == _PARAMETRIZATIONS for name, _ in module.named_children())
 

@@ -156,23 +156,27 @@ def forward_drift(readings: Sequence[Reading]) -> list[Mark]:
     """Outputs that explode, or vanish for good, over the depth.
 
     Measured against the last norm layer before, or the first layer. Vanishing counts only if it
-    lasts to the last hidden layer: a small residual branch on a sound stream is no fault.
+    lasts to the last hidden layer: a small residual branch on a sound stream is no fault. Nor is
+    what a bounded activation takes from a large signal: that is `saturated`.
     """
-    drifts = _forward_drifts(readings)
+    drifts, capped = _forward_drifts(readings), _forward_drifts(readings, capped=True)
     large = [i for i, drift in drifts.items() if drift > DRIFT]
     within = [i for i in hidden(readings) if math.isfinite(readings[i].forward_rms)]
     within = [i for i in within if not readings[i].starts_at_zero]
-    small = _run(within[::-1], lambda i: drifts.get(i, 0.0) < 1 / DRIFT or readings[i].forward_rms < FLOOR)
+    small = _run(within[::-1], lambda i: capped.get(i, 0.0) < 1 / DRIFT or readings[i].forward_rms < FLOOR)
     if any(row.bad > 0 for row in readings):
         small = []  # past an overflow nothing says how the signal would have gone on
     return [
         *(_forward_mark(readings, i, large, "exploding", drifts) for i in large),
-        *(_forward_mark(readings, i, small[::-1], "vanishing", drifts) for i in small[::-1]),
+        *(_forward_mark(readings, i, small[::-1], "vanishing", capped) for i in small[::-1]),
     ]
 
 
-def _forward_drifts(readings: Sequence[Reading]) -> dict[int, float]:
-    """Place → forward rms over that of the last norm (or of the first layer)."""
+def _forward_drifts(readings: Sequence[Reading], *, capped: bool = False) -> dict[int, float]:
+    """Place → forward rms over that of the last norm (or of the first layer).
+
+    Capped: after a bounded activation, over 1 at most, which is all that it lets through.
+    """
     drifts: dict[int, float] = {}
     reference = math.nan
     for i, row in enumerate(readings):
@@ -181,6 +185,8 @@ def _forward_drifts(readings: Sequence[Reading]) -> dict[int, float]:
         if math.isnan(reference) or row.role == "norm":
             reference = row.forward_rms
         drifts[i] = row.forward_rms / reference
+        if capped and row.bounded:
+            reference = min(reference, 1.0)
     return drifts
 
 
@@ -200,12 +206,15 @@ def _forward_mark(
     return Mark(place, verdict, reason, drift, finding=place == run[0])
 
 
-def backward_drift(readings: Sequence[Reading]) -> list[Mark]:
+def backward_drift(readings: Sequence[Reading], input_rms: float = 1.0) -> list[Mark]:
     """Gradients that vanish or explode on their way back to the first layers.
 
     Measured as norms at the outputs against the last hidden layer; it must reach the very first
     layers, so that a small residual branch beside a sound stream is no fault. Gradients stopped by
     a layer that starts at zero, or by a dead one, are not judged.
+
+    A norm divides the gradient by the scale of the inputs before it, and the inputs multiply the
+    weight's gradient by it again: before the first norm, the drift at inputs of rms 1 must be as bad.
     """
     if any(row.bad > 0 or row.gradient_bad > 0 for row in readings):
         return []
@@ -216,14 +225,21 @@ def backward_drift(readings: Sequence[Reading]) -> list[Mark]:
     drifts = {i: readings[i].gradient_norm / reference for i in places}
     stopped = {i for i in places if readings[i].gradient_rms == 0 and opener_after(readings, i)}
     judged = [i for i in places if i not in stopped]
+    free = {i: drifts[i] * scale for i, scale in _input_scales(readings, input_rms).items() if i in drifts}
     found = []
     for verdict, holds in (
-        ("vanishing", lambda i: drifts[i] < 1 / DRIFT),
-        ("exploding", lambda i: drifts[i] > DRIFT),
+        ("vanishing", lambda i: max(drifts[i], free.get(i, 0.0)) < 1 / DRIFT),
+        ("exploding", lambda i: min(drifts[i], free.get(i, math.inf)) > DRIFT),
     ):
         run = _run(judged, holds)
         found += [_backward_mark(readings, i, run, verdict, drifts) for i in run]
     return found
+
+
+def _input_scales(readings: Sequence[Reading], input_rms: float) -> dict[int, float]:
+    """Place → the inputs' rms, for the layers before the first norm; empty without one."""
+    first = next((i for i, row in enumerate(readings) if row.role == "norm"), 0)
+    return dict.fromkeys(range(first), input_rms) if 0 < input_rms < math.inf else {}
 
 
 def _backward_mark(

@@ -29,6 +29,8 @@ NOTE = (
     "activation's inputs where it is flat. Corr.: mean cosine between different inputs' outputs."
 )
 VERBS = {"measure": "measured on a real batch", "predict": "predicted, no weights needed"}
+DRAWN = "the example was drawn from"
+"""How a note begins to tell that no batch was given."""
 
 
 def signals_document(signals: Signals) -> Document:
@@ -75,12 +77,35 @@ def depth_plot(signals: Signals, title: str = "Signal over depth, first to last 
 
 
 def _verdict(signals: Signals) -> str:
-    how = VERBS.get(signals.mode, signals.mode)
     loss = "" if math.isnan(signals.loss) else f" Loss {number(signals.loss)}."
-    layers = plural(len(signals.layers), "layer")
-    if signals.healthy:
-        return f"Healthy: signal and gradient get through ({layers}, {how}).{loss}"
-    return f"Unhealthy: {plural(len(signals.findings), 'finding')} in {layers} ({how}).{loss}"
+    layers, how = plural(len(signals.layers), "layer"), _how(signals)
+    if not signals.healthy:
+        if all(finding.verdict == "unpredicted" for finding in signals.findings):
+            return f"Not judged: {plural(len(signals.findings), 'finding')} in {layers} ({how}).{loss}"
+        return f"Unhealthy: {plural(len(signals.findings), 'finding')} in {layers} ({how}).{loss}"
+    through = "signal gets" if _forward_only(signals) else "signal and gradient get"
+    return f"Healthy: {through} through ({layers}, {how}).{_left_out(signals)}{loss}"
+
+
+def _how(signals: Signals) -> str:
+    """How the numbers came about: measured on what, and whether backward too."""
+    how = VERBS.get(signals.mode, signals.mode)
+    if signals.mode == "measure" and DRAWN in signals.note:
+        how = "measured on a drawn example"
+    return f"forward only, {how}" if _forward_only(signals) else how
+
+
+def _forward_only(signals: Signals) -> bool:
+    """Was the forward measured, and no gradient anywhere?"""
+    seen = any(not math.isnan(layer.forward_rms) for layer in signals.layers)
+    return seen and all(
+        math.isnan(layer.gradient_rms) and math.isnan(layer.weight_gradient_rms) for layer in signals.layers
+    )
+
+
+def _left_out(signals: Signals) -> str:
+    count = sum(layer.verdict == "unpredicted" for layer in signals.layers)
+    return f" {plural(count, 'layer')} could not be judged." if count else ""
 
 
 def _finding(finding: Finding) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -103,7 +104,7 @@ def _unfit(error: Exception, mismatch: Mismatch, where: str) -> ExampleError:
         mismatch.got,
         where=where,
         expected=mismatch.expected,
-        cause=f"the example does not fit the model's first layer ({_said(error)})",
+        cause=f"the example does not fit the model's first layer ({said(error)})",
         fix="Give an example of the shape and dtype the layer expects.",
     )
 
@@ -114,16 +115,17 @@ def _broken(error: Exception, mismatch: Mismatch | None, where: str, finished: S
     cause = "the size of the example, or the sizes of this layer and of those before it" if mismatch else ""
     last = f"The last layer that went well is {finished[-1]!r}." if finished else ""
     return ForwardError(
-        f"the forward raised {_said(error)}{met}",
+        f"the forward raised {said(error)}{met}",
         where=where,
         cause=cause,
         fix=last or "No layer went well before it.",
     )
 
 
-def _said(error: Exception) -> str:
-    said = " ".join(str(error).split())[:300] or type(error).__name__
-    return f"{type(error).__name__}: {said}"
+def said(error: BaseException, length: int = 300) -> str:
+    """An error's kind and text on one line, a long text cut after a word."""
+    text = textwrap.shorten(str(error), length, placeholder=" …") or type(error).__name__
+    return f"{type(error).__name__}: {text}"
 
 
 def _refused_call(

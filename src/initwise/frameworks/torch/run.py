@@ -6,8 +6,10 @@ where it failed, `tensors` finds the tensors in whatever it returned.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -17,7 +19,7 @@ from torch import Tensor, nn
 
 from ...core.errors import ExampleError, ModelError
 from ..example import Spec, draw, mapped, split
-from .failure import Progress, explained
+from .failure import Progress, explained, said
 from .state import has_data, untouched
 
 __all__ = ["arguments", "call", "example_for", "forward", "home", "inside", "tensors", "untouched"]
@@ -60,6 +62,9 @@ def arguments(model: nn.Module, example: Any, *, seed: int = 0) -> Arguments:
     args = tuple(mapped(made, value, f"example[{i}]") for i, value in enumerate(args))
     kwargs = {key: mapped(made, value, f"example[{key!r}]") for key, value in kwargs.items()}
     _require_elements([args, kwargs])
+    if isinstance(example, str):
+        _require_names(model, kwargs)
+        return args, kwargs
     return _bound_to(model, args, kwargs)
 
 
@@ -74,6 +79,31 @@ def _refused_inferred(model: nn.Module, example: Any) -> Any:
         expected="a batch, or shapes and dtypes",
         fix=f"Say what the model is called with, for example {hint}.",
     )
+
+
+def _require_names(model: nn.Module, kwargs: Mapping[str, Any]) -> None:
+    """Raise ExampleError for a text that names arguments which `forward` does not have."""
+    parameters = _parameters(model)
+    if parameters is None or any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return
+    legal = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    for name in kwargs:
+        if name not in legal:
+            raise ExampleError(
+                f"{type(model).__name__}.forward has no argument {name!r}",
+                where="example",
+                legal=legal,
+                given=name,
+                fix=f"Leave the name out to give it by position, for example {_hint(model)}.",
+            )
+
+
+def _parameters(model: nn.Module) -> list[inspect.Parameter] | None:
+    """The parameters of the model's `forward`, or None where it does not tell."""
+    try:
+        return list(inspect.signature(model.forward).parameters.values())
+    except (TypeError, ValueError):
+        return None
 
 
 def _require_elements(inputs: Any) -> None:
@@ -102,9 +132,8 @@ def _bound_to(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     """A dict whose keys are no parameters of `forward` is one argument, not keyword arguments."""
     if not kwargs:
         return args, kwargs
-    try:
-        accepted = inspect.signature(model.forward).parameters.values()
-    except (TypeError, ValueError):
+    accepted = _parameters(model)
+    if accepted is None:
         return args, kwargs
     names = {parameter.name for parameter in accepted}
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted) or names & set(kwargs):
@@ -145,7 +174,7 @@ def require_data(model: nn.Module) -> None:
 
 def example_for(model: nn.Module) -> str | None:
     """The one obvious example of a Sequential that begins with a Linear, else None."""
-    first = _first(model)
+    first = _first(getattr(model, "_orig_mod", model))
     return f"float[64,{first.in_features}]" if isinstance(first, nn.Linear) else None
 
 
@@ -205,7 +234,37 @@ def forward(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) 
         try:
             return model(*own_args, **own_kwargs)
         except Exception as error:
-            raise explained(error, model, args, kwargs, progress) from error
+            foreign = None if progress.finished else _foreign(error, model, args, kwargs)
+            raise foreign or explained(error, model, args, kwargs, progress) from error
+
+
+def _foreign(
+    error: Exception, model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> ExampleError | None:
+    """The error for an example whose only argument is a list, dict or number that the model did not take."""
+    plain = len(args) == 1 and not kwargs and isinstance(args[0], (list, dict, str, int, float, type(None)))
+    if not plain or not isinstance(error, (TypeError, AttributeError)):
+        return None
+    kind = type(args[0]).__name__
+    takes = ", ".join(str(p) for p in _parameters(model) or ())
+    cause = "a list is one argument, also a DataLoader's [inputs, targets]" if kind == "list" else ""
+    if kind == "dict":
+        cause = "a dict whose keys are no parameters of `forward` is one argument"
+    return ExampleError(
+        f"{_in_short(args[0])} was given to {type(model).__name__}.forward({takes}) as it is, "
+        f"which raised {said(error, 120)}",
+        where="example",
+        expected="tensors, arrays, or shapes and dtypes",
+        cause=cause,
+        fix=f"Give the tensor that the model takes, or its dtype and shape, for example {_hint(model)}.",
+    )
+
+
+def _in_short(value: Any) -> str:
+    kind, shown = type(value).__name__, repr(value)
+    if len(shown) > 40 or "tensor(" in shown:
+        shown = f"of {len(value)}"
+    return f"the {kind} {shown}" if value is not None else "None"
 
 
 def _copied(leaf: Any, where: str) -> Any:
@@ -227,6 +286,7 @@ def inside(model: nn.Module, weights: Mapping[str, Tensor], body: Callable[[], T
     """`body()` while `model` holds `weights` and copies of its buffers.
 
     A backward pass belongs inside: activation checkpointing runs the forward again during it.
+    Compiled models run as they were written: nothing can be seen inside compiled code.
 
     Raises:
         ModelError: without any weights, a lazy or meta model.
@@ -235,8 +295,19 @@ def inside(model: nn.Module, weights: Mapping[str, Tensor], body: Callable[[], T
         require_data(model)
     copies = {name: buffer.detach().clone() for name, buffer in model.named_buffers() if has_data(buffer)}
     given = {f"model.{name}": tensor for name, tensor in {**copies, **weights}.items()}
-    result: T = torch.func.functional_call(_Body(model, body), given, ())
+    with eager():
+        result: T = torch.func.functional_call(_Body(model, body), given, ())
     return result
+
+
+@contextlib.contextmanager
+def eager() -> Iterator[None]:
+    """Inside, compiled models and functions run as they were written."""
+    stance = getattr(torch.compiler, "set_stance", None)
+    # its compiler takes seconds to load, and nothing is compiled before it was
+    compiler = sys.modules.get("torch._dynamo")
+    with contextlib.nullcontext() if stance is None or compiler is None else stance("force_eager"):
+        yield
 
 
 def tensors(output: Any) -> list[Tensor]:

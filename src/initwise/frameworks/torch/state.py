@@ -22,7 +22,8 @@ def untouched(model: nn.Module) -> Iterator[None]:
 
     Restored bit for bit, also when the body raises: the random states (CPU, every CUDA device
     once CUDA is in use, `random`, `numpy.random`); every submodule's train/eval flag, hooks and
-    attributes (one level deep: an attribute set or replaced, not the inside of a user's list);
+    attributes (an attribute set or replaced, and what a plain list, dict or set among them holds,
+    but nothing deeper);
     the values, gradients and `requires_grad` of parameters; the values of buffers; torch's grad
     mode, default dtype and determinism flag. Inside, every `.grad` is None.
 
@@ -63,8 +64,12 @@ def _modules(model: nn.Module) -> Iterator[Undo]:
     for module in list(model.modules()):
         yield _restore_dict(module.__dict__)
         for value in list(module.__dict__.values()):
-            if type(value).__name__ in ("dict", "OrderedDict", "set"):
-                yield _restore_dict(value) if isinstance(value, dict) else _restore_set(value)
+            if type(value).__name__ in ("dict", "OrderedDict"):
+                yield _restore_dict(value)
+            elif type(value) is list:
+                yield _restore_list(value)
+            elif type(value) is set:
+                yield _restore_set(value)
 
 
 def _restore_dict(live: dict[Any, Any]) -> Undo:
@@ -76,6 +81,15 @@ def _restore_dict(live: dict[Any, Any]) -> Undo:
             return
         live.clear()
         live.update(saved)
+
+    return undo
+
+
+def _restore_list(live: list[Any]) -> Undo:
+    saved = list(live)
+
+    def undo() -> None:
+        live[:] = saved
 
     return undo
 
