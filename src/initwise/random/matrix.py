@@ -29,6 +29,8 @@ from .output import Region
 
 F64 = NDArray[np.float64]
 PANEL, STRIP = 256, 256
+SMALL = 256**3
+"""rows · columns² up to which reflectors are applied one by one."""
 _STANDARD = Fill.normal()
 
 
@@ -123,7 +125,7 @@ def haar(rows: int, columns: int, stream: Stream, index: int = 0) -> F64:
     for begin in range((columns - 1) // PANEL * PANEL, -1, -PANEL):
         end = min(begin + PANEL, columns)
         vectors = _reflectors(rows, columns, begin, end, stream, index, signs)
-        _reflect(matrix[begin:, begin:], vectors)
+        (_reflect_singly if rows * columns**2 <= SMALL else _reflect)(matrix[begin:, begin:], vectors)
     matrix *= signs
     return matrix
 
@@ -149,6 +151,17 @@ def _reflectors(rows: int, columns: int, begin: int, end: int, stream: Stream, i
         x[0] += math.copysign(length, first)
         x /= math.sqrt(length * (length + abs(first)))
     return panel
+
+
+def _reflect_singly(matrix: F64, vectors: F64) -> None:
+    """matrix ← H₁ … H_b·matrix, one reflector after the other, without BLAS.
+
+    A small product does not repay waking BLAS's threads: on a busy machine they wait for each other
+    many times longer than they work.
+    """
+    for k in range(vectors.shape[1] - 1, -1, -1):
+        v, rest = vectors[k:, k].copy(), matrix[k:, k:]
+        rest -= v[:, None] * np.einsum("i,ij->j", v, rest)
 
 
 def _reflect(matrix: F64, vectors: F64) -> None:
