@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from initwise.core.errors import UnhealthyError
+from initwise.core.errors import ExampleError, ForwardError, UnhealthyError
 from initwise.measure import check
 
 
@@ -180,13 +180,23 @@ def test_a_compiled_model_is_measured_as_it_was_written():
         assert [r.weight_gradient_rms for r in signals.layers] == pytest.approx(
             [r.weight_gradient_rms for r in expected.layers], nan_ok=True
         )
-    assert check(torch.compile(model, backend=refused)).layers
+    assert [r.name for r in check(torch.compile(model, backend=refused)).layers] == ["0", "1", "2"]
+    assert [r.name for r in check(torch.compile(model[0], backend=refused)).layers] == [""]
 
 
 def test_a_plan_is_measured_in_a_compiled_model():
     model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3))
     compiled = torch.compile(model, backend=refused)
     assert check(compiled, "f32[16,8]", plan="zeros").findings[0].verdict == "symmetric"
+
+
+def test_an_error_in_a_compiled_model_goes_by_the_layers_own_name():
+    model = torch.compile(nn.Sequential(nn.Linear(8, 8), nn.Linear(9, 3)), backend=refused)
+    with pytest.raises(ForwardError) as error:
+        check(model, "f32[16,8]")
+    assert error.value.where == "1 (Linear)"
+    with pytest.raises(ExampleError, match="has no argument 'foo'"):
+        check(model, "foo=f32[16,8]")
 
 
 # the example's own doing

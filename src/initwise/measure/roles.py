@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
+from ..frameworks.torch.wrappers import clean, layers
+
 # layers that move, pick or scale values and have no statistics of their own worth a row
 _SILENT = frozenset(
     f"torch.nn.modules.{name}"
@@ -35,7 +37,7 @@ def reported(model: nn.Module) -> dict[str, nn.Module]:
     leaf or owns a matrix (a model written with bare parameters).
     """
     found = {}
-    for path, module in model.named_modules():
+    for path, module in layers(model):
         if _PARAMETRIZATIONS in path.split(".") or isinstance(module, torch.jit.ScriptModule):
             continue
         if path == "" and not (_leaf(module) or any(p.dim() > 1 for p in own_parameters(module).values())):
@@ -49,7 +51,7 @@ def opaque(model: nn.Module) -> tuple[tuple[str, str], ...]:
     """(path, kind) of the outermost TorchScript modules that own parameters: no hook runs in them."""
     scripted = {p for p, module in model.named_modules() if isinstance(module, torch.jit.ScriptModule)}
     return tuple(
-        (path, kind(module))
+        (clean(model, path), kind(module))
         for path, module in model.named_modules()
         if path in scripted
         and not (path and path.rpartition(".")[0] in scripted)

@@ -19,6 +19,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from ..frameworks.torch.ops import TABLE, operation
 from ..frameworks.torch.run import tensors
+from ..frameworks.torch.wrappers import clean
 from . import roles, statistics
 from .scalars import Scalars
 
@@ -67,7 +68,7 @@ class Watch(TorchFunctionMode):
         self.scalars, self.batch, self.time = scalars, batch, time
         self.notes: list[Note] = []
         self.rows = roles.reported(model)
-        self._names = {module: path for path, module in model.named_modules()}
+        self._names = {module: clean(model, path) for path, module in model.named_modules()}
         self._marks: Any = WeakIdKeyDictionary()
         self._calls: dict[str, int] = {}
         self._stack: list[tuple[nn.Module, int]] = []
@@ -120,7 +121,8 @@ class Watch(TorchFunctionMode):
             pass  # a layer whose error the model itself caught
         path = self._names[module]
         found = next((t for t in tensors(output) if t.is_floating_point()), None)
-        if path in self.rows and found is not None and found.numel():
+        # a wrapper goes by the name of what it wraps, and has no row
+        if self.rows.get(path) is module and found is not None and found.numel():
             given = next((self._marks[t] for t in tensors(args) if t in self._marks), None)
             axis = roles.unit_axis(module, found, given.axis if given else None)
             self._read(path, module, found, axis)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.errors import ExampleError, ForwardError, InitwiseError
+from .wrappers import clean
 
 
 class Progress:
@@ -33,9 +34,10 @@ class Progress:
         self._handles: list[Any] = []
 
     def __enter__(self) -> Self:
-        for name, module in self.model.named_modules():
+        for path, module in self.model.named_modules():
             if isinstance(module, torch.jit.ScriptModule):
                 continue
+            name = clean(self.model, path)
             self._handles.append(module.register_forward_pre_hook(self._start(name), with_kwargs=True))
             self._handles.append(module.register_forward_hook(self._end))
         return self

@@ -21,6 +21,7 @@ from ...core.errors import ExampleError, ModelError
 from ..example import Spec, draw, mapped, split
 from .failure import Progress, explained, said
 from .state import has_data, untouched
+from .wrappers import unwrapped
 
 __all__ = ["arguments", "call", "example_for", "forward", "home", "inside", "tensors", "untouched"]
 
@@ -101,7 +102,7 @@ def _require_names(model: nn.Module, kwargs: Mapping[str, Any]) -> None:
 def _parameters(model: nn.Module) -> list[inspect.Parameter] | None:
     """The parameters of the model's `forward`, or None where it does not tell."""
     try:
-        return list(inspect.signature(model.forward).parameters.values())
+        return list(inspect.signature(unwrapped(model).forward).parameters.values())
     except (TypeError, ValueError):
         return None
 
@@ -174,7 +175,7 @@ def require_data(model: nn.Module) -> None:
 
 def example_for(model: nn.Module) -> str | None:
     """The one obvious example of a Sequential that begins with a Linear, else None."""
-    first = _first(getattr(model, "_orig_mod", model))
+    first = _first(unwrapped(model))
     return f"float[64,{first.in_features}]" if isinstance(first, nn.Linear) else None
 
 
