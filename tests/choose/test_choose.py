@@ -327,3 +327,18 @@ def test_dropout_and_modes_are_left_alone() -> None:
     model = Transformer(norm_first=True).eval()
     choose(model, "i64[8,6]<40", candidates=("rule_b",))
     assert not any(module.training for module in model.modules())
+
+
+def test_a_function_without_a_name_is_said_not_guessed() -> None:
+    class Odd(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.ModuleList(nn.Linear(16, 16) for _ in range(3))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            for layer in self.layers:
+                x = 5 * torch.relu(layer(x)) - torch.sin(x) ** 2
+            return x
+
+    advice = choose(Odd(), "f32[32,16]", candidates=["rule_a", "rule_b"])
+    assert any("elementwise functions are no activation that initwise knows" in r for r in advice.reasons)

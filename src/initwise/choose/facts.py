@@ -89,6 +89,7 @@ class Structure(JsonMixin):
         norms: number of normalisations.
         post_norm: True if most residual sums are normalised (post-LN).
         traced: False when the model could not be traced and this is a guess from its parameters.
+        unnamed: number of elementwise functions that are no registered activation.
     """
 
     weights: tuple[WeightFacts, ...]
@@ -97,6 +98,7 @@ class Structure(JsonMixin):
     norms: int = 0
     post_norm: bool = False
     traced: bool = True
+    unnamed: int = 0
 
     def __iter__(self) -> Iterator[WeightFacts]:
         return iter(self.weights)

@@ -102,6 +102,16 @@ def auto_plan(model: Any, example: Any = None, *, seed: int = 0, method: str = "
     return plan_b(case)
 
 
+def rule_a_plan(model: Any, example: Any = None, *, seed: int = 0) -> Plan:
+    """The plan of scheme "rule_a". Raises as `auto_plan`."""
+    return plan_a(study(model, example, seed=seed))
+
+
+def rule_a2_plan(model: Any, example: Any = None, *, seed: int = 0) -> Plan:
+    """The plan of scheme "rule_a2". Raises as `auto_plan`."""
+    return plan_a2(study(model, example, seed=seed))
+
+
 def lsuv_plan(model: Any, example: Any = None, *, seed: int = 0) -> Plan:
     """The plan of scheme "lsuv": Mishkin and Matas 2015, arXiv:1511.06422, algorithm 1.
 

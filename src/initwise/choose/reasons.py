@@ -13,6 +13,8 @@ from .planners import Case
 from .rules import point_of
 from .verdicts import Judged
 
+LENGTH = 50
+"""Optimiser steps below which a race's lead is no more than moderate evidence."""
 SHOWN = 5
 """Vetoed candidates named per verdict."""
 FAMILIAR = ("he_normal", "xavier_normal", "torch_default", "lsuv", "orthogonal")
@@ -165,7 +167,7 @@ def _raced(order: Sequence[Judged], race: Race) -> str:
     place = "first" if race.winner == best.name else "ahead of all that can learn"
     text = (
         f"A race at {race.cost:.0%} of a full grid's cost{stopped} put it {place}: validation loss "
-        f"{best.loss:.3g}{error} at learning rate {best.learning_rate:.2g}"
+        f"{best.loss:.3g}{error} with {race.optimizer} at learning rate {best.learning_rate:.2g}"
     )
     return text + (f"; next {second.name}, {second.loss:.3g}." if second else ".")
 
@@ -185,6 +187,11 @@ def caveats(case: Case) -> Iterator[str]:
             "Caveat: the example was drawn at random from shapes; a batch of your data makes the measured "
             "numbers true."
         )
+    if structure.unnamed:
+        yield (
+            f"Caveat: {structure.unnamed} elementwise functions are no activation that initwise knows; "
+            "rules A and A2 take them for linear, rule B's data pass measures what they do."
+        )
     unused = [facts.name for facts in structure if facts.role == "unused"]
     if unused and structure.traced:
         shown = ", ".join(unused[:3]) + (" …" if len(unused) > 3 else "")
@@ -203,20 +210,25 @@ def _unscaled(best: Judged) -> Iterator[str]:
         yield f"Caveat: the data pass did not scale {len(names)} of the weights ({shown}): {why}."
 
 
+def _length(best: Judged, race: Race) -> float:
+    """Optimiser steps that the best candidate ran."""
+    return best.candidate.share * race.steps
+
+
 def confidence(order: Sequence[Judged], ties: Sequence[str], case: Case, race: Race | None) -> str:
     """ "high", "moderate" or "low".
 
-    High: a race ran to its end, and all but the winner and at most one tie ran and lost to it. Moderate:
-    any other race with a winner; without one, a healthy rule on a family of networks where it did well.
-    Low: everything else, and whatever looked broken before training.
+    High: a race ran to its end, for some length, and its winner stands alone before others that ran.
+    Moderate: any other race with a winner; without one, a healthy rule on a family of networks where it
+    did well. Low: everything else, and whatever looked broken before training.
     """
     structure = case.structure
     thin = structure.post_norm or structure.recurrent or not structure.traced or not structure.weights
     if not order[0].healthy:
         return "low"
     if race is not None and race.winner and not race.interrupted:
-        beaten = len(race.ranking) - len(ties)
-        return "high" if not thin and len(ties) <= 2 and beaten >= 2 else "moderate"
+        alone = len(ties) == 1 and len(race.ranking) > 2
+        return "high" if not thin and alone and _length(order[0], race) >= LENGTH else "moderate"
     if thin or order[0].row.expected(family(structure)) > 0.1:
         return "low"
     return "moderate"

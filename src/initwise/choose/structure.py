@@ -51,6 +51,7 @@ def read_structure(graph: Graph, parameters: Sequence[ParameterInfo]) -> Structu
         adds=len(adds),
         norms=sum(node.op == "norm" for node in graph.nodes),
         post_norm=sum(add.post_norm for add in adds) * 2 > len(adds),
+        unnamed=sum(node.op == "pointwise" for node in graph.nodes),
     )
 
 

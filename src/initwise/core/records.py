@@ -229,6 +229,7 @@ class Race(JsonMixin, Rendered):
         cost: optimiser steps spent over those of the full grid (schemes × rates × 1 seed).
         seconds: wall-clock time.
         interrupted: True if it was stopped early; what ran is kept.
+        optimizer: what trained: learning rates mean nothing without it.
     """
 
     problem: str
@@ -240,6 +241,7 @@ class Race(JsonMixin, Rendered):
     cost: float = 0.0
     seconds: float = 0.0
     interrupted: bool = False
+    optimizer: str = ""
 
 
 @dataclass(frozen=True)

@@ -263,6 +263,7 @@ class _Runner:
             cost=self._spent / grid,
             seconds=seconds,
             interrupted=interrupted,
+            optimizer=course.problem.optimizer,
         )
 
     def _arms(self) -> tuple[Arm, ...]:

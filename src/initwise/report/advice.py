@@ -27,7 +27,10 @@ def advice_document(advice: Advice) -> Document:
 
 
 def _decision(advice: Advice) -> str:
-    rate = "" if advice.learning_rate is None else f", with learning rate {advice.learning_rate:.3g}"
+    rate = ""
+    if advice.learning_rate is not None:
+        trained = f"{advice.race.optimizer} at " if advice.race and advice.race.optimizer else ""
+        rate = f", with {trained}learning rate {advice.learning_rate:.3g}"
     text = f"Use {advice.name}{rate} (confidence {advice.confidence}, {_evidence(advice)})."
     others = tuple(name for name in advice.ties if name != advice.name)
     if others:

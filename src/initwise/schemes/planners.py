@@ -21,6 +21,11 @@ def auto(
     raise UnsupportedError("scheme 'auto' decides for a whole model")
 
 
+def rule(fans: Fans | None) -> Fill:
+    """One of the automatic rules."""
+    raise UnsupportedError("the rules decide for a whole model")
+
+
 def lsuv(fans: Fans | None) -> Fill:
     """Orthogonal weights scaled layer by layer to unit variance."""
     raise UnsupportedError("scheme 'lsuv' decides for a whole model")
@@ -29,15 +34,46 @@ def lsuv(fans: Fans | None) -> Fill:
 registry.add(
     SchemeRow(
         name="auto",
+        aliases=("rule_b",),
         law=auto,
-        summary="What `choose` would choose without a race: gains from the activations found in the model, "
-        "residual branches scaled by depth.",
-        formula="per layer: std gain/√fan_in, gain from the activation before it",
+        summary="Rule B, the automatic rule: for every activation found in the model an input variance q at "
+        "which neither signal nor gradient fades over the depth, residual branches scaled by their number, "
+        "then one data pass that sets each layer to its target.",
+        formula="per layer: std √(q/E[φ²])/√fan_in, φ the activation before it, q that of the one after it",
         citation="initwise.choose; Schoenholz et al. 2017, arXiv:1611.01232 (depth and χ₁)",
         evidence="computed",
         differences=("No framework has it.",),
         avoid="models that cannot run on an example.",
         planner="initwise.choose.planners:auto_plan",
+    )
+)
+
+registry.add(
+    SchemeRow(
+        name="rule_a2",
+        law=rule,
+        summary="Rule A2: as rule B (`auto`), without the data pass.",
+        formula="per layer: std √(q/E[φ²])/√fan_in, φ the activation before it, q that of the one after it",
+        citation="docs/decisions/0007; Schoenholz et al. 2017, arXiv:1611.01232 (depth and χ₁)",
+        evidence="computed",
+        differences=("No framework has it.",),
+        avoid="models that cannot run on an example.",
+        planner="initwise.choose.planners:rule_a2_plan",
+    )
+)
+
+registry.add(
+    SchemeRow(
+        name="rule_a",
+        law=rule,
+        summary="Rule A: gains that keep the second moment at 1 after every activation found in the model, "
+        "residual branch ends divided by the root of their number, orthogonal where it is deep.",
+        formula="per layer: std 1/√E[φ(z)²]/√fan_in, z ~ N(0, 1), φ the activation before it",
+        citation="docs/decisions/0007; He et al. 2015, arXiv:1502.01852 (the condition), for any φ",
+        evidence="computed",
+        differences=("No framework has it.",),
+        avoid="deep tanh and sigmoid networks: the signal keeps its size there, the gradient does not.",
+        planner="initwise.choose.planners:rule_a_plan",
     )
 )
 
