@@ -145,16 +145,6 @@ def test_choose_writes_a_page_too(project, command):
     assert (project / "advice.html").read_text().startswith("<!doctype html>")
 
 
-def test_choose_without_target_takes_a_bundled_problem(command):
-    said = command("choose", "--example", "digits-mlp-relu", "--no-race", *FEW)
-    assert said.code == 0
-    assert "relu layers deep" in said.out
-    names = {}
-    exec("\n".join(line.strip() for line in said.err.splitlines() if line.startswith("    ")), names)
-    assert names["problem"].name == "digits-mlp-relu"
-    assert names["model"] is not None
-
-
 def test_init_writes_the_weights_and_the_ledger(project, command):
     from safetensors.numpy import load_file
 

@@ -34,6 +34,20 @@ def test_functions_classes_and_models_are_targets(project, target):
         assert subject.example == SPEC
 
 
+def test_what_a_target_draws_comes_from_the_seed(project):
+    (project / "draws.py").write_text(
+        "import random\nimport numpy as np\nfrom torch import nn\n\n\ndef make():\n"
+        "    model = nn.Linear(2, 2)\n    model.drawn = random.random(), np.random.rand()\n    return model\n"
+    )
+
+    def drawn(seed):
+        with loaded("draws.py:make", seed=seed) as subject:
+            return (*subject.model.drawn, *subject.model.weight.flatten().tolist())
+
+    assert drawn(2**64 - 1) == drawn(2**64 - 1)
+    assert not set(drawn(1)) & set(drawn(2))
+
+
 def test_a_problem_brings_its_own_example_and_loss(project):
     with loaded("models.py:problem") as subject:
         assert isinstance(subject.problem, Problem)

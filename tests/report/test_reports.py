@@ -197,6 +197,36 @@ def test_a_long_table_keeps_its_ends_and_what_is_wrong():
     assert len(said.splitlines()) < 70
 
 
+def test_names_in_a_wide_table_are_whole_and_so_are_kinds():
+    names = [f"transformer.blocks.{i}.attention.{part}" for i in range(3) for part in ("q_proj", "k_proj")]
+    layers = tuple(
+        LayerSignal(name, "BatchNorm2d", (32, 512, 28, 28), 1e-9, -1e-10, 1e-10, 1e-10, 0.5, 0.5, -1e-10)
+        for name in names
+    )
+    said = text(Signals("measure", layers))
+    assert max(map(len, said.splitlines())) <= 100
+    for name in names:
+        assert said.count(name) == 1
+    assert said.count("BatchNorm2d") == len(names)
+    assert "…" not in said
+
+
+def test_columns_move_closer_before_names_go_above():
+    layer = LayerSignal("blocks.0.conv1", "Conv2d", (4, 8, 14, 14), 0.355, 0.044, 0.00864, 0.129, 0.0, 0.51)
+    said = text(Signals("measure", (replace(layer, correlation=-0.0636, verdict="exploding"), layer)))
+    assert re.search(r"^  blocks.0.conv1 +Conv2d +4×8×14×14 +0.355", said, re.MULTILINE)
+
+
+def test_a_healthy_scheme_that_stayed_out_of_the_race_has_no_rank(samples):
+    out = Candidate("xavier_normal", "ok", "no room in the race", 1.0, 1.0, 0.3)
+    race = samples["race"]
+    said = text(replace(race, ranking=(*race.ranking[:3], out, *race.ranking[3:])))
+    assert re.search(r"^  3 +he_normal", said, re.MULTILINE)
+    assert re.search(r"^  – +xavier_normal", said, re.MULTILINE)
+    ranked = tuple(replace(one, loss=math.nan, loss_error=math.nan, share=0.0) for one in race.ranking)
+    assert re.search(r"^  3 +he_normal", text(replace(race, ranking=ranked)), re.MULTILINE)
+
+
 def test_a_flat_signal_looks_flat():
     layers = tuple(LayerSignal(str(i), "Linear", (1,), 1 + 0.01 * i, gradient_rms=1.0) for i in range(10))
     line = next(line for line in text(Signals("measure", layers)).splitlines() if "forward rms" in line)

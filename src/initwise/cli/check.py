@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
 
 from ..measure import check as check_model
 from .options import Command, Debug, Example, Html, Json, Seed, Target
-from .output import refuse_page, show, write_page
+from .output import note, refuse_page, show, write_page
 from .target import loaded
 
 
@@ -26,11 +27,19 @@ def check(
 ) -> None:
     """Check the weights a model has now, by one real forward and backward pass: exit code 1 if unhealthy."""
     refuse_page(html)
-    with loaded(target, example) as subject:
+    with loaded(target, example, seed=seed) as subject:
         signals = check_model(subject.model, subject.example, plan=plan, loss=subject.loss, seed=seed)
     show(signals, as_json=as_json)
     write_page(signals, html)
+    if not (signals.healthy or as_json):
+        note(_next(target, example))
     raise typer.Exit(0 if signals.healthy else 1)
+
+
+def _next(target: str, example: str | None) -> str:
+    """What to run now that the weights are unhealthy."""
+    words = ["initwise", "choose", target, *(["--example", example] if example else [])]
+    return f"\nNext, find weights that are healthy here: {shlex.join(words)}"
 
 
 COMMAND = Command(

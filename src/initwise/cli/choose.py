@@ -17,6 +17,7 @@ from ..problems import problem as bundled_problem
 from ..race.progress import reporting
 from .options import Command, Debug, Html, Json, Seed
 from .output import note, refuse_page, show, write_page
+from .paste import of_bundled, of_target, pasteable
 from .target import Subject, loaded
 
 Target = Annotated[
@@ -63,12 +64,22 @@ def choose(
     """Choose the initialization: candidates measured on your model, broken ones vetoed, the rest ranked."""
     options = {"budget": budget, "lr": lr, "candidates": _names(candidates), "store": store, "seed": seed}
     refuse_page(html)
-    with _bundled(example) if target is None else _own(target, example, race) as subject:
+    with _bundled(example) if target is None else _own(target, example, race, seed) as subject:
         advice = _advice(subject, race=target is None if race is None else race, options=options)
-    show(advice, as_json=as_json)
-    write_page(advice, html)
+    told = pasteable(advice, _preamble(target, subject, example))
+    show(advice if as_json else told, as_json=as_json)
+    write_page(told, html)
+    if target is None and not as_json:
+        note(OWN)
     if advice.race is not None and advice.race.interrupted:
         _interrupted(store)
+
+
+OWN = (
+    "\nOn your own model: initwise choose model.py:make_model --example 'f32[32,784]'\n"
+    "where make_model() returns it, and --example says what it is called with."
+)
+"""What a bundled problem's report ends with."""
 
 
 @contextlib.contextmanager
@@ -87,7 +98,7 @@ def _bundled(example: str | None) -> Iterator[Subject]:
 
 
 @contextlib.contextmanager
-def _own(target: str, example: str | None, race: bool | None) -> Iterator[Subject]:
+def _own(target: str, example: str | None, race: bool | None, seed: int) -> Iterator[Subject]:
     """What TARGET makes: the user's model or Problem."""
     if target in {row.name for row in problems()}:
         raise OptionError(
@@ -95,7 +106,7 @@ def _own(target: str, example: str | None, race: bool | None) -> Iterator[Subjec
             where="TARGET",
             fix=f"Name it as the example: initwise choose --example {target}.",
         )
-    with loaded(target, example) as subject:
+    with loaded(target, example, seed=seed) as subject:
         if race and subject.problem is None:
             raise OptionError(
                 "the target gives a model alone",
@@ -107,13 +118,13 @@ def _own(target: str, example: str | None, race: bool | None) -> Iterator[Subjec
 
 
 def _about(bundled: BundledProblem) -> str:
-    python = (
-        "from initwise.problems import problem as bundled",
-        f'problem = bundled("{bundled.name}").problem',
-        "model = problem.model()",
-    )
-    lines = (f"{bundled.summary}.", f"{bundled.architecture}.", *(f"    {line}" for line in python))
-    return "\n".join(lines) + "\n"
+    return f"{bundled.summary}.\n{bundled.architecture}.\n"
+
+
+def _preamble(target: str | None, subject: Subject, example: str | None) -> tuple[str, ...]:
+    if target is None:
+        return of_bundled(example or DEFAULT)
+    return of_target(target, subject, example)
 
 
 def _names(candidates: str | None) -> tuple[str, ...] | None:

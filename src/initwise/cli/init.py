@@ -28,7 +28,7 @@ def init(
 ) -> None:
     """Fill the weights by a scheme or recipe and write model.safetensors and ledger.json."""
     refuse_place(out, force)
-    with loaded(target, example) as subject:
+    with loaded(target, example, seed=seed) as subject:
         ledger = init_(subject.model, plan, seed=seed, example=subject.example)
         save(subject.model, ledger, out)
     show(ledger, as_json=as_json)

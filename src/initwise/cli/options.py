@@ -26,7 +26,13 @@ Example = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything that is drawn.")]
+Seed = Annotated[
+    int,
+    typer.Option(
+        help="Seed of everything that is drawn, by TARGET too: Python's, NumPy's and torch's generators "
+        "(torch's if TARGET's module imports it) are seeded just before TARGET is called."
+    ),
+]
 Html = Annotated[
     Path | None, typer.Option("--html", metavar="PATH", help="Write the report as one HTML page, too.")
 ]

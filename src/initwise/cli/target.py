@@ -9,6 +9,7 @@ import contextlib
 import importlib
 import importlib.util
 import inspect
+import random
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -17,9 +18,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from ..choose.quiet import first_batch, model_of
 from ..core.errors import ExampleError, InitwiseError, ModelError, TargetError
 from ..core.problem import Problem
+from ..core.stream import checked_seed
 from ..frameworks.protocol import adapter_for
 from .streams import stdout_to_stderr
 
@@ -38,47 +42,65 @@ class Subject:
         example: as asked for on the command line, else the problem's first inputs, else None.
         loss: the problem's loss against the targets of those inputs, as a function of the outputs;
             None for a model, or for another example, whose targets nobody knows.
+        called: the target was called to make it, rather than being it.
     """
 
     problem: Problem | None
     model: Any
     example: Any
     loss: Callable[[Any], Any] | None = None
+    called: bool = True
 
     @classmethod
-    def of(cls, found: Any, example: Any = None) -> Subject:
-        """The subject for what a target returned."""
+    def of(cls, found: Any, example: Any = None, *, called: bool = True) -> Subject:
+        """The subject for what a target returned, or is."""
         if not isinstance(found, Problem):
-            return cls(None, found, example)
+            return cls(None, found, example, called=called)
         if example is not None:
-            return cls(found, model_of(found), example)
+            return cls(found, model_of(found), example, called=called)
         # inputs and targets of one pass: a shuffling loader gives another batch next time
         inputs, targets = first_batch(found)
-        return cls(found, model_of(found), inputs, lambda outputs: found.loss(outputs, targets))
+        return cls(found, model_of(found), inputs, lambda outputs: found.loss(outputs, targets), called)
 
 
 @contextlib.contextmanager
-def loaded(target: str, example: Any = None) -> Iterator[Subject]:
+def loaded(target: str, example: Any = None, *, seed: int = 0) -> Iterator[Subject]:
     """The subject of `target`, importable and quiet for as long as the block runs.
 
     Inside, the file's own directory (or the current one, for a module) is on `sys.path`, because
     a model may import more when it is made or run, and whatever user code, C code and child processes
     write to stdout goes to stderr, so that stdout holds the result alone. Both are put back afterwards.
+    What the target draws when it is called, it draws from `seed` (see `seed_everything`).
 
     Raises:
+        StreamError: `seed` is not an integer from 0 to 2⁶⁴ - 1.
         TargetError: it cannot be loaded; says which part failed.
         ExampleError: no example was given and the model needs one; says so in the command's words.
     """
-    place, name = _split(target)
+    place, name = split(target)
+    checked_seed(seed)
     path = list(sys.path)
-    sys.path.insert(0, str(Path(place).parent.resolve()) if _is_file(place) else str(Path.cwd()))
+    sys.path.insert(0, str(Path(place).parent.resolve()) if is_file(place) else str(Path.cwd()))
     try:
         with stdout_to_stderr():
-            found = _made(target, _attribute(target, _module(target, place), name))
+            thing = _attribute(target, _module(target, place), name)
+            seed_everything(seed)
+            found = _made(target, thing)
             with _example_as_option(needed=example is None and not isinstance(found, Problem)):
-                yield Subject.of(found, example)
+                yield Subject.of(found, example, called=found is not thing)
     finally:
         sys.path[:] = path
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the global random states of this process, the command's own: Python's, NumPy's, torch's.
+
+    torch's only if something has imported it by now; the command does not import it for this.
+    """
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(seed)
 
 
 @contextlib.contextmanager
@@ -97,7 +119,8 @@ def _example_as_option(needed: bool) -> Iterator[None]:
         ) from error
 
 
-def _split(target: str) -> tuple[str, str]:
+def split(target: str) -> tuple[str, str]:
+    """TARGET's file or module, and the name in it. Raises TargetError if it has no such form."""
     place, colon, name = target.rpartition(":")
     if not colon or not place or not name:
         raise TargetError(
@@ -109,12 +132,13 @@ def _split(target: str) -> tuple[str, str]:
     return place, name
 
 
-def _is_file(place: str) -> bool:
+def is_file(place: str) -> bool:
+    """Does TARGET name a file, rather than a module?"""
     return place.endswith(".py") or "/" in place or "\\" in place
 
 
 def _module(target: str, place: str) -> ModuleType:
-    return _from_file(target, Path(place)) if _is_file(place) else _from_name(target, place)
+    return _from_file(target, Path(place)) if is_file(place) else _from_name(target, place)
 
 
 def _from_file(target: str, path: Path) -> ModuleType:

@@ -13,9 +13,12 @@ from .document import Block, Code, Column, Document, Items, Plot, Prose, Table
 
 WIDTH = 100
 INDENT = "  "
-GAP = "  "
+GAP, TIGHT = "  ", " "
 PROSE_MIN, NAME_MIN = 30, 10
 """Prose with less room than this goes under its row; names are not cut shorter than this."""
+FIRST_MIN, FIRST_WISH, KIND_MIN = 6, 24, 18
+"""In a table too wide: the first column's least width, and what it should have unless columns move closer;
+what other columns' names keep as long as the first gives way (its long names then stand above their row)."""
 ROWS = 40
 """A longer table is shown by its first and last rows and those worth attention."""
 BARS = "▁▂▃▄▅▆▇"  # odd, so that a flat signal lies inside the middle one
@@ -124,33 +127,51 @@ def _pick(count: int, keep: frozenset[int]) -> list[int]:
 
 @dataclass(frozen=True)
 class _Grid:
-    """Columns and their widths; prose too wide for its column's room stands under its row."""
+    """Columns and their widths, and what is done about cells too wide for their column's room.
+
+    Attributes:
+        below: prose stands under its row.
+        gap: what is between columns.
+    """
 
     columns: tuple[Column, ...]
     widths: tuple[int, ...]
     below: bool
+    gap: str = GAP
 
     @classmethod
     def fitted(cls, columns: Sequence[Column], texts: Sequence[Sequence[str]]) -> _Grid:
+        """The first that fits: prose wrapped in its column; prose below; columns closer; names above."""
         natural = [max(len(c.title), *(len(row[i]) for row in texts)) for i, c in enumerate(columns)]
-        beside = _fit(columns, natural)
-        if sum(beside) + len(GAP) * (len(beside) - 1) <= WIDTH - len(INDENT):
+        beside = _squeezed(columns, natural, "prose", PROSE_MIN)
+        if _spare(beside) >= 0:
             return cls(tuple(columns), tuple(beside), below=False)
         inline = [w if c.kind != "prose" else 0 for c, w in zip(columns, natural, strict=True)]
-        return cls(tuple(columns), tuple(_fit(columns, inline)), below=True)
+        for gap in (GAP, TIGHT):
+            if _spare(inline, gap) >= 0:
+                return cls(tuple(columns), tuple(inline), True, gap)
+        widths, gap = _names_squeezed(columns, inline, GAP), GAP
+        if widths[0] < FIRST_WISH:
+            widths, gap = _names_squeezed(columns, inline, TIGHT), TIGHT
+        return cls(tuple(columns), tuple(widths), True, gap)
 
     def header(self) -> list[str]:
         titles = ["" if self._under(c) else c.title for c in self.columns]
         rule = [("─" * w, c) for w, c in zip(self.widths, self.columns, strict=True) if not self._under(c)]
-        return [*self.row(titles), INDENT + GAP.join(text for text, _ in rule)]
+        return [*self.row(titles), INDENT + self.gap.join(text for text, _ in rule)]
 
     def row(self, texts: Sequence[str]) -> list[str]:
+        above: list[str] = []
+        if self.columns[0].kind == "name" and len(texts[0]) > self.widths[0]:
+            # whole, because it is the name that tells this row from the others
+            above, texts = [INDENT + shorten(texts[0], WIDTH - len(INDENT))], ["", *texts[1:]]
         cells = [
             (_stack(text, column, width), column, width)
             for text, column, width in zip(texts, self.columns, self.widths, strict=True)
             if not self._under(column)
         ]
-        lines = [_level(cells, level) for level in range(max(len(stack) for stack, _, _ in cells))]
+        levels = range(max(len(stack) for stack, _, _ in cells))
+        lines = [*above, *(_level(cells, level, self.gap) for level in levels)]
         return lines + [
             line
             for text, column in zip(texts, self.columns, strict=True)
@@ -167,22 +188,39 @@ class _Grid:
         return textwrap.wrap(text, WIDTH, initial_indent=margin, subsequent_indent=margin)
 
 
-def _fit(columns: Sequence[Column], natural: Sequence[int]) -> list[int]:
-    """Widths within WIDTH as far as prose and names can give way: prose first, the widest first."""
+def _spare(widths: Sequence[int], gap: str = GAP) -> int:
+    """How much of a line is left over; a width of 0 is no column."""
+    return WIDTH - len(INDENT) - len(gap) * (sum(w > 0 for w in widths) - 1) - sum(widths)
+
+
+def _squeezed(
+    columns: Sequence[Column], natural: Sequence[int], kind: str, least: int, gap: str = GAP
+) -> list[int]:
+    """Widths within WIDTH as far as columns of one kind can give way, the widest first."""
     widths = list(natural)
-    for kind, least in (("prose", PROSE_MIN), ("name", NAME_MIN)):
-        for index in sorted(range(len(columns)), key=lambda i: -widths[i]):
-            spare = WIDTH - len(INDENT) - len(GAP) * (sum(w > 0 for w in widths) - 1) - sum(widths)
-            if columns[index].kind == kind and spare < 0:
-                widths[index] = max(min(least, widths[index]), widths[index] + spare)
+    for index in sorted(range(len(columns)), key=lambda i: -widths[i]):
+        spare = _spare(widths, gap)
+        if columns[index].kind == kind and spare < 0:
+            widths[index] = max(min(least, widths[index]), widths[index] + spare)
     return widths
 
 
-def _level(cells: Sequence[tuple[list[str], Column, int]], level: int) -> str:
+def _names_squeezed(columns: Sequence[Column], natural: Sequence[int], gap: str) -> list[int]:
+    """The first column gives way before other names are cut: what is too long for it stands above."""
+    widths = [
+        min(width, KIND_MIN) if index and column.kind == "name" else width
+        for index, (column, width) in enumerate(zip(columns, natural, strict=True))
+    ]
+    if columns[0].kind == "name":
+        widths[0] = max(min(FIRST_MIN, widths[0]), widths[0] + min(0, _spare(widths, gap)))
+    return _squeezed(columns, widths, "name", NAME_MIN, gap)
+
+
+def _level(cells: Sequence[tuple[list[str], Column, int]], level: int, gap: str) -> str:
     parts = [
         _justify(stack[level] if level < len(stack) else "", column, width) for stack, column, width in cells
     ]
-    return (INDENT + GAP.join(parts)).rstrip()
+    return (INDENT + gap.join(parts)).rstrip()
 
 
 def _stack(text: str, column: Column, width: int) -> list[str]:

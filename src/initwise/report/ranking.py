@@ -33,10 +33,14 @@ RACE_NOTE = (
 
 
 def ranking_table(candidates: tuple[Candidate, ...], ties: tuple[str, ...], title: str = "") -> Table:
-    """A row per candidate; ties share the first rank, vetoed candidates have none."""
+    """A row per candidate; ties share the first rank, vetoed candidates have none.
+
+    Nor have those that stayed out of a race the others ran: nothing compares them with these.
+    """
     raced = any(not blank(candidate.loss) for candidate in candidates)
     hidden = frozenset({"loss", "loss_error", "score"} | (set() if raced else {"share"}))
-    rows = tuple(_row(place, candidate, ties) for place, candidate in enumerate(candidates, 1))
+    ranks = [_rank(place, candidate, ties, raced) for place, candidate in enumerate(candidates, 1)]
+    rows = tuple(_row(rank, candidate) for rank, candidate in zip(ranks, candidates, strict=True))
     measured = any(not blank(candidate.forward) for candidate in candidates)
     note = " ".join([NOTE] * measured + [RACE_NOTE] * raced)
     return Table(COLUMNS, rows, title, hidden=hidden, note=note)
@@ -53,9 +57,9 @@ def ranking_blocks(candidates: tuple[Candidate, ...], ties: tuple[str, ...]) -> 
     return (ranking, out) if vetoed else (ranking,)
 
 
-def _row(place: int, candidate: Candidate, ties: tuple[str, ...]) -> tuple[object, ...]:
+def _row(rank: str, candidate: Candidate) -> tuple[object, ...]:
     return (
-        _rank(place, candidate, ties),
+        rank,
         candidate.name,
         candidate.forward,
         candidate.backward,
@@ -70,8 +74,8 @@ def _row(place: int, candidate: Candidate, ties: tuple[str, ...]) -> tuple[objec
     )
 
 
-def _rank(place: int, candidate: Candidate, ties: tuple[str, ...]) -> str:
-    if candidate.verdict != "ok":
+def _rank(place: int, candidate: Candidate, ties: tuple[str, ...], raced: bool) -> str:
+    if candidate.verdict != "ok" or (raced and blank(candidate.loss)):
         return ""
     return "1=" if len(ties) > 1 and candidate.name in ties else str(place)
 
