@@ -22,7 +22,7 @@ SHEET = """\
   --ink: #e4e8ef; --paper: #14171d; --soft: #98a2b3; --line: #343b47; --band: #1b1f27;
   --good: #5fd08f; --bad: #ff8a7d; --first: #7fb0ff; --second: #f5a662; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 125rem; color: var(--ink);
+body { margin: 0 auto; padding: 2rem 1rem 4rem; max-width: 125rem; color: var(--ink);
   background: var(--paper); font: 15px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }
 h1 { font-size: 1.5rem; margin: 0 0 .75rem; }
 h2 { font-size: 1.05rem; margin: 2rem 0 .5rem; }
@@ -30,14 +30,14 @@ p, ol, ul { max-width: 70rem; }
 .lead { font-size: 1.1rem; font-weight: 600; }
 .note { color: var(--soft); font-size: .87rem; max-width: 60rem; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .45rem; text-align: left; vertical-align: top; }
+table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .3rem .35rem; text-align: left; vertical-align: top; }
 th, td { border-bottom: 1px solid var(--line); }
 th { color: var(--soft); font-weight: 600; white-space: nowrap; }
 th.right, td.right { text-align: right; white-space: nowrap; }
 tbody tr:hover { background: var(--band); }
-td.name, pre { font-family: ui-monospace, Menlo, Consolas, monospace; font-size: .87rem; }
-.prose { min-width: 14rem; }
+td.name, pre { font-family: ui-monospace, Menlo, Consolas, monospace; font-size: .8rem; }
+.prose { min-width: 9rem; }
 pre { background: var(--band); padding: .8rem 1rem; overflow-x: auto; }
 .good { color: var(--good); }
 .bad { color: var(--bad); font-weight: 600; }
