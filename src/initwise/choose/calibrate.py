@@ -9,7 +9,6 @@ between). The model is not touched: the pass runs on substituted weights, and wh
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +17,7 @@ from ..core.codec import JsonMixin
 from ..core.errors import UnsupportedError
 from ..core.fill import Fill
 from ..core.plan import Plan
-from ..frameworks.protocol import adapter_for
-
-PASSES = {"torch": "initwise.choose.calibrate_torch:measure_factors"}
-"""Adapter name → "module:function" of its data pass; another framework adds a file and a row."""
+from ..frameworks.protocol import adapter_for, door, served
 
 UNSCALED = "not scaled by the data pass: "
 """How the reason of a fill begins to say that it has no factor."""
@@ -69,7 +65,7 @@ def measure_factors(
     """The factors by which the plan's weights must be multiplied to meet `targets`.
 
     Args:
-        model: a model of a framework with a row in `PASSES`. It is left bit for bit as it is.
+        model: a model whose adapter has a `calibrate` door. It is left bit for bit as it is.
         example: a batch, or shapes and dtypes.
         plan: the weights to start from, drawn with `seed`.
         targets: weight name → Target; those that do not run, or cannot be scaled, are `missed`.
@@ -78,17 +74,15 @@ def measure_factors(
         UnsupportedError: the model's framework has no data pass.
         ExampleError, ForwardError: as running the model does.
     """
-    name = adapter_for(model).name
-    if name not in PASSES:
+    adapter = adapter_for(model)
+    data_pass = door(adapter, "calibrate")
+    if data_pass is None:
         raise UnsupportedError(
-            f"a data pass for {name} models",
-            expected=f"a framework among {', '.join(sorted(PASSES))}",
+            f"a data pass for {adapter.name} models",
+            expected=served("calibrate"),
             fix="Use the analytic rule A2: it needs no data.",
         )
-    module, function = PASSES[name].split(":")
-    found: Calibration = getattr(importlib.import_module(module), function)(
-        model, example, plan, targets, seed=seed
-    )
+    found: Calibration = data_pass(model, example, plan, targets, seed=seed)
     return found
 
 

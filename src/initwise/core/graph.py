@@ -60,7 +60,3 @@ class Graph(JsonMixin):
     """Nodes in execution order; a layer used twice appears twice."""
 
     nodes: tuple[Node, ...]
-
-    def consumers(self, index: int) -> tuple[Node, ...]:
-        """The nodes that consume the output of node `index`."""
-        return tuple(node for node in self.nodes if index in node.inputs)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import OutputError, UnsupportedError
 from ..core.fill import Fill
+from ..core.storage import DTYPES
 from ..random import fill_array
 from ..random.direct import SMALL, task_at
 
@@ -88,7 +89,7 @@ def _fill_small_tensor(torch: Any, out: Any, law: Any, name: Any, seed: Any) -> 
     return True
 
 
-_DTYPES = {f"torch.{name}": name for name in ("float64", "float32", "float16", "bfloat16")}
+_DTYPES = {f"torch.{name}": name for name in DTYPES}
 
 
 def _fill_tensor(torch: Any, out: Any, law: Fill, *, name: str, **where: Any) -> None:

@@ -13,18 +13,11 @@ from numpy.typing import NDArray
 
 from ..core.errors import FillError, OutputError, StreamError
 from ..core.fill import Fill
+from ..core.storage import DTYPES, overlaps
 
-DTYPES = ("bfloat16", "float16", "float32", "float64")
 LIMIT = 2**63
 """Elements are counted by 63 bits."""
 
-# largest number, smallest subnormal
-_RANGE = {
-    "float64": (1.7976931348623157e308, 5e-324),
-    "float32": (3.4028234663852886e38, 1.401298464324817e-45),
-    "bfloat16": (3.3895313892515355e38, 9.183549615799121e-41),
-    "float16": (65504.0, 5.960464477539063e-08),
-}
 REACH = 6.8
 """No normal variate of the stream is longer than this."""
 
@@ -51,7 +44,7 @@ def checked_array(array: Any, dtype: str | None, where: str) -> tuple[NDArray[An
         raise OutputError(
             "a read-only array", where=where, expected="a writable one", fix="Pass a copy, or its base array."
         )
-    if _overlaps(array.shape, array.strides, array.itemsize):
+    if overlaps(array.shape, array.strides, array.itemsize):
         raise overlap_error(array.shape, array.strides, where)
     return (array.view(np.uint16) if name in ("float16", "bfloat16") else array), name
 
@@ -97,16 +90,6 @@ def dtype_error(name: str, where: str) -> OutputError:
         legal=DTYPES,
         fix="Fill it in one of these and convert (complex: its real and imaginary views one by one).",
     )
-
-
-def _overlaps(shape: Sequence[int], strides: Sequence[int], itemsize: int) -> bool:
-    """May two elements share memory? Axes must nest, the finer within one step of the coarser."""
-    extent = itemsize
-    for stride, size in sorted((abs(s), n) for s, n in zip(strides, shape, strict=True) if n > 1):
-        if stride < extent:
-            return math.prod(shape) > 1
-        extent += stride * (size - 1)
-    return False
 
 
 def checked_region(local: Sequence[int], shape: Any, offset: Any, where: str) -> Region:
@@ -171,7 +154,7 @@ def _fits(size: tuple[int, ...], whole: tuple[int, ...], start: tuple[int, ...],
 
 def check_range(fill: Fill, dtype: str, where: str) -> None:
     """Raise FillError if `dtype` cannot hold the law: it would overflow, or round to a constant."""
-    largest, smallest = _RANGE[dtype]
+    largest, smallest = DTYPES[dtype].largest, DTYPES[dtype].smallest
     top = _reach(fill)
     if top > largest:
         raise FillError(
