@@ -1,33 +1,36 @@
-"""The stream as used, as bytes for a battery of tests: 256 interleaved tensors, 64 names × 4 seeds.
+"""The stream's words as bytes for a battery of tests, all 32 bits of each, without end.
 
-    python benchmarks/stream_bytes.py | dieharder -a -g 200
+    python benchmarks/stream_bytes.py | dieharder -a -k 2 -Y 1 -g 200
+    python benchmarks/stream_bytes.py --order names --reversed | ...
 
-Each tensor gives 4096 elements in turn; of each element's word the 24 bits that a uniform weight shows.
+`--order` says who takes turns (see stream_words.py); `--rounds` below 10 weakens Philox, as a control.
 """
 
 from __future__ import annotations
 
+import argparse
+import fcntl
+import os
+import stat
 import sys
 
-import numpy as np
-
-from initwise.core.fill import Fill
-from initwise.random import fill_array
-
-UNIFORM, WHOLE, PIECE = Fill.uniform(-1, 1), (1 << 62,), 4096
-TENSORS = [(f"layers.{k}.weight", seed) for seed in (0, 1, 2, 2**63) for k in range(64)]
+import stream_words
 
 
 def main() -> None:
-    values = np.zeros((len(TENSORS), PIECE), np.float32)
-    begin = 0
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--order", choices=stream_words.ORDERS, default="both")
+    parser.add_argument("--rounds", type=int, default=stream_words.c.ROUNDS)
+    parser.add_argument("--reversed", action="store_true", help="each word's lowest bit first")
+    parser.add_argument("--begin", type=int, default=0, help="skip so many pieces of 2²⁰ words")
+    given = parser.parse_args()
+    if hasattr(fcntl, "F_SETPIPE_SZ") and stat.S_ISFIFO(os.fstat(1).st_mode):
+        fcntl.fcntl(1, fcntl.F_SETPIPE_SZ, 1 << 20)
     try:
-        while True:
-            for row, (name, seed) in zip(values, TENSORS, strict=True):
-                fill_array(row, UNIFORM, name=name, seed=seed, shape=WHOLE, offset=(begin,))
-            bits = (values * 2.0**24).astype(np.int32) >> 1
-            sys.stdout.buffer.write(bits.reshape(-1, 1).view(np.uint8)[:, :3].tobytes())
-            begin += PIECE
+        for words in stream_words.interleaved(given.order, given.rounds, given.begin):
+            if given.reversed:
+                stream_words.reverse_bits(words)
+            sys.stdout.buffer.write(memoryview(words))
     except BrokenPipeError:
         pass
 
