@@ -20,11 +20,16 @@ from .errors import RecordError
 
 T = TypeVar("T")
 
+LATER = types.MappingProxyType({"later": True})
+"""Metadata of a field that was added after the first records were written. It is written only if it
+differs from its default, and an absent one has it: old records read, and old readers read new ones."""
+
 
 def encode(value: Any) -> Any:
     """`value` as JSON data: dicts, lists, strings, finite numbers, bools, None."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        fields = {field.name: getattr(value, field.name) for field in _written(value)}
+        return {name: encode(item) for name, item in fields.items()}
     if isinstance(value, Mapping):
         return {str(key): encode(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
@@ -33,6 +38,11 @@ def encode(value: Any) -> Any:
         # float() also takes NumPy's float64, whose repr is no number
         return float(value) if math.isfinite(value) else repr(float(value))
     return value
+
+
+def _written(value: Any) -> list[dataclasses.Field[Any]]:
+    fields = dataclasses.fields(value)
+    return [f for f in fields if "later" not in f.metadata or getattr(value, f.name) != f.default]
 
 
 def decode(data: Any, hint: Any, where: str = "record") -> Any:
@@ -85,8 +95,9 @@ def _decode_tuple(data: Any, args: tuple[Any, ...], where: str) -> tuple[Any, ..
 def _decode_dataclass(data: Any, kind: type, where: str) -> Any:
     data = _expect(data, dict, where)
     hints = _hints(kind)
-    # to_dict writes every field, so an absent one was lost, and its default would be a guess
-    missing = [field.name for field in dataclasses.fields(kind) if field.name not in data]
+    # to_dict writes every field but later ones, so an absent one was lost, and its default would be a guess
+    needed = [field.name for field in dataclasses.fields(kind) if "later" not in field.metadata]
+    missing = [name for name in needed if name not in data]
     unknown = sorted(set(data) - set(hints))
     if missing or unknown:
         raise RecordError(

@@ -5,30 +5,35 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from .codec import JsonMixin
+from .codec import LATER, JsonMixin
 from .errors import FillError
 from .layout import Layout
+from .shaped import Sparsity, matrix_moments, sparse_std
 
 LAWS = (
     "constant",
     "delta_orthogonal",
     "dirac",
+    "hadamard",
     "identity",
     "normal",
     "orthogonal",
     "packed",
+    "sparse",
     "truncated_normal",
     "uniform",
 )
 FARTHEST = 38.5
 """Sigmas beyond which a normal's tail holds less than 5e-324: no probability, to any float."""
-MATRIX_LAWS = frozenset({"delta_orthogonal", "dirac", "identity", "orthogonal"})
+MATRIX_LAWS = frozenset({"delta_orthogonal", "dirac", "hadamard", "identity", "orthogonal"})
 """Laws of the whole matrix: an element depends on its row and column, not only on its own draw."""
+SHAPED_LAWS = MATRIX_LAWS | {"sparse"}
+"""Laws whose mean and std follow from the tensor's shape."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +43,10 @@ class Fill(JsonMixin):
     Attributes:
         law: one of `LAWS`.
         mean, std: the *realised* mean and standard deviation of the written values: of the
-            truncated law, not of its parent. For matrix laws, of an entry taken at random;
-            NaN while the shape is not known.
+            truncated law, not of its parent. For matrix laws and "sparse", of an entry taken at
+            random, zeros included; NaN while the shape is not known.
         low, high: the support. ±inf for a normal; equal for a constant.
-        loc, scale: the parent normal's mean and std (truncated normal only).
+        loc, scale: the parent normal's mean and std (truncated normal and sparse only).
         gain: the factor of a matrix law (Q·gain).
         layout: the axes, needed by matrix laws and by the canonical element order;
             None means storage order, and (rows, rest) for a matrix.
@@ -49,6 +54,7 @@ class Fill(JsonMixin):
         zero_row: index along axis 0 whose values are zero after filling (an embedding's padding).
         reason: one sentence: which rule made this, with its numbers.
         citation: the paper or source the rule comes from.
+        sparsity: how many weights of each unit are zero, for law "sparse".
     """
 
     law: str
@@ -64,10 +70,17 @@ class Fill(JsonMixin):
     zero_row: int | None = None
     reason: str = ""
     citation: str = ""
+    sparsity: Sparsity | None = field(default=None, metadata=LATER)
 
     def __post_init__(self) -> None:
         if self.law not in LAWS:
             raise FillError(f"law {self.law!r}", legal=LAWS, given=str(self.law))
+        if (self.law == "sparse") != (self.sparsity is not None):
+            raise FillError(
+                f"law {self.law!r} with sparsity {self.sparsity}",
+                expected='a Sparsity for law "sparse", None for all others',
+                fix='Make it with Fill.sparse(std, Sparsity("zero", 0.1)).',
+            )
         if self.low > self.high:
             raise FillError(f"{self.law}: low {self.low!r} > high {self.high!r}", expected="low ≤ high")
 
@@ -147,7 +160,7 @@ class Fill(JsonMixin):
         layout: Layout | None = None,
         **why: Any,
     ) -> Fill:
-        """A law of the whole matrix: "orthogonal", "delta_orthogonal", "identity" or "dirac".
+        """A law of the whole matrix: one of `MATRIX_LAWS`.
 
         Args:
             gain: the factor; may be negative, not NaN or infinite.
@@ -158,8 +171,37 @@ class Fill(JsonMixin):
         gain = _finite(law, "gain", gain)
         if law not in MATRIX_LAWS:
             raise FillError(f"law {law!r} is not a law of a matrix", legal=MATRIX_LAWS, given=law)
-        mean, std = _matrix_moments(law, gain, tuple(shape), layout)
+        mean, std = matrix_moments(law, gain, tuple(shape), layout)
         return cls(law, mean, std, gain=gain, layout=layout, **why)
+
+    @classmethod
+    def sparse(
+        cls,
+        std: float,
+        sparsity: Sparsity,
+        *,
+        shape: Sequence[int] = (),
+        layout: Layout | None = None,
+        **why: Any,
+    ) -> Fill:
+        """N(0, std), of which an exact number of weights of each unit is set to zero.
+
+        Args:
+            std: of the weights that are not zero (`Fill.std` counts the zeros too).
+            sparsity: how many are zero, and of which unit.
+            shape, layout: as for `matrix`.
+        """
+        std = _scale("sparse", std)
+        if not isinstance(sparsity, Sparsity):
+            raise FillError(
+                f"sparse: sparsity {sparsity!r}",
+                expected="a Sparsity",
+                fix='For example Sparsity("zero", 0.1): a tenth of each input\'s weights.',
+            )
+        if std == 0:
+            return cls.constant(0.0, layout=layout, **why)
+        realised = sparse_std(std, sparsity, tuple(shape), layout)
+        return cls("sparse", 0.0, realised, scale=std, layout=layout, sparsity=sparsity, **why)
 
     @classmethod
     def packed(cls, parts: Iterable[tuple[str, int, Fill]], *, layout: Layout, **why: Any) -> Fill:
@@ -181,6 +223,20 @@ class Fill(JsonMixin):
             parts=pieces,
             **why,
         )
+
+    def of_shape(self, shape: Sequence[int], layout: Layout | None = None) -> Fill:
+        """This fill with the mean and std that it has in a tensor of this shape.
+
+        Args:
+            layout: the axes, if the fill has none of its own.
+        """
+        axes, sizes = self.layout or layout, tuple(shape)
+        if self.law == "sparse" and self.sparsity is not None:
+            return replace(self, std=sparse_std(self.scale, self.sparsity, sizes, axes))
+        if self.law in MATRIX_LAWS:
+            mean, std = matrix_moments(self.law, self.gain, sizes, axes)
+            return replace(self, mean=mean, std=std)
+        return self
 
     def because(self, reason: str, citation: str = "") -> Fill:
         """This fill with another reason (and citation, if given)."""
@@ -243,6 +299,8 @@ _FORMULA: dict[str, Any] = {
     "delta_orthogonal": lambda f: f"delta-orthogonal × {f.gain:.6g}",
     "identity": lambda f: f"identity × {f.gain:g}",
     "dirac": lambda f: f"dirac × {f.gain:g}",
+    "hadamard": lambda f: f"identity or Hadamard × {f.gain:.6g}",
+    "sparse": lambda f: f"N(0, {f.scale:.6g}), {f.sparsity}",
     "packed": lambda f: " | ".join(f"{name}: {part.formula}" for name, _, part in f.parts),
 }
 
@@ -298,26 +356,3 @@ def truncated_moments(a: float, b: float) -> tuple[float, float] | None:
     mean = float((t * density).sum() / total)
     variance = float(((t - mean) ** 2 * density).sum() / total)
     return mode + mean, math.sqrt(variance)
-
-
-def _matrix_moments(
-    law: str, gain: float, shape: tuple[int, ...], layout: Layout | None
-) -> tuple[float, float]:
-    """Mean and std of an entry taken at random of a matrix law's tensor."""
-    if not shape or not math.prod(shape):
-        return (0.0, math.nan)
-    axes = layout or default_layout(len(shape))
-    rows = axes.size(shape, "o") // (1 if axes.transposed else axes.groups)
-    cols = axes.size(shape, "iv") // (axes.groups if axes.transposed else 1)
-    field = axes.size(shape, "hwdk")
-    if law == "orthogonal":
-        return 0.0, abs(gain) / math.sqrt(max(rows, cols * field))
-    if law == "delta_orthogonal":
-        return 0.0, abs(gain) / math.sqrt(max(rows, cols) * field)
-    density = min(rows, cols) / (rows * cols * field)
-    return gain * density, abs(gain) * math.sqrt(density * (1 - density))
-
-
-def default_layout(rank: int) -> Layout:
-    """(out, in, spatial…): what a bare array is taken for when a matrix law gets no layout."""
-    return Layout("o" if rank == 1 else "oi" + "k" * (rank - 2))

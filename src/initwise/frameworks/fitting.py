@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..core.errors import FillError
-from ..core.fill import MATRIX_LAWS, Fill
+from ..core.fill import MATRIX_LAWS, SHAPED_LAWS, Fill
 from ..core.layout import Layout
 from ..core.parameter import ParameterInfo
 from ..core.storage import DTYPES
@@ -47,12 +47,12 @@ def leaves(fill: Fill) -> Iterator[Fill]:
 
 
 def _measured(name: str, shape: tuple[int, ...], fill: Fill) -> Fill:
-    """The fill with the mean and std that its matrix laws have in this shape."""
+    """The fill with the mean and std that laws of the shape have in this one."""
     if fill.law == "packed" and fill.layout is not None:
         return _parts(name, shape, fill, fill.layout)
-    if fill.law not in MATRIX_LAWS:
+    if fill.law not in SHAPED_LAWS:
         return fill
-    known = Fill.matrix(fill.law, fill.gain, shape=shape, layout=fill.layout)
+    known = fill.of_shape(shape)
     if not math.isnan(fill.std) and not math.isclose(fill.std, known.std, rel_tol=1e-6, abs_tol=1e-300):
         raise FillError(
             f"{fill.formula} with std {fill.std:.6g}, where shape {shape} gives {known.std:.6g}",
@@ -60,11 +60,11 @@ def _measured(name: str, shape: tuple[int, ...], fill: Fill) -> Fill:
             cause="the plan was made for a tensor of another shape",
             fix="Make the plan again for this model.",
         )
-    return replace(fill, mean=known.mean, std=known.std)
+    return known
 
 
 def _parts(name: str, shape: tuple[int, ...], fill: Fill, layout: Layout) -> Fill:
-    if all(leaf.law not in MATRIX_LAWS or not math.isnan(leaf.std) for leaf in leaves(fill)):
+    if all(leaf.law not in SHAPED_LAWS or not math.isnan(leaf.std) for leaf in leaves(fill)):
         return fill
     axis, plain = layout.part_axis, replace(layout, parts=())
     parts = []

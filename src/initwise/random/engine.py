@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import FillError, LayoutError, StreamError
-from ..core.fill import MATRIX_LAWS, Fill
+from ..core.fill import MATRIX_LAWS, SHAPED_LAWS, Fill
 from ..core.stream import Stream
-from . import matrix, reference
+from . import matrix, reference, sparse, structured
 from .direct import small_task
 from .draw import draw_of, support
 from .output import Region, check_range, checked_array, checked_region
@@ -140,16 +140,22 @@ def run(todo: Iterable[Job], small: Sequence[Task] = ()) -> None:
         together = []
 
 
+def fill_here(out: NDArray[np.float32], fill: Fill, stream: Stream, region: Region) -> None:
+    """Fill float32 memory by an elementwise law on the calling thread: for what runs in a task itself."""
+    _run_each(_tasks(Job(out, "float32", fill, stream, region)))
+
+
 def _run_each(tasks: Sequence[Task]) -> None:
     for task in tasks:
         task()
 
 
 def _in_order(todo: Iterable[Job]) -> Iterator[list[Job]]:
-    """Jobs that may run together: a constant written over other values (a zero row) must come later."""
+    """Jobs that may run together: what is written over other values (a sparse law's zeros, then constants,
+    of which one may be a zero row) must come later."""
     todo = list(todo)
-    yield [job for job in todo if job.fill.law not in MATRIX_LAWS and job.fill.law != "constant"]
-    for law in (*sorted(MATRIX_LAWS), "constant"):
+    yield [job for job in todo if job.fill.law not in SHAPED_LAWS and job.fill.law != "constant"]
+    for law in (*sorted(SHAPED_LAWS), "constant"):
         for job in todo:
             if job.fill.law == law:
                 yield [job]
@@ -163,10 +169,12 @@ def _pieces(job: Job) -> Iterator[Job]:
     if fill.law == "packed":
         yield from _parts(job)
         return
-    if fill.law in MATRIX_LAWS:
+    if fill.law in SHAPED_LAWS:
         matrix.check(fill, region.shape, where)
     check_range(fill, job.dtype, where)
-    if fill.law not in (*MATRIX_LAWS, "constant"):
+    if fill.law == "sparse" and job.out.size:
+        yield replace(job, fill=Fill.normal(0.0, fill.scale, layout=fill.layout))
+    if fill.law not in (*SHAPED_LAWS, "constant"):
         support(draw_of(fill), np.float64 if job.dtype == "float64" else np.float32, where)
     if job.out.size:
         yield job
@@ -228,6 +236,10 @@ def _zero_row(out: NDArray[Any], dtype: str, stream: Stream, region: Region, row
 def _tasks(job: Job) -> list[Task]:
     if job.fill.law == "constant":
         return [functools.partial(_write_constant, job)]
+    if job.fill.law == "sparse":
+        return sparse.tasks(job.out, job.fill, job.stream, job.region)
+    if job.fill.law in structured.LAWS:
+        return structured.tasks(job.out, job.dtype, job.fill, job.region)
     if job.fill.law in MATRIX_LAWS:
         return [functools.partial(_write_matrix, job)]
     return [task for block in _blocks(job) for task in _split(job, block)]

@@ -1,4 +1,4 @@
-"""Laws of the whole matrix: orthogonal, delta-orthogonal, identity, dirac.
+"""Laws of the whole matrix: orthogonal and delta-orthogonal; `structured.py` has those that draw nothing.
 
 A tensor is taken apart into independent matrices: one per batch entry (`b`) and group; packed parts
 come apart before. Each is out × (in·spatial). A shard is computed from the whole tensor and cut out,
@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import LayoutError
-from ..core.fill import Fill, default_layout
+from ..core.fill import Fill
 from ..core.layout import Layout
+from ..core.shaped import default_layout
 from ..core.stream import Stream
 from .orthogonal import haar
 from .output import Region
@@ -41,7 +42,16 @@ def check(fill: Fill, shape: tuple[int, ...], where: str) -> None:
             cause="a law of matrices was asked for a bias, a norm's gain or another vector",
             fix="Give vectors a law of their own: zeros, ones, constant(value), uniform(low, high).",
         )
-    (layout or default_layout(len(shape))).check(shape, where)
+    layout = layout or default_layout(len(shape))
+    layout.check(shape, where)
+    divided = "iv" if layout.transposed else "o"
+    axis = next(k for k, letter in enumerate(layout.axes) if letter in divided)
+    if shape[axis] % layout.groups:
+        raise LayoutError(
+            f"axis {axis} of shape {shape} with layout {layout} does not divide into groups",
+            where=where,
+            expected="groups that divide the first of several axes of a kind",
+        )
 
 
 def values(stream: Stream, fill: Fill, region: Region) -> F64:
@@ -83,10 +93,6 @@ def _delta_orthogonal(sizes: tuple[int, int, tuple[int, ...]], stream: Stream, i
     return _at_centre(haar(sizes[0], sizes[1], stream, index), sizes[2])
 
 
-def _identity(sizes: tuple[int, int, tuple[int, ...]], stream: Stream, index: int) -> F64:
-    return _at_centre(np.eye(sizes[0], sizes[1]), sizes[2])
-
-
 def _at_centre(matrix: F64, field: tuple[int, ...]) -> F64:
     """The matrix at the kernel's centre tap, index size // 2 of each spatial axis; zero elsewhere."""
     kernel = np.zeros((*matrix.shape, *field))
@@ -98,6 +104,4 @@ def _at_centre(matrix: F64, field: tuple[int, ...]) -> F64:
 _MAKERS = {
     "orthogonal": _orthogonal,
     "delta_orthogonal": _delta_orthogonal,
-    "identity": _identity,
-    "dirac": _identity,
 }

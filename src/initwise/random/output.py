@@ -162,10 +162,10 @@ def check_range(fill: Fill, dtype: str, where: str) -> None:
             where=where,
             fix="Fill a float32 tensor, or choose a smaller scale.",
         )
-    spread = fill.std if fill.law != "constant" else abs(fill.mean)
+    spread = {"constant": abs(fill.mean), "sparse": fill.scale}.get(fill.law, fill.std)
     if 0 < spread < 2 * smallest:
         raise FillError(
-            f"{dtype} has no numbers between 0 and {smallest:.3g}, {fill.formula} has std {fill.std:.3g}"
+            f"{dtype} has no numbers between 0 and {smallest:.3g}, {fill.formula} has std {spread:.3g}"
             if fill.law != "constant"
             else f"{dtype} has no numbers between 0 and {smallest:.3g}, the constant is {fill.mean!r}",
             where=where,
@@ -177,6 +177,8 @@ def check_range(fill: Fill, dtype: str, where: str) -> None:
 def _reach(fill: Fill) -> float:
     if fill.law == "normal":
         return abs(fill.mean) + REACH * fill.std
+    if fill.law == "sparse":
+        return REACH * fill.scale
     if fill.law == "truncated_normal":
         edges = [
             min(max(fill.loc - REACH * fill.scale, fill.low), fill.high),
