@@ -79,7 +79,7 @@ class Fill(JsonMixin):
             raise FillError(
                 f"law {self.law!r} with sparsity {self.sparsity}",
                 expected='a Sparsity for law "sparse", None for all others',
-                fix='Make it with Fill.sparse(std, Sparsity("zero", 0.1)).',
+                fix='Make it with Fill.sparse(std, "zero", 0.1, "input").',
             )
         if self.low > self.high:
             raise FillError(f"{self.law}: low {self.low!r} > high {self.high!r}", expected="low ≤ high")
@@ -178,7 +178,9 @@ class Fill(JsonMixin):
     def sparse(
         cls,
         std: float,
-        sparsity: Sparsity,
+        rule: str,
+        amount: float,
+        unit: str,
         *,
         shape: Sequence[int] = (),
         layout: Layout | None = None,
@@ -188,16 +190,13 @@ class Fill(JsonMixin):
 
         Args:
             std: of the weights that are not zero (`Fill.std` counts the zeros too).
-            sparsity: how many are zero, and of which unit.
+            rule, amount, unit: how many are zero, and of what; see `Sparsity`.
             shape, layout: as for `matrix`.
+
+        >>> Fill.sparse(0.01, "zero", 0.1, "input", shape=(20, 5)).formula
+        'N(0, 0.01), each input ⌈0.1·n⌉ zero'
         """
-        std = _scale("sparse", std)
-        if not isinstance(sparsity, Sparsity):
-            raise FillError(
-                f"sparse: sparsity {sparsity!r}",
-                expected="a Sparsity",
-                fix='For example Sparsity("zero", 0.1): a tenth of each input\'s weights.',
-            )
+        std, sparsity = _scale("sparse", std), Sparsity(rule, amount, unit)
         if std == 0:
             return cls.constant(0.0, layout=layout, **why)
         realised = sparse_std(std, sparsity, tuple(shape), layout)

@@ -10,7 +10,7 @@ from .codec import JsonMixin
 from .errors import FillError
 from .layout import Layout
 
-LINES = ("input", "output")
+UNITS = ("input", "output")
 RULES = ("count", "keep", "zero")
 
 
@@ -34,10 +34,10 @@ class Sparsity(JsonMixin):
 
     rule: str
     amount: float
-    unit: str = "input"
+    unit: str
 
     def __post_init__(self) -> None:
-        for what, value, legal in (("rule", self.rule, RULES), ("unit", self.unit, LINES)):
+        for what, value, legal in (("rule", self.rule, RULES), ("unit", self.unit, UNITS)):
             if value not in legal:
                 raise FillError(f"sparse: {what} {value!r}", legal=legal, given=str(value))
         object.__setattr__(self, "amount", self._checked())
@@ -67,11 +67,8 @@ class Sparsity(JsonMixin):
         return n - (int(self.amount * n) if self.rule == "keep" else min(int(self.amount), n))
 
     def __str__(self) -> str:
-        if self.rule == "count":
-            return f"{self.amount:g} weights of each {self.unit} kept, the rest zero"
-        if self.rule == "keep":
-            return f"⌊{self.amount:g}·n⌋ of the n weights of each {self.unit} kept, the rest zero"
-        return f"⌈{self.amount:g}·n⌉ of the n weights of each {self.unit} zero"
+        amount = {"count": "{:g} kept", "keep": "⌊{:g}·n⌋ kept", "zero": "⌈{:g}·n⌉ zero"}[self.rule]
+        return f"each {self.unit} {amount.format(self.amount)}"
 
 
 def default_layout(rank: int) -> Layout:

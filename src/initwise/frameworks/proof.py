@@ -74,7 +74,8 @@ def proven(info: ParameterInfo, fill: Fill, found: tuple[float, float]) -> None:
     count = math.prod(info.shape)
     limits = DTYPES.get(info.dtype)
     quantum = 0.0 if limits is None else max(limits.smallest, limits.spacing * (abs(mean) + std))
-    spread = max([leaf.std for leaf in leaves(fill)] + [std])
+    # of few weights that are not zero each is much of the sum: their own std tells the chance
+    spread = max([leaf.scale if leaf.law == "sparse" else leaf.std for leaf in leaves(fill)] + [std])
     slack = SIGMAS * spread / math.sqrt(max(count, 1)) + quantum
     stuck = abs(found[0] - mean) <= slack and (abs(found[1] - std) <= slack or count < 2)
     if stuck and all(map(math.isfinite, found)):
