@@ -20,7 +20,7 @@ import stream_words
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--order", choices=stream_words.ORDERS, default="both")
-    parser.add_argument("--rounds", type=int, default=stream_words.c.ROUNDS)
+    parser.add_argument("--rounds", type=int, default=stream_words.ROUNDS)
     parser.add_argument("--reversed", action="store_true", help="each word's lowest bit first")
     parser.add_argument("--begin", type=int, default=0, help="skip so many pieces of 2²⁰ words")
     given = parser.parse_args()
@@ -30,7 +30,7 @@ def main() -> None:
         for words in stream_words.interleaved(given.order, given.rounds, given.begin):
             if given.reversed:
                 stream_words.reverse_bits(words)
-            sys.stdout.buffer.write(memoryview(words))
+            sys.stdout.buffer.write(words.data)
     except BrokenPipeError:
         pass
 

@@ -83,7 +83,7 @@ def generator(pieces: Iterator[stream_words.U32], reversed_bits: bool) -> tuple[
             stream_words.reverse_bits(words)
 
     refill, write = _REFILL(more), _WRITE(lambda _: None)
-    state[3] = ctypes.cast(refill, ctypes.c_void_p).value
+    state[3] = ctypes.cast(refill, ctypes.c_void_p).value or 0
     engine = _engine()
     made = Generator(
         state.ctypes.data,
@@ -135,7 +135,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("battery", choices=BATTERIES)
     parser.add_argument("--order", choices=stream_words.ORDERS, default="both")
-    parser.add_argument("--rounds", type=int, default=stream_words.c.ROUNDS)
+    parser.add_argument("--rounds", type=int, default=stream_words.ROUNDS)
     parser.add_argument("--reversed", action="store_true", help="each word's lowest bit first")
     parser.add_argument("--begin", type=int, default=0, help="skip so many pieces of 2²⁰ words")
     parser.add_argument("--log", default=os.devnull, help="where TestU01's own report goes")

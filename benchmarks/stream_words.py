@@ -25,7 +25,7 @@ from initwise.random import constants as c
 from initwise.random import fill_array, reference
 
 U32 = NDArray[np.uint32]
-TENSORS, PIECE = 256, 4096
+TENSORS, PIECE, ROUNDS = 256, 4096, c.ROUNDS
 FAR = 1 << 40
 """Elements between two shards."""
 ORDERS = {
@@ -121,7 +121,7 @@ def _key(stream: Stream) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     return np.array((0, 0, *split(stream.id)), np.uint64), np.array(split(stream.seed), np.uint64)
 
 
-def fill_words(out: U32, stream: Stream, first: int = 0, rounds: int = c.ROUNDS) -> None:
+def fill_words(out: U32, stream: Stream, first: int = 0, rounds: int = ROUNDS) -> None:
     """The words of elements first, first + 1, … into `out`, contiguous; both in whole groups of 64.
     `rounds` below 10 weakens Philox, as a control."""
     assert first % c.GROUP == out.size % c.GROUP == 0
