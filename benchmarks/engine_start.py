@@ -48,7 +48,7 @@ def start(quick: bool) -> None:
         cache = Path(warm)
         _steps(OURS, cache)
         kept = sum(1 for path in cache.rglob("*") if path.is_file())
-        for _ in range(2 if quick else 7):
+        for _ in range(1 if quick else 7):
             for name, taken in _round(cache):
                 found.setdefault(name, []).append(taken)
     print("## A new process: seconds to the first 768 normals\n")
