@@ -1,56 +1,54 @@
-"""The Triton kernel equals the reference, bit for bit, run by Triton's interpreter on the CPU."""
+"""The Triton kernel equals the reference, bit for bit, run by Triton's interpreter on the CPU.
+
+One process, because the interpreter is chosen when Triton is imported: it prints a line for each case.
+"""
 
 import os
 import subprocess
 import sys
-import textwrap
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip("triton", reason="Triton is not installed")
 pytest.importorskip("torch")
 
-SCRIPT = """
-import math
-import numpy as np, torch
-from initwise.core.fill import Fill
-from initwise.core.stream import Stream
-from initwise.random import cuda, reference
-from initwise.random.draw import draw_of
-
-laws = [
-    Fill.normal(0.01, 0.1), Fill.uniform(-0.3, 0.4), Fill.truncated_normal(0, 0.02, -0.04, 0.04),
-    Fill.truncated_normal(0, 1, 6, 7), Fill.truncated_normal(0, 1, -0.3, math.inf),
-    Fill.truncated_normal(0, 1, -0.001, 0.001),
-]
-places = [(0, 1100), (77, 1), (2**31 - 3, 70), (2**34 - 500, 1500), (2**62 - 9, 17000), (5, 0)]
-for dtype in ("float32", "float64", "float16", "bfloat16"):
-    kind = torch.int16 if dtype in ("float16", "bfloat16") else getattr(torch, dtype)
-    outs, runs = [], []
-    for k, fill in enumerate(laws):
-        first, count = places[k]
-        out = torch.full((count + 2,), 7, dtype=kind)
-        outs.append(out)
-        address, stream = out.data_ptr() + out.element_size(), Stream(2**63 + k, f"w{k}")
-        runs.append(cuda.Run(address, first, count, stream, draw_of(fill)))
-    cuda.launch(runs, dtype, "cpu")
-    for out, run in zip(outs, runs):
-        index = np.arange(run.first, run.first + run.count, dtype=np.uint64)
-        wanted = reference.values(run.stream, run.draw, index, dtype)
-        bits = f"u{wanted.itemsize}"
-        assert np.array_equal(out.numpy()[1:-1].view(bits), wanted.view(bits)), (dtype, run)
-        assert out[0] == out[-1] == 7
-print("equal")
-"""
+CASES = Path(__file__).with_name("cuda_cases.py")
 
 
-def test_interpreter_equals_the_reference():
-    """Several tensors, laws, streams and positions in one launch; nothing beside them is written."""
+@pytest.fixture(scope="module")
+def verdicts():
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(SCRIPT)],
+        [sys.executable, str(CASES)],
         capture_output=True,
         text=True,
         env={**os.environ, "TRITON_INTERPRET": "1"},
         timeout=300,
     )
-    assert done.stdout.strip() == "equal", done.stderr[-3000:]
+    assert done.returncode == 0, done.stderr[-3000:]
+    return dict(line.split(": ", 1) for line in done.stdout.splitlines())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
+@pytest.mark.parametrize("place", ["runs", "far", "shards", "memory orders", "constants"])
+def test_one_launch_writes_the_reference_and_nothing_beside_it(verdicts, place, dtype):
+    assert verdicts[f"{place} {dtype}"] == "equal, 1 launch"
+
+
+def test_long_blocks_are_cut_so_that_the_kernel_counts_in_32_bits(verdicts):
+    assert verdicts["cut"] == "equal"
+
+
+@pytest.mark.parametrize(
+    "case", ["packed", "zero row", "plan of four dtypes", "matrix law", "empty", "subnormal"]
+)
+def test_fill_on_a_device_equals_fill_on_the_cpu(verdicts, case):
+    assert verdicts[case] == "equal"
+
+
+def test_a_broken_triton_falls_back_to_the_cpu_with_one_warning(verdicts):
+    assert verdicts["broken"] == "equal, 1 warning: no compiler"
+
+
+def test_bad_input_writes_nothing(verdicts):
+    assert verdicts["bad input"] == "untouched"

@@ -13,7 +13,7 @@ from ..core.records import Ledger, LedgerEntry
 from ..core.stream import checked_seed
 from .planning import Resolved, resolve
 from .proof import declared, digest, proven
-from .protocol import Adapter, adapter_for
+from .protocol import Adapter, adapter_for, door
 
 __all__ = ["init_", "plan_for"]
 
@@ -89,11 +89,19 @@ def init_(
     adapter.check(model, fills, seed=seed)
     if not fills and not resolved.spared:
         _not_nothing(model, infos, dict(resolved.plan.kept))
-    for info, fill in fills:
-        adapter.write(model, info, fill, seed=seed)
+    _write(adapter, model, fills, seed)
     found = {info.name: _proven(adapter, model, info, fill) for info, fill in fills}
     entries = tuple(_entries(infos, dict(resolved.plan.kept), found))
     return Ledger(resolved.plan.name, seed, entries, digest(adapter, model, [info for info, _ in fills]))
+
+
+def _write(adapter: Adapter, model: Any, fills: Sequence[tuple[ParameterInfo, Fill]], seed: int) -> None:
+    together = door(adapter, "together")
+    if together is not None:
+        together(model, fills, seed=seed)
+        return
+    for info, fill in fills:
+        adapter.write(model, info, fill, seed=seed)
 
 
 def _to_write(infos: Sequence[ParameterInfo], resolved: Resolved) -> tuple[tuple[ParameterInfo, Fill], ...]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..core.errors import OutputError, UnsupportedError
 from ..core.fill import Fill
 from ..core.storage import DTYPES
 from ..random import fill_array
 from ..random.direct import SMALL, task_at
+from .device import Target, able, copy_there, fill_there, memory
 
 T = TypeVar("T")
 
@@ -35,8 +35,9 @@ def fill(
 
     Args:
         out: a writable NumPy array (float16, float32, float64, or ml_dtypes' bfloat16) or a torch
-            tensor of those types, contiguous or not. A tensor on another device than the CPU is
-            made on the CPU and copied. A leaf that requires grad may be filled; its `.grad` stays.
+            tensor of those types, contiguous or not. On a CUDA device elementwise laws are made
+            there if Triton is installed; everything else on another device than the CPU is made on
+            the CPU and copied. A leaf that requires grad may be filled; its `.grad` stays.
         fill: the law. Scheme(...).fill(fans) makes one, or Fill.normal(0, 0.02) and the like.
         name: the parameter's full name; another name gives other numbers.
         seed: 0 ≤ seed < 2⁶⁴.
@@ -92,28 +93,40 @@ def _fill_small_tensor(torch: Any, out: Any, law: Any, name: Any, seed: Any) -> 
 _DTYPES = {f"torch.{name}": name for name in DTYPES}
 
 
-def _fill_tensor(torch: Any, out: Any, law: Fill, *, name: str, **where: Any) -> None:
+def _fill_tensor(torch: Any, out: Any, law: Fill, *, name: str, seed: int, shape: Any, offset: Any) -> None:
     _check_tensor(torch, out, _where(name))
     with torch.no_grad():
         if out.device.type == "cpu":
-            array, dtype = _memory(torch, out)
-            fill_array(array, law, name=name, dtype=dtype, **where)
+            array, dtype = memory(torch, out)
+            fill_array(array, law, name=name, seed=seed, shape=shape, offset=offset, dtype=dtype)
+        elif able(torch, out):
+            fill_there(torch, [Target(out, law, name, seed, shape, offset)])
         else:
-            host = torch.empty(out.shape, dtype=out.dtype)
-            array, dtype = _memory(torch, host)
-            fill_array(array, law, name=name, dtype=dtype, **where)
-            out.detach().copy_(host)
-        # NumPy wrote behind autograd's back: let a backward pass that saved the old values know
-        if not out.is_inference():
-            torch.autograd.graph.increment_version(out)
+            copy_there(torch, Target(out, law, name, seed, shape, offset))
+        _renew(torch, out)
 
 
-def _memory(torch: Any, tensor: Any) -> tuple[NDArray[Any], str | None]:
-    """The tensor's own memory as a NumPy array, and the dtype's name where NumPy has none."""
-    plain = tensor.detach()
-    if plain.dtype == torch.bfloat16:
-        return plain.view(torch.int16).numpy().view(np.uint16), "bfloat16"
-    return plain.numpy(), None
+def fill_together(items: Iterable[tuple[str, Any, Fill]], *, seed: int) -> None:
+    """Fill many tensors, (name, tensor, fill) each, that share no memory and that the kernel can write
+    into (`device.able`): one launch for each device and dtype.
+
+    Raises:
+        InitwiseError: as `fill`; nothing is written then.
+    """
+    torch: Any = sys.modules["torch"]
+    targets = [Target(tensor, law, name, seed) for name, tensor, law in items]
+    for target in targets:
+        _check_tensor(torch, target.tensor, target.name)
+    with torch.no_grad():
+        fill_there(torch, targets)
+        for target in targets:
+            _renew(torch, target.tensor)
+
+
+def _renew(torch: Any, tensor: Any) -> None:
+    """It was written behind autograd's back: let a backward pass that saved the old values know."""
+    if not tensor.is_inference():
+        torch.autograd.graph.increment_version(tensor)
 
 
 def _check_tensor(torch: Any, out: Any, where: str) -> None:

@@ -42,6 +42,9 @@ class Adapter(Protocol):
     measure: str = ""
     """Door to `(model, example, *, plan, loss, seed) -> Pass`, one forward and backward with the
     plan's weights, or the model's own for None; see `measure.passing.Pass`."""
+    together: str = ""
+    """Door to `(model, fills, *, seed) -> None`, which writes many parameters at once; without it
+    each is written by `write`."""
     calibrate: str = ""
     """Door to the data pass, called as `choose.calibrate.measure_factors` is."""
 

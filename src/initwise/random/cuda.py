@@ -1,224 +1,229 @@
-"""Stream v1 on CUDA devices, by Triton: the same bits as `reference.py`.
+"""Stream v1 on CUDA devices: one table, one copy and one launch of `cuda_kernel.py` for all jobs of a dtype.
 
-One launch fills any number of contiguous tensors of one type: a table tells each program its tensor
-and its piece. A tile is 256 blocks of Philox, whose word j goes to 16 consecutive elements of each of
-16 groups, so that a warp writes whole memory sectors.
-
-Compile with fused multiply-add switched off (`OPTIONS`): every product and sum is rounded by itself.
-Without a GPU, TRITON_INTERPRET=1 runs the same kernel on the CPU, which is how it is tested. It has not
-yet run on a real device, so `fill` does not use it: tensors there are made on the CPU and copied.
+Laws of the whole matrix are not made here: see `frameworks/device.py`, which calls this. Without a GPU,
+TRITON_INTERPRET=1 runs the same code on CPU memory, which is how it is tested.
 """
 
-# mypy: ignore-errors
+# mypy: disable-error-code="no-untyped-call"
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-import triton
 import triton.language as tl
+from numpy.typing import NDArray
 
-from ..core.stream import Stream
-from . import constants as c
+from ..core.fill import Fill
+from . import reference
 from .cpu import law_values
-from .draw import KINDS, Draw
+from .cuda_kernel import COLUMNS, KINDS, LANES, MODES, OPTIONS, TILES, fill_kernel
+from .draw import Draw, draw_of
+from .engine import Block, Job, blocks
+from .output import Region
 
-TILE = 1024
-"""Elements to a tile: 256 blocks."""
-TILES = 16
-"""Tiles to a program."""
-OPTIONS = {"enable_fp_fusion": False, "num_warps": 4}
-COLUMNS = 8
-"""Integers to a tensor: address, first element, count, key low, key high, id low, id high, kind."""
-REALS, WHOLES = 17, 5
+LIMIT = 1 << 30
+"""Elements to a piece, so that the kernel counts lanes and tiles in 32 bits."""
+LONG = 32
+"""Elements from which a line is drawn as a line: shorter ones leave more lanes idle than points do."""
+ALIGNED = 16
+"""Bytes: where the parts of the table begin. Triton compiles anew for pointers less aligned."""
 
-_L0, _L1, _L2, _L3, _L4, _L5, _L6, _L7, _L8 = (tl.constexpr(x) for x in c.LOGARITHM)
-_S0, _S1, _S2, _S3 = (tl.constexpr(x) for x in c.SINE)
-_C0, _C1, _C2, _C3 = (tl.constexpr(x) for x in c.COSINE)
-_M0, _M1 = tl.constexpr(c.MULTIPLIER_0), tl.constexpr(c.MULTIPLIER_1)
-_W0, _W1 = tl.constexpr(c.WEYL_0), tl.constexpr(c.WEYL_1)
-_ROUNDS = tl.constexpr(c.ROUNDS)
-_TWICE_LN2 = tl.constexpr(c.TWICE_LN2)
-_UNIFORM, _NORMAL = tl.constexpr(KINDS.index("uniform")), tl.constexpr(KINDS.index("normal"))
-_TILE, _TILES, _COLUMNS = tl.constexpr(TILE), tl.constexpr(TILES), tl.constexpr(COLUMNS)
-
-
-@triton.jit
-def _philox(x0, x1, x2, x3, k0, k1):
-    low = 0xFFFFFFFF
-    for _ in tl.static_range(_ROUNDS):
-        p0 = x0 * _M0
-        p1 = x2 * _M1
-        x0 = (p1 >> 32) ^ x1 ^ k0
-        x1 = p1 & low
-        x2 = (p0 >> 32) ^ x3 ^ k1
-        x3 = p0 & low
-        k0 = (k0 + _W0) & low
-        k1 = (k1 + _W1) & low
-    return x0.to(tl.uint32), x1.to(tl.uint32), x2.to(tl.uint32), x3.to(tl.uint32)
-
-
-@triton.jit
-def _logarithm(x):
-    x2 = x * x
-    x4 = x2 * x2
-    low = (_L0 + _L1 * x) + (_L2 + _L3 * x) * x2
-    high = (_L4 + _L5 * x) + (_L6 + _L7 * x) * x2
-    return (low + high * x4) + _L8 * (x4 * x4)
-
-
-@triton.jit
-def _twice_negative_log(f, direct):
-    bits = f.to(tl.int32, bitcast=True)
-    halvings = (126 - (bits >> 23)).to(tl.float32) * _TWICE_LN2
-    mantissa = ((bits & 0x007FFFFF) | 0x3F000000).to(tl.float32, bitcast=True)
-    x = tl.where(direct, f, 1.0 - mantissa)
-    return tl.where(direct, 0.0, halvings) + x * _logarithm(x)
-
-
-@triton.jit
-def _uniform(word):
-    return ((word.to(tl.int32, bitcast=True) >> 7) | 1).to(tl.float32) * 5.9604644775390625e-08
-
-
-@triton.jit
-def _box_muller(radius, angle):
-    direct = radius < 0x80000000
-    k = tl.where(direct, radius, radius ^ 0xFFFFFFFF).to(tl.int32)
-    tail = (k.to(tl.float32) + 0.5) * 2.3283064365386963e-10
-    r = tl.sqrt_rn(_twice_negative_log(tail, direct))
-    t = ((angle << 2) | 2).to(tl.int32, bitcast=True).to(tl.float32) * 4.656612873077393e-10
-    q = t * t
-    short = ((_S0 + _S1 * q) + (_S2 + _S3 * q) * (q * q)) * t * r
-    long = ((_C0 + _C1 * q) + (_C2 + _C3 * q) * (q * q)) * r
-    long = tl.where((angle >> 31) != 0, -long, long)
-    swap = ((angle >> 30) & 1) != 0
-    return tl.where(swap, short, long), tl.where(swap, long, short)
-
-
-@triton.jit
-def _truncated(word, wholes, reals):
-    split = tl.load(wholes).to(tl.uint32, bitcast=True)
-    minor = word < split
-    out = tl.where(minor, (word - split) ^ 0xFFFFFFFF, word - split)
-    last = tl.where(minor, tl.load(wholes + 3), tl.load(wholes + 1)).to(tl.uint32, bitcast=True)
-    near = tl.where(minor, tl.load(wholes + 4), tl.load(wholes + 2)).to(tl.uint32, bitcast=True)
-    direct = out <= near
-    k = tl.where(direct, out, last - out)
-    f = (k.to(tl.float32) + 0.5) * tl.where(minor, tl.load(reals + 4), tl.load(reals + 2))
-    f = tl.where(direct, f, f + tl.where(minor, tl.load(reals + 5), tl.load(reals + 3)))
-    tau = _twice_negative_log(f, direct)
-    d = tl.load(reals) + tl.sqrt_rn(tl.load(reals + 1) + tau)
-    e = tau + d * 3.0
-    q = tl.div_rn(tl.full(d.shape, 1.0, tl.float32), d * e)
-    s = tau * d * q
-    s2 = s * s
-    s4 = s2 * s2
-    t = reals + 6
-    low = (tl.load(t) + tl.load(t + 1) * s) + (tl.load(t + 2) + tl.load(t + 3) * s) * s2
-    middle = (tl.load(t + 4) + tl.load(t + 5) * s) + (tl.load(t + 6) + tl.load(t + 7) * s) * s2
-    high = (tl.load(t + 8) + tl.load(t + 9) * s) + tl.load(t + 10) * s2
-    z = ((low + middle * s4) + high * (s4 * s4)) * (tau * e * q)
-    return tl.where(minor, -z, z)
-
-
-@triton.jit
-def _finish(z, affine, DTYPE: tl.constexpr):
-    if DTYPE == "float64":
-        z = z.to(tl.float64)
-    x = tl.load(affine) + tl.load(affine + 1) * z
-    low, high = tl.load(affine + 2), tl.load(affine + 3)
-    x = tl.where(x < low, low, x)
-    x = tl.where(x > high, high, x)
-    if DTYPE == "bfloat16":
-        bits = x.to(tl.uint32, bitcast=True)
-        x = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).to(tl.uint16)
-    elif DTYPE == "float16":
-        x = x.to(tl.float16).to(tl.uint16, bitcast=True)
-    return x
-
-
-@triton.jit
-def fill_kernel(programs, tensors, wholes, reals, affines, DTYPE: tl.constexpr, ELEMENT: tl.constexpr):
-    """Program p fills piece programs[p, 1] of tensor programs[p, 0]."""
-    which = tl.load(programs + 2 * tl.program_id(0))
-    piece = tl.load(programs + 2 * tl.program_id(0) + 1)
-    row = tensors + which * _COLUMNS
-    out = tl.load(row).to(tl.pointer_type(ELEMENT))
-    first, count, kind = tl.load(row + 1), tl.load(row + 2), tl.load(row + 7)
-    lane = tl.arange(0, _TILE // 4)
-    affine = affines + 4 * which
-    for step in range(_TILES):
-        # the tensor's elements lie in groups of 64 counted from element 0, so tiles do too
-        group = (first >> 6) + (piece * _TILES + step) * (_TILE // 64)
-        if group * 64 < first + count:
-            block = group * 16 + lane
-            zero = block * 0
-            w0, w1, w2, w3 = _philox(
-                (block & 0xFFFFFFFF).to(tl.uint64), (block >> 32).to(tl.uint64),
-                (zero + tl.load(row + 5)).to(tl.uint64), (zero + tl.load(row + 6)).to(tl.uint64),
-                tl.load(row + 3).to(tl.uint64), tl.load(row + 4).to(tl.uint64),
-            )  # fmt: skip
-            if kind == _UNIFORM:
-                z0, z1, z2, z3 = _uniform(w0), _uniform(w1), _uniform(w2), _uniform(w3)
-            elif kind == _NORMAL:
-                z0, z1 = _box_muller(w0, w1)
-                z2, z3 = _box_muller(w2, w3)
-            else:
-                whole, real = wholes + 5 * which, reals + 17 * which
-                z0, z1 = _truncated(w0, whole, real), _truncated(w1, whole, real)
-                z2, z3 = _truncated(w2, whole, real), _truncated(w3, whole, real)
-            place = (group + (lane >> 4)) * 64 + (lane & 15) - first
-            tl.store(out + place, _finish(z0, affine, DTYPE), (place >= 0) & (place < count))
-            place += 16
-            tl.store(out + place, _finish(z1, affine, DTYPE), (place >= 0) & (place < count))
-            place += 16
-            tl.store(out + place, _finish(z2, affine, DTYPE), (place >= 0) & (place < count))
-            place += 16
-            tl.store(out + place, _finish(z3, affine, DTYPE), (place >= 0) & (place < count))
+Axis = tuple[int, int, int]
+_OUTPUTS = {
+    "float64": (tl.float64, tl.uint64),
+    "float32": (tl.float32, tl.uint32),
+    "float16": (tl.float16, tl.uint16),
+    "bfloat16": (tl.bfloat16, tl.uint16),
+}
+_NOWHERE: Axis = (1, 0, 0)
 
 
 @dataclass(frozen=True)
-class Run:
-    """A contiguous run of device memory: its address, first element, length, and what fills it."""
+class Piece:
+    """What one row of the kernel's table describes.
 
+    Attributes:
+        job: the job it belongs to.
+        mode: one of `cuda_kernel.MODES`.
+        address, first: of its first element, and that element's number.
+        axes: three of (size, stride, step), the last one fastest: strides count elements of memory.
+        across, height, upright: how lines are cut into tiles, see `cuda_kernel.COLUMNS`.
+        tiles: how many.
+    """
+
+    job: Job
+    mode: str
     address: int
     first: int
-    count: int
-    stream: Stream
-    draw: Draw
+    axes: tuple[Axis, Axis, Axis]
+    tiles: int
+    across: int = 1
+    height: int = 0
+    upright: bool = False
 
 
-def launch(runs: Sequence[Run], dtype: str, device: Any) -> None:
-    """Fill every run, all of one `dtype`, by one launch."""
-    runs = [run for run in runs if run.count]
-    if not runs:
-        return
-    pieces = [-(-(run.count + run.first % 64) // (TILE * TILES)) for run in runs]
-    programs = np.stack(
-        [np.repeat(np.arange(len(runs)), pieces), np.concatenate([np.arange(n) for n in pieces])], axis=1
-    )
-    laws = [law_values(run.draw) for run in runs]
+def fill_on_device(jobs: Iterable[Job], device: torch.device) -> None:
+    """Write elementwise jobs and constants, which must not overlap, in the memory of one device: one
+    launch for each dtype among them, on the device's current stream, without waiting for its end.
+
+    Of a job's `out` only address, shape and strides are used.
+    """
+    of_dtype: dict[str, list[Piece]] = {}
+    for job in jobs:
+        of_dtype.setdefault(job.dtype, []).extend(pieces(job))
+    there = torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
+    with there:
+        for dtype, found in of_dtype.items():
+            _launch(found, dtype, device)
+
+
+def _launch(found: Sequence[Piece], dtype: str, device: torch.device) -> None:
+    counts = [-(-piece.tiles // TILES) for piece in found]
+    programs = np.repeat(np.arange(len(found), dtype=np.int32), counts)
+    begins = np.cumsum([0, *counts[:-1]])
+    rows = [_row(piece, int(begin)) for piece, begin in zip(found, begins, strict=True)]
+    laws = [law_values(_draw(piece.job)) for piece in found]
     double = dtype == "float64"
-    affine = np.array(
-        [law.double if double else law.single for law in laws], np.float64 if double else np.float32
+    with np.errstate(over="ignore"):
+        affines = np.array(
+            [law.double if double else law.single for law in laws], np.float64 if double else np.float32
+        )
+    tables = _sent(
+        [
+            programs,
+            np.array(rows, np.uint64).view(np.int64),
+            np.array([law.sides for law in laws], np.uint32).view(np.int32),
+            np.array([law.table for law in laws], np.float32),
+            affines,
+        ],
+        device,
     )
-    tables = [
-        programs.astype(np.int64),
-        np.array([_row(run) for run in runs], np.uint64).view(np.int64),
-        np.array([law.sides for law in laws], np.uint32).view(np.int32),
-        np.array([law.table for law in laws], np.float32),
-        affine,
+    number, cell = _OUTPUTS[dtype]
+    fill_kernel[(len(programs),)](*tables, number=number, cell=cell, **OPTIONS)
+
+
+def _sent(arrays: Sequence[NDArray[Any]], device: torch.device) -> list[torch.Tensor]:
+    """The arrays on the device, by one copy that nobody waits for (from pinned memory)."""
+    ends = np.cumsum([-(-array.nbytes // ALIGNED) * ALIGNED for array in arrays])
+    host = torch.empty(int(ends[-1]), dtype=torch.uint8, pin_memory=device.type == "cuda")
+    begins = [0, *(int(end) for end in ends[:-1])]
+    memory = host.numpy()
+    for begin, array in zip(begins, arrays, strict=True):
+        memory[begin : begin + array.nbytes] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    there = host.to(device, non_blocking=True)
+    return [
+        there[begin : begin + array.nbytes].view(torch.from_numpy(array[:0]).dtype)
+        for begin, array in zip(begins, arrays, strict=True)
     ]
-    element = {"float64": tl.float64, "float32": tl.float32}.get(dtype, tl.uint16)
-    arguments = [torch.from_numpy(np.ascontiguousarray(table)).to(device) for table in tables]
-    fill_kernel[(len(programs),)](*arguments, DTYPE=dtype, ELEMENT=element, **OPTIONS)
 
 
-def _row(run: Run) -> tuple[int, ...]:
-    seed, ident, low = run.stream.seed, run.stream.id, 0xFFFFFFFF
-    kind = KINDS.index(run.draw.kind)
-    return (run.address, run.first, run.count, seed & low, seed >> 32, ident & low, ident >> 32, kind)
+def _draw(job: Job) -> Draw:
+    return draw_of(job.fill)
+
+
+def _row(piece: Piece, program: int) -> list[int]:
+    """The piece as `cuda_kernel.COLUMNS` names it, modulo 2⁶⁴."""
+    stream, draw = piece.job.stream, _draw(piece.job)
+    sizes, strides, steps = zip(*piece.axes, strict=True)
+    row = [
+        *(piece.address, piece.first, stream.seed, stream.id, KINDS.index(_kind(draw))),
+        *(MODES.index(piece.mode), program, piece.tiles, *sizes, *strides, *steps),
+        *(piece.across, piece.height, int(piece.upright), _bits(piece.job)),
+    ]
+    assert len(row) == len(COLUMNS)
+    return [value % 2**64 for value in row]
+
+
+def _kind(draw: Draw) -> str:
+    law = draw.truncation
+    alike = law is not None and law.split == 2**31 and law.major == law.minor
+    return "symmetric" if alike else draw.kind
+
+
+def _bits(job: Job) -> int:
+    if job.fill.law != "constant":
+        return 0
+    value = reference.rounded(np.array([job.fill.mean], np.float64), job.dtype)
+    return int(value.view(f"u{value.itemsize}")[0])
+
+
+# jobs → pieces --------------------------------------------------------------------------------------
+
+
+def pieces(job: Job) -> Iterator[Piece]:
+    """The job's memory as rows of the table."""
+    if job.fill.law == "constant":
+        # every element is alike: memory order serves, and the whole tensor's shape does not matter
+        shape = job.out.shape
+        region = Region(shape, (0,) * len(shape), shape)
+        job = Job(job.out, job.dtype, Fill.constant(job.fill.mean), job.stream, region)
+    for block in blocks(job):
+        for part in _bounded(block):
+            yield _piece(job, part)
+
+
+def _bounded(block: Block) -> Iterator[Block]:
+    """The block in parts of at most LIMIT elements, halved along its longest axis."""
+    sizes = [size for size, _, _ in block.axes]
+    if int(np.prod(sizes, dtype=object)) <= LIMIT:
+        yield block
+        return
+    axis = sizes.index(max(sizes))
+    size, stride, step = block.axes[axis]
+    for begin, end in ((0, size // 2), (size // 2, size)):
+        axes = (*block.axes[:axis], (end - begin, stride, step), *block.axes[axis + 1 :])
+        yield from _bounded(Block(block.first + begin * step, axes, block.address + begin * stride))
+
+
+def _piece(job: Job, block: Block) -> Piece:
+    itemsize = job.out.itemsize
+    axes = [(size, stride // itemsize, step) for size, stride, step in block.axes]
+    inner = axes[-1] if axes else _NOWHERE
+    if job.fill.law == "constant" or (len(axes) > 1 and (inner[2] != 1 or inner[0] < LONG)):
+        return _points(job, block, axes)
+    if len(axes) > 1 or inner[1:] != (1, 1):
+        return _lines(job, block, axes) if inner[2] == 1 else _points(job, block, axes)
+    return Piece(job, "line", block.address, block.first, _three(axes), _groups(block.first, inner[0]))
+
+
+def _points(job: Job, block: Block, axes: Sequence[Axis]) -> Piece:
+    near_last = sorted(axes, key=lambda axis: -abs(axis[1]))
+    count = int(np.prod([size for size, _, _ in axes], dtype=np.int64))
+    return Piece(job, "points", block.address, block.first, _three(near_last), -(-count // LANES))
+
+
+def _lines(job: Job, block: Block, axes: Sequence[Axis]) -> Piece:
+    """Lines of consecutive elements. Tiles are a few lines high, or all of their lanes where it is the
+    lines that are neighbours in memory."""
+    *outer, inner = axes
+    outer = sorted(outer, key=lambda axis: -abs(axis[1]))
+    lines = int(np.prod([size for size, _, _ in outer], dtype=np.int64))
+    upright = bool(outer) and abs(outer[-1][1]) < abs(inner[1])
+    # a line may begin anywhere in its first group of 64 elements
+    wide = 16 * ((inner[0] + 126) // 64)
+    height = _height(lines, 32 if upright else max(1, LANES // wide))
+    across = -(-wide // (LANES >> height))
+    tiles = across * -(-lines // (1 << height))
+    return Piece(
+        job, "lines", block.address, block.first, _three([*outer, inner]), tiles, across, height, upright
+    )
+
+
+def _height(lines: int, most: int) -> int:
+    """Binary logarithm of a tile's lines: at most `most`, and no more than there are."""
+    return min(most.bit_length() - 1, (lines - 1).bit_length())
+
+
+def _groups(first: int, count: int) -> int:
+    """Tiles that `count` elements from `first` on touch."""
+    per_tile = 4 * LANES
+    return -(-(first % 64 + count) // per_tile)
+
+
+def _three(axes: Sequence[Axis]) -> tuple[Axis, Axis, Axis]:
+    padded = [*[_NOWHERE] * (3 - len(axes)), *axes]
+    return padded[0], padded[1], padded[2]

@@ -113,8 +113,12 @@ def jobs(
     shape: Sequence[int] | None = None,
     offset: Sequence[int] | None = None,
     dtype: str | None = None,
+    apart: bool = False,
 ) -> list[Job]:
-    """What `fill_array` would do, fully checked: nothing is written until `run`."""
+    """What `fill_array` would do, fully checked: nothing is written until `run`.
+
+    `apart`: elementwise jobs leave out a zero row, so that they may be written in any order, or at once.
+    """
     stream = Stream(seed, name)
     if not isinstance(fill, Fill):
         raise FillError(
@@ -125,10 +129,10 @@ def jobs(
         )
     out, kind = checked_array(array, dtype, name)
     region = checked_region(out.shape, shape, offset, name)
-    found = list(_pieces(Job(out, kind, fill, stream, region)))
-    if fill.zero_row is not None:
-        found += _zero_row(out, kind, stream, region, fill.zero_row)
-    return found
+    whole = Job(out, kind, fill, stream, region)
+    zero = [] if fill.zero_row is None else _zero_row(out, kind, stream, region, fill.zero_row)
+    around = _around(whole, fill.zero_row) if apart and zero and fill.law not in MATRIX_LAWS else [whole]
+    return [piece for job in around for piece in _pieces(job)] + zero
 
 
 def run(todo: Iterable[Job], small: Sequence[Task] = ()) -> None:
@@ -230,6 +234,25 @@ def _zero_row(out: NDArray[Any], dtype: str, stream: Stream, region: Region, row
     return [Job(piece, dtype, Fill.constant(0.0), stream, Region(piece.shape, (0,) * out.ndim, piece.shape))]
 
 
+def _around(job: Job, row: int | None) -> list[Job]:
+    """The job without a row that lies in it: what comes before, and what comes after."""
+    region = job.region
+    inside = (row or 0) - region.offset[0]
+    halves = ((0, inside), (inside + 1, region.size[0]))
+    return [
+        replace(
+            job,
+            out=job.out[begin:end],
+            region=Region(
+                region.shape,
+                _put(region.offset, 0, region.offset[0] + begin),
+                _put(region.size, 0, end - begin),
+            ),
+        )
+        for begin, end in halves
+    ]
+
+
 # jobs → tasks ---------------------------------------------------------------------------------------
 
 
@@ -242,7 +265,7 @@ def _tasks(job: Job) -> list[Task]:
         return structured.tasks(job.out, job.dtype, job.fill, job.region)
     if job.fill.law in MATRIX_LAWS:
         return [functools.partial(_write_matrix, job)]
-    return [task for block in _blocks(job) for task in _split(job, block)]
+    return [task for block in blocks(job) for task in _split(job, block)]
 
 
 def _write_constant(job: Job) -> None:
@@ -256,7 +279,7 @@ def _write_matrix(job: Job) -> None:
     job.out[...] = rounded.view(np.uint16) if job.dtype == "float16" else rounded
 
 
-def _blocks(job: Job) -> Iterator[Block]:
+def blocks(job: Job) -> Iterator[Block]:
     """The job's memory, axes in canonical order, as blocks of at most three axes."""
     region, layout = job.region, job.fill.layout
     order = layout.canonical if layout is not None else tuple(range(job.out.ndim))

@@ -15,7 +15,9 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from ...core.errors import ModelError, UnknownNameError
 from ...core.fill import Fill
 from ...core.parameter import ParameterInfo
+from ..device import able
 from ..memory import fill as engine
+from ..memory import fill_together
 from ..proof import moments as moments_of
 from ..proof import pieces
 from .holders import INVERTED, SPECTRAL, Holding, effective, forward, holdings, holds, originals
@@ -84,6 +86,36 @@ def write(model: nn.Module, info: ParameterInfo, fill: Fill, *, seed: int) -> No
         if holding.form == SPECTRAL:
             _renew(module, holding, info.name, seed)
         _refresh(module, holding)
+
+
+def write_together(model: nn.Module, fills: Sequence[tuple[ParameterInfo, Fill]], *, seed: int) -> None:
+    """Fill many parameters: plain ones on CUDA devices by one launch for each device and dtype, all
+    others one by one, as `write` does."""
+    found = _on_devices(model, fills)
+    fill_together(
+        [(info.name, found[info.name][1].tensors[0][1], fill) for info, fill in fills if info.name in found],
+        seed=seed,
+    )
+    with torch.no_grad():
+        for module, holding in found.values():
+            _refresh(module, holding)
+    for info, fill in fills:
+        if info.name not in found:
+            write(model, info, fill, seed=seed)
+
+
+def _on_devices(
+    model: nn.Module, fills: Sequence[tuple[ParameterInfo, Fill]]
+) -> dict[str, tuple[nn.Module, Holding]]:
+    """Name → module and holding of those that the kernel can write straight into."""
+    if not any(tensor.is_cuda for tensor in model.parameters()):
+        return {}
+    found = {info.name: find(model, info.name) for info, _ in fills}
+    return {
+        name: (module, holding)
+        for name, (module, holding) in found.items()
+        if holding.form not in (INVERTED, SPECTRAL) and able(torch, holding.tensors[0][1])
+    }
 
 
 def drawn(holding: Holding, info: ParameterInfo, fill: Fill, seed: int) -> Tensor:

@@ -23,6 +23,7 @@ class TorchAdapter:
     models: str = "a torch.nn.Module"
     default_scheme: str = "torch_default"
     measure: str = "initwise.measure.substitutes:measured"
+    together: str = "initwise.frameworks.torch.adapter:write_together"
     calibrate: str = "initwise.choose.calibrate_torch:measure_factors"
 
     def recognises(self, model: Any) -> bool:
