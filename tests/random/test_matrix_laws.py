@@ -103,7 +103,7 @@ def test_identity_and_dirac():
         np.testing.assert_array_equal(mine, torch.nn.init.dirac_(torch.empty(shape), groups).numpy())
 
 
-@pytest.mark.parametrize("law", ["orthogonal", "delta_orthogonal", "dirac"])
+@pytest.mark.parametrize("law", ["orthogonal", "delta_orthogonal", "dirac", "hadamard"])
 def test_a_shard_is_the_slice_of_the_whole(law):
     fill = Fill.matrix(law, layout=Layout("oihw"))
     whole = filled((12, 7, 3, 3), fill)
@@ -113,7 +113,7 @@ def test_a_shard_is_the_slice_of_the_whole(law):
 
 
 @pytest.mark.parametrize("shape", [(), (5,)])
-@pytest.mark.parametrize("law", ["orthogonal", "delta_orthogonal", "identity", "dirac"])
+@pytest.mark.parametrize("law", ["orthogonal", "delta_orthogonal", "identity", "dirac", "hadamard"])
 def test_vectors_are_refused(law, shape):
     array = np.full(shape, 7.0)
     with pytest.raises(LayoutError, match="expected a matrix: an o axis and an i"):
