@@ -16,6 +16,9 @@ from initwise.random.draw import draw_of
 LAWS = {
     "normal": Fill.normal(0.01, 0.1),
     "uniform": Fill.uniform(-0.3, 0.4),
+    "centred normal": Fill.normal(0, 0.02),
+    "centred uniform": Fill.uniform(-0.1, 0.1),
+    "centred to a power of two": Fill.uniform(-0.125, 0.125),
     "two sigmas": Fill.truncated_normal(0, 0.02, -0.04, 0.04),
     "textbook": Fill.truncated_normal(0, 0.1, -1, 1),
     "lopsided": Fill.truncated_normal(0, 1, -0.3, 4),
@@ -54,6 +57,15 @@ def test_contiguous(law, dtype):
     np.testing.assert_array_equal(
         bits(array), bits(by_reference(LAWS[law], "layer.weight", 2**64 - 5, (5003,), dtype))
     )
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+@pytest.mark.parametrize("fill", [Fill.normal(0, 2.0**-100), Fill.uniform(-(2.0**-110), 2.0**-110)])
+def test_values_among_the_subnormal_numbers(fill, dtype):
+    """Scales so small that not every product is exact: the kernels' short way must not be taken."""
+    array = empty(5003, dtype)
+    fill_array(array, fill, name="w", dtype=dtype)
+    np.testing.assert_array_equal(bits(array), bits(by_reference(fill, "w", 0, (5003,), dtype)))
 
 
 @pytest.mark.parametrize("first", [2**33 - 100, 2**34 - 77, 2**40 + 3, 2**62 - 1001])

@@ -21,11 +21,13 @@ from numpy.typing import NDArray
 
 from ..core.stream import Stream
 from .draw import Draw, support
-from .kernel import AFFINE_DOUBLE, AFFINE_SINGLE, LAW_BYTES, SIDES, TABLE, Kernel, Target
+from .kernel import AFFINE_DOUBLE, AFFINE_SINGLE, CENTRED, LAW_BYTES, SIDES, TABLE, Kernel, Target
 
 _ADDRESS, _COUNT = ctypes.c_void_p, ctypes.c_uint64
 _LINE = ctypes.CFUNCTYPE(None, _ADDRESS, _ADDRESS, _COUNT, _COUNT, _ADDRESS)
 _FILL = ctypes.CFUNCTYPE(None, _ADDRESS, _ADDRESS, _COUNT, *[ctypes.c_int64] * 9, _ADDRESS)
+SAFE_SCALE = 2.0**-60
+"""No variate other than 0 is shorter than 2⁻⁴⁸: from this scale on no product leaves the normal numbers."""
 _lock = threading.Lock()
 _alive: list[Any] = []
 """Compiled code lives as long as the process."""
@@ -45,9 +47,29 @@ class Code:
 
 def kernel_for(draw: Draw, dtype: str) -> Code:
     """The compiled kernel of a law for one output type."""
+    return compiled(_kind(draw, dtype), dtype)
+
+
+@functools.lru_cache(maxsize=4096)
+def _kind(draw: Draw, dtype: str) -> str:
     law = draw.truncation
-    alike = law is not None and law.split == 2**31 and law.major == law.minor
-    return compiled("symmetric" if alike else draw.kind, dtype)
+    if law is not None:
+        alike = law.split == 2**31 and law.major == law.minor
+        return "symmetric" if alike else draw.kind
+    return (CENTRED if _is_centred(draw, dtype) else "") + draw.kind
+
+
+def _is_centred(draw: Draw, dtype: str) -> bool:
+    """Whether scale·z is the value: nothing to add, no bound it could cross, no product too small."""
+    real = np.float64 if dtype == "float64" else np.float32
+    scale: Any = real(draw.scale)
+    if draw.location != 0 or abs(scale) < SAFE_SCALE:
+        return False
+    if draw.kind == "normal":
+        return True
+    low, high = support(draw, np.float64) if dtype == "float64" else _single_support(draw)
+    top = float(scale * real(1 - 2.0**-24))
+    return bool(low <= -top and top <= high)
 
 
 @functools.cache
@@ -64,9 +86,7 @@ def compiled(kind: str, dtype: str) -> Code:
 def _code(kind: str, dtype: str) -> Any:
     features = llvm.get_host_cpu_features()
     target = Target(8, bool(features.get("f16c")), "x" if features.get("avx2") else "")
-    made = Kernel(kind, dtype, target).module
-    made.triple = llvm.get_process_triple()
-    return made
+    return Kernel(kind, dtype, target).module
 
 
 def _machine() -> Any:
@@ -75,7 +95,11 @@ def _machine() -> Any:
     llvm.initialize_native_asmparser()
     target = llvm.Target.from_triple(llvm.get_process_triple())
     return target.create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, jit=True
+        cpu=llvm.get_host_cpu_name(),
+        features=llvm.get_host_cpu_features().flatten(),
+        opt=3,
+        jit=True,
+        codemodel="small",  # constants beside the code: the large one loads an address for each
     )
 
 

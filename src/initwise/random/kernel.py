@@ -2,7 +2,8 @@
 
 One group of 64 elements is 16 Philox blocks; word j of all blocks are 16 consecutive elements. So a
 vector of blocks gives four vectors of elements, each stored as it is, and nothing is transposed.
-Philox runs in 64-bit lanes whose upper halves hold garbage: the 32-bit multiplication ignores them.
+Two groups, a *unit*, are made side by side: Philox is one chain of dependent operations, and four
+vectors of it keep a processor busy where two leave it waiting.
 
 A kernel is made for one kind of law and one output type:
 
@@ -22,12 +23,21 @@ from typing import Any
 from llvmlite import ir
 
 from . import constants as c
-from .lanes import DOUBLE, I16, I32, I64, POINTER, SINGLE, Lanes, function, loop, splat, vector
-from .transforms import TRUNCATED, box_muller, brain, half, uniform
+from . import philox
+from .lanes import DOUBLE, I16, I32, I64, POINTER, SINGLE, Lanes, function, loop, splat, together, vector
+from .transforms import TRUNCATED, box_muller, brain, half, uniform, whole
 
-LOW = 0xFFFFFFFF
 ELEMENT = {"float64": DOUBLE, "float32": SINGLE, "float16": I16, "bfloat16": I16}
 SIZE = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
+
+GROUPS = 2
+UNIT, BLOCKS, SHIFT = GROUPS * c.GROUP, GROUPS * c.LANES, 7
+"""Elements and blocks of a unit; log₂ of the elements."""
+SAME_HIGH = 2**32 // BLOCKS
+"""Units whose block numbers share their upper half."""
+
+CENTRED = "centred "
+"""Prefix of the kinds for laws around 0 whose values need no bounds: scale·z is all there is to do."""
 
 # where things lie in the law's memory: doubles, then singles, then integers, then the table
 AFFINE_DOUBLE, AFFINE_SINGLE, SIDES, TABLE, LAW_BYTES = 0, 32, 48, 72, 144
@@ -52,74 +62,67 @@ class Kernel:
     """The code of one kernel. `module` holds it when made."""
 
     def __init__(self, kind: str, dtype: str, target: Target) -> None:
-        self.kind, self.dtype, self.target = kind, dtype, target
+        self.kind, self.dtype, self.target = kind.removeprefix(CENTRED), dtype, target
+        self.centred = kind.startswith(CENTRED)
+        # even and odd blocks in two vectors, whose halves make one of consecutive bfloat16
+        self.woven = dtype == "bfloat16"
         self.module = ir.Module(f"initwise_{kind}_{dtype}")
         self.module.vector_register = target.vector_register
         self.element, self.size = ELEMENT[dtype], SIZE[dtype]
-        self.groups = [self._groups(stream) for stream in (False, True)]
+        self.units = [self._units(stream) for stream in (False, True)]
         self.line = self._line()
         self._fill()
 
-    # whole groups ---------------------------------------------------------------------------------
+    # whole units ----------------------------------------------------------------------------------
 
-    def _groups(self, stream: bool) -> Any:
-        """groups(key, law, group, count, out): whole groups, contiguous. With `stream`, by stores that
+    def _units(self, stream: bool) -> Any:
+        """units(key, law, unit, count, out): whole units, contiguous. With `stream`, by stores that
         bypass the cache, for memory too large for it and aligned to a vector."""
-        name = "groups_past_cache" if stream else "groups"
-        made, b, (key, law, group, count, out) = function(
+        name = "units_past_cache" if stream else "units"
+        made, b, (key, law, unit, count, out) = function(
             self.module, name, [POINTER, POINTER, I64, I64, POINTER]
         )
         made.linkage = "internal"
-        lanes = self.target.lanes
-        wide = vector(I64, lanes // 2)
-        keys = self._round_keys(b, key, wide)
-        identity = [splat(b, load(b, key, I64, 8 * k), wide) for k in (2, 3)]
-        law_values = self._law(b, law)
-        even = Lanes(b, [ir.Constant(wide, [2 * k for k in range(lanes // 2)])])
-        with loop(b, count) as i:
-            block = b.shl(b.add(group, i), I64(4))
-            place = b.gep(out, [b.mul(i, I64(c.GROUP * self.size))])
-            high = splat(b, b.lshr(block, I64(32)), wide)
-            words = []
-            for part in range(c.LANES // lanes):
-                start = splat(b, b.add(block, I64(part * lanes)), wide) + even
-                words.append(self._words(b, start, high, identity, keys))
-            for j, z in self._variates(words, law_values):
-                for part, value in enumerate(self._finish(z, law_values).values):
-                    at = I64((c.LANES * j + part * lanes) * self.size)
-                    self._put(b, value, b.gep(place, [at]), stream)
+        keys = [load(b, key, I64, 8 * k) for k in range(4)]
+        law_values, numbers = self._law(b, law), self._numbers(b)
+        end = b.add(unit, count)
+        segment = b.udiv(unit, I64(SAME_HIGH))
+        with loop(b, b.sub(tiles(b, end, SAME_HIGH), segment)) as s:
+            limit = b.mul(b.add(b.add(segment, s), I64(1)), I64(SAME_HIGH))
+            begin = largest(b, unit, b.sub(limit, I64(SAME_HIGH)))
+            high = b.add(segment, s)
+            same = philox.opening(b, keys, high, self.target.lanes)
+            with loop(b, b.sub(least(b, end, limit), begin)) as i:
+                at = b.add(begin, i)
+                place = b.gep(out, [b.mul(b.sub(at, unit), I64(UNIT * self.size))])
+                block = b.trunc(b.mul(at, I64(BLOCKS)), I32)
+                counter = splat(b, block, vector(I32, self.target.lanes)) + numbers
+                words = philox.words(counter, same, self.kind == "uniform")
+                self._put_unit(b, words, law_values, place, stream)
         b.ret_void()
         return made
 
-    def _round_keys(self, b: ir.IRBuilder, key: Any, wide: Any) -> list[tuple[Lanes, Lanes]]:
-        """Each round's two key words: Weyl sequences from the seed."""
-        rounds = []
-        for i in range(c.ROUNDS):
-            pair = []
-            for k, weyl in ((0, c.WEYL_0), (1, c.WEYL_1)):
-                word = b.and_(b.add(load(b, key, I64, 8 * k), I64(i * weyl & LOW)), I64(LOW))
-                pair.append(splat(b, word, wide))
-            rounds.append((pair[0], pair[1]))
-        return rounds
+    def _numbers(self, b: ir.IRBuilder) -> Lanes:
+        """0, 1, … of the blocks of a unit."""
+        lanes, numbers = self.target.lanes, range(BLOCKS)
+        kind = vector(I32, lanes)
+        runs = [list(numbers[k : k + lanes]) for k in numbers[::lanes]]
+        if self.woven:
+            pairs = [numbers[k : k + 2 * lanes] for k in numbers[:: 2 * lanes]]
+            runs = [list(pair[odd::2]) for pair in pairs for odd in (0, 1)]
+        return Lanes(b, [ir.Constant(kind, run) for run in runs])
 
-    def _words(
-        self,
-        b: ir.IRBuilder,
-        start: Lanes,
-        high: Lanes,
-        identity: list[Lanes],
-        keys: list[tuple[Lanes, Lanes]],
-    ) -> list[Lanes]:
-        """Four vectors of words: two Philox chains, of even and odd blocks, side by side."""
-        chains = [[start + odd, high, *identity] for odd in (0, 1)]
-        for k0, k1 in keys:
-            for x in chains:
-                p0 = (x[0] & LOW) * c.MULTIPLIER_0
-                p1 = (x[2] & LOW) * c.MULTIPLIER_1
-                x[:] = (p1 >> 32) ^ (x[1] ^ k0), p1, (p0 >> 32) ^ (x[3] ^ k1), p0
-        kind = vector(I32, self.target.lanes)
-        joined = [(a & LOW) | (odd << 32) for a, odd in zip(*chains, strict=True)]
-        return [Lanes(b, [b.bitcast(value, kind) for value in word.values]) for word in joined]
+    def _put_unit(
+        self, b: ir.IRBuilder, words: Sequence[Lanes], law: dict[str, Any], place: Any, stream: bool
+    ) -> None:
+        parts = c.LANES // self.target.lanes
+        for group in range(GROUPS):
+            own = [Lanes(b, word.values[parts * group : parts * (group + 1)]) for word in words]
+            for j, z in self._variates(own, law):
+                values = self._finish(z, law).values
+                for part, value in enumerate(values):
+                    at = c.GROUP * group + c.LANES * j + part * (c.LANES // len(values))
+                    self._put(b, value, b.gep(place, [I64(at * self.size)]), stream)
 
     # words → standard variates --------------------------------------------------------------------
 
@@ -133,6 +136,8 @@ class Kernel:
             name: splat(b, load(b, law, real, base + width * k), vector(real, lanes))
             for k, name in enumerate(names)
         }
+        if self.centred and self.kind == "uniform":
+            found["scale"] = found["scale"] * 2.0**-24  # of `whole`: exact, and one product fewer
         if self.kind in TRUNCATED:
             found["sides"] = [
                 splat(b, load(b, law, I32, SIDES + 4 * k), vector(I32, lanes)) for k in range(5)
@@ -142,34 +147,33 @@ class Kernel:
             ]
         return found
 
-    def _variates(self, parts: list[list[Lanes]], law: dict[str, Any]) -> Iterator[tuple[int, Lanes]]:
-        """(word index, its variates in all parts of the group), from the words of each part."""
-        words = [together(column) for column in zip(*parts, strict=True)]
+    def _variates(self, words: Sequence[Lanes], law: dict[str, Any]) -> Iterator[tuple[int, Lanes]]:
+        """(word index, its variates in all parts of the group)."""
         if self.kind == "normal":
             first, second = box_muller(together([words[0], words[2]]), together([words[1], words[3]]))
             for j, z in ((0, first), (1, second)):
-                half = len(z.values) // 2
-                yield j, Lanes(z.builder, z.values[:half])
-                yield j + 2, Lanes(z.builder, z.values[half:])
+                yield from zip((j, j + 2), z.split(), strict=True)
         elif self.kind in TRUNCATED:
-            for j in (0, 2):
-                z = TRUNCATED[self.kind](together(words[j : j + 2]), law["sides"], law["table"])
-                half = len(z.values) // 2
-                yield j, Lanes(z.builder, z.values[:half])
-                yield j + 1, Lanes(z.builder, z.values[half:])
+            z = TRUNCATED[self.kind](together(words), law["sides"], law["table"])
+            yield from enumerate(z.split(len(words)))
         else:
-            yield from ((j, uniform(word)) for j, word in enumerate(words))
+            variate = whole if self.centred else uniform
+            yield from enumerate(variate(word) for word in words)
 
     # standard variates → memory -------------------------------------------------------------------
 
     def _finish(self, z: Lanes, law: dict[str, Any]) -> Lanes:
         """location + scale·z, within the support, rounded once."""
-        x = (z.to_double() if self.dtype == "float64" else z) * law["scale"] + law["location"]
-        if self.kind != "normal":
+        x = (z.to_double() if self.dtype == "float64" else z) * law["scale"]
+        if not self.centred:
+            x = x + law["location"]
+        if self.kind != "normal" and not self.centred:
             x = x.below(law["low"]).choose(law["low"], x)
             x = law["high"].below(x).choose(law["high"], x)
         if self.dtype == "bfloat16":
-            return brain(x)
+            bits = brain(x)
+            even, odd = Lanes(x.builder, bits.values[::2]), Lanes(x.builder, bits.values[1::2])
+            return even.upper_halves(odd)
         if self.dtype == "float16":
             return x.to_half_bits() if self.target.half_instruction else half(x)
         return x
@@ -185,38 +189,38 @@ class Kernel:
     # any run of elements ----------------------------------------------------------------------------
 
     def _line(self) -> Any:
-        """line(key, law, first, count, out): a contiguous run, from the middle of a group to the middle
-        of another; the ends go through a buffer of one group."""
+        """line(key, law, first, count, out): a contiguous run, from the middle of a unit to the middle
+        of another; the ends go through a buffer of one unit."""
         made, b, (key, law, first, count, out) = function(
             self.module, "line", [POINTER, POINTER, I64, I64, POINTER]
         )
-        buffer = b.bitcast(b.alloca(self.element, c.GROUP), POINTER)
-        group, skip = b.lshr(first, I64(6)), b.and_(first, I64(63))
-        head = least(b, count, b.and_(b.sub(I64(0), skip), I64(63)))
+        buffer = b.bitcast(b.alloca(self.element, UNIT), POINTER)
+        unit, skip = b.lshr(first, I64(SHIFT)), b.and_(first, I64(UNIT - 1))
+        head = least(b, count, b.and_(b.sub(I64(0), skip), I64(UNIT - 1)))
         with b.if_then(b.icmp_unsigned("!=", head, I64(0))):
-            b.call(self.groups[0], [key, law, group, I64(1), buffer])
+            b.call(self.units[0], [key, law, unit, I64(1), buffer])
             self._copy(b, b.gep(buffer, [b.mul(skip, I64(self.size))]), out, head)
-        group = b.lshr(b.add(first, I64(63)), I64(6))
+        unit = b.lshr(b.add(first, I64(UNIT - 1)), I64(SHIFT))
         rest = b.sub(count, head)
-        whole, tail = b.lshr(rest, I64(6)), b.and_(rest, I64(63))
+        whole, tail = b.lshr(rest, I64(SHIFT)), b.and_(rest, I64(UNIT - 1))
         place = b.gep(out, [b.mul(head, I64(self.size))])
-        self._middle(b, key, law, group, whole, place)
+        self._middle(b, key, law, unit, whole, place)
         with b.if_then(b.icmp_unsigned("!=", tail, I64(0))):
-            b.call(self.groups[0], [key, law, b.add(group, whole), I64(1), buffer])
-            end = b.gep(place, [b.mul(whole, I64(c.GROUP * self.size))])
+            b.call(self.units[0], [key, law, b.add(unit, whole), I64(1), buffer])
+            end = b.gep(place, [b.mul(whole, I64(UNIT * self.size))])
             self._copy(b, buffer, end, tail)
         b.ret_void()
         return made
 
-    def _middle(self, b: ir.IRBuilder, key: Any, law: Any, group: Any, whole: Any, place: Any) -> None:
+    def _middle(self, b: ir.IRBuilder, key: Any, law: Any, unit: Any, whole: Any, place: Any) -> None:
         aligned = b.and_(b.ptrtoint(place, I64), I64(STREAM_ALIGN - 1))
-        large = b.icmp_unsigned(">=", whole, I64(STREAM_BYTES // (c.GROUP * self.size)))
+        large = b.icmp_unsigned(">=", whole, I64(STREAM_BYTES // (UNIT * self.size)))
         stream = b.and_(large, b.icmp_unsigned("==", aligned, I64(0)))
         with b.if_else(stream) as (then, otherwise):
             with then:
-                b.call(self.groups[1], [key, law, group, whole, place])
+                b.call(self.units[1], [key, law, unit, whole, place])
             with otherwise:
-                b.call(self.groups[0], [key, law, group, whole, place])
+                b.call(self.units[0], [key, law, unit, whole, place])
 
     def _copy(self, b: ir.IRBuilder, source: Any, target: Any, count: Any) -> None:
         kind = self.element.as_pointer()
@@ -232,9 +236,9 @@ class Kernel:
             self.module, "fill", [POINTER, POINTER, I64, *[I64] * 9, POINTER]
         )
         step, size, stride = axes[:3], axes[3:6], axes[6:]
-        buffer = b.bitcast(b.alloca(self.element, c.GROUP), POINTER)
+        buffer = b.bitcast(b.alloca(self.element, UNIT), POINTER)
         held = b.alloca(I64)
-        b.store(I64(-1), held)  # no group yet
+        b.store(I64(-1), held)  # no unit yet
         dense = b.and_(
             b.icmp_unsigned("==", step[2], I64(1)), b.icmp_unsigned("==", stride[2], I64(self.size))
         )
@@ -284,15 +288,15 @@ class Kernel:
         self, b: ir.IRBuilder, key: Any, law: Any, start: Any, step: Any, size: Any, stride: Any, place: Any,
         buffer: Any, held: Any,
     ) -> None:  # fmt: skip
-        """One element at a time; the group held in the buffer is made anew only when it changes."""
+        """One element at a time; the unit held in the buffer is made anew only when it changes."""
         kind = self.element.as_pointer()
         with loop(b, size) as k:
             element = b.add(start, b.mul(k, step))
-            inside = b.and_(element, I64(63))
-            group = b.lshr(element, I64(6))
-            with b.if_then(b.icmp_unsigned("!=", group, b.load(held))):
-                b.call(self.groups[0], [key, law, group, I64(1), buffer])
-                b.store(group, held)
+            inside = b.and_(element, I64(UNIT - 1))
+            unit = b.lshr(element, I64(SHIFT))
+            with b.if_then(b.icmp_unsigned("!=", unit, b.load(held))):
+                b.call(self.units[0], [key, law, unit, I64(1), buffer])
+                b.store(unit, held)
             value = b.load(b.gep(b.bitcast(buffer, kind), [inside]))
             target = b.bitcast(b.gep(place, [b.mul(k, stride)]), kind)
             b.store(value, target, align=1)
@@ -306,17 +310,16 @@ STREAM_ALIGN = 32
 """… if their memory is aligned to this, as torch's is; NumPy's large arrays are to 16 bytes only."""
 
 
-def together(parts: Sequence[Lanes]) -> Lanes:
-    """All the parts' vectors as one Lanes."""
-    return Lanes(parts[0].builder, [value for part in parts for value in part.values])
-
-
 def load(b: ir.IRBuilder, base: Any, kind: Any, at: int) -> Any:
     return b.load(b.bitcast(b.gep(base, [I64(at)]), kind.as_pointer()), align=4)
 
 
 def tiles(b: ir.IRBuilder, size: Any, width: int) -> Any:
     return b.udiv(b.add(size, I64(width - 1)), I64(width))
+
+
+def largest(b: ir.IRBuilder, x: Any, y: Any) -> Any:
+    return b.select(b.icmp_unsigned(">", x, y), x, y)
 
 
 def least(b: ir.IRBuilder, x: Any, y: Any) -> Any:

@@ -16,6 +16,8 @@ from llvmlite import ir
 I1, I8, I16, I32, I64 = (ir.IntType(width) for width in (1, 8, 16, 32, 64))
 HALF, SINGLE, DOUBLE = ir.HalfType(), ir.FloatType(), ir.DoubleType()
 POINTER = I8.as_pointer()
+FEW = 4
+"""Vectors of which a whole polynomial's terms fit the registers."""
 
 
 class Lanes:
@@ -31,6 +33,11 @@ class Lanes:
     @property
     def type(self) -> Any:
         return self.values[0].type
+
+    def split(self, count: int = 2) -> list[Lanes]:
+        """The vectors in `count` equal parts; see `together`."""
+        size = len(self.values) // count
+        return [Lanes(self.builder, self.values[k * size : (k + 1) * size]) for k in range(count)]
 
     def _is_real(self) -> bool:
         return isinstance(self.type.element, (ir.FloatType, ir.DoubleType))
@@ -51,14 +58,29 @@ class Lanes:
     def _to(self, make: Callable[..., Any], element: Any) -> Lanes:
         return self._each(lambda value: make(value, vector(element, self.type.count)))
 
-    def side_by_side(self) -> Lanes:
+    def joined(self) -> Lanes:
+        """The 32-bit lanes two by two, as 64-bit lanes of half the number."""
+        kind = vector(I64, self.type.count // 2)
+        return self._each(lambda value: self.builder.bitcast(value, kind))
+
+    def upper_halves(self, odd: Lanes) -> Lanes:
+        """Lanes of half the width: the upper half of this one's first lane, of `odd`'s first, and so on."""
+        b, count = self.builder, 2 * self.type.count
+        width = self.type.element.width // 2
+        kind = vector(ir.IntType(width), count)
+        places = [k + 1 if k % 2 == 0 else count + k for k in range(count)]
+        order = ir.Constant(vector(I32, count), places)
+        return self._each(lambda x, y: b.shuffle_vector(b.bitcast(x, kind), b.bitcast(y, kind), order), odd)
+
+    def side_by_side(self, most: int = 8) -> Lanes:
         """The same lanes, after a point that all vectors must reach before any goes on.
 
         LLVM's scheduler would otherwise finish one vector before it begins the next, and the processor
         would wait on each link of the chain. The point is an empty piece of assembly: no instruction.
+        It needs all vectors in registers at once, so it is left out for more than `most` of them.
         """
         register, count = getattr(self.builder.module, "vector_register", ""), len(self.values)
-        if not register or not 1 < count <= 8:
+        if not register or not 1 < count <= most:
             return self
         kinds = [self.type] * count
         constraint = ",".join([f"={register}"] * count + [str(k) for k in range(count)])
@@ -114,6 +136,10 @@ class Lanes:
         """Where this mask holds `yes`, elsewhere `no`."""
         return self._each(self.builder.select, no.like(yes), no)
 
+    def spread(self) -> Lanes:
+        """A mask as 32-bit lanes: all bits set, or none."""
+        return self._to(self.builder.sext, I32)
+
     def bits(self) -> Lanes:
         """The float32 lanes' bits."""
         return self._to(self.builder.bitcast, I32)
@@ -149,6 +175,11 @@ class Lanes:
         return self._each(lambda x: self.builder.call(square_root, [x])).side_by_side()
 
 
+def together(parts: Sequence[Lanes]) -> Lanes:
+    """All the parts' vectors as one Lanes."""
+    return Lanes(parts[0].builder, [value for part in parts for value in part.values])
+
+
 def vector(element: Any, count: int) -> Any:
     return ir.VectorType(element, count)
 
@@ -168,7 +199,8 @@ def polynomial(x: Lanes, coefficients: Sequence[Any]) -> Lanes:
     """Estrin's scheme, as in `reference.polynomial`."""
     terms = list(coefficients)
     while len(terms) > 1:
-        paired = [x * high + low for low, high in zip(terms[::2], terms[1::2], strict=False)]
+        pairs = zip(terms[::2], terms[1::2], strict=False)
+        paired = [(x * high + low).side_by_side(FEW) for low, high in pairs]
         terms = paired + terms[2 * len(paired) :]
         x = x * x if len(terms) > 1 else x
     return terms[0]
