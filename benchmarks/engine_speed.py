@@ -12,12 +12,12 @@ OTHERS = [name for name in PEERS if name not in (CONSTANT, OURS, TORCH)]
 
 
 def two(quick: bool) -> None:
-    """All processors, two at most."""
+    """Two threads."""
     _speed(min(2, processors()), quick)
 
 
 def one(quick: bool) -> None:
-    """One thread; the process has been pinned to one processor, which holds XLA to it too."""
+    """One thread, in a process held to one processor."""
     _speed(1, quick)
 
 

@@ -80,12 +80,17 @@ def _constructed(name: str) -> Any:
 
 def _unset(name: str) -> Any:
     with no_init_weights():
-        return GPT2LMHeadModel(SIZES[name])
+        model = GPT2LMHeadModel(SIZES[name])
+    model.tie_weights()  # which the construction leaves to the initialization
+    return model
 
 
 def _meta(name: str) -> Any:
     with torch.device("meta"):
-        return GPT2LMHeadModel(SIZES[name])
+        model = GPT2LMHeadModel(SIZES[name])
+    model.to_empty(device="cpu")
+    model.tie_weights()
+    return model
 
 
 def _building(name: str, repeats: int) -> dict[str, float | str]:
@@ -101,7 +106,7 @@ def _building(name: str, repeats: int) -> dict[str, float | str]:
         "`GPT2LMHeadModel(config)`": lambda: _constructed(name),
         "the same under `no_init_weights()`": lambda: _unset(name),
         "… and then `initwise.init_`, on memory never touched": both,
-        'the same on `torch.device("meta")`, then `to_empty`': lambda: _meta(name).to_empty(device="cpu"),
+        'the same on `torch.device("meta")`, then `to_empty`': lambda: _meta(name),
     }
     return _raced(steps, repeats)
 
