@@ -120,3 +120,18 @@ def test_a_plan_survives_json_and_explains_itself():
 def test_a_sparsity_that_is_no_share_is_refused_before_any_model(sparsity):
     with pytest.raises(FillError, match=rf"^sparse: sparsity {sparsity}; expected a fraction from 0 to 1"):
         scheme("sparse", sparsity=sparsity)
+
+
+def test_elsewhere_than_in_the_cpus_memory_it_is_made_here_and_copied():
+    """The device's path with tensors that are here after all: no kernel is asked for, none is needed."""
+    from initwise.frameworks.device import Target, fill_there
+    from initwise.random import fill_array
+
+    law = Fill.sparse(0.5, "zero", 0.3, "input", zero_row=1)
+    there, here = torch.full((20, 30), 7.0, dtype=torch.bfloat16).T, torch.zeros(30, 20)
+    fill_there(torch, [Target(there, law, "w", 3)])
+    fill_array(here.numpy(), law, name="w", seed=3)
+    assert torch.equal(there, here.bfloat16())
+    shard = torch.full((30, 4), 7.0)
+    fill_there(torch, [Target(shard, law, "w", 3, (30, 20), (0, 8))])
+    assert torch.equal(shard, here[:, 8:12])

@@ -1,8 +1,8 @@
 """Filling torch tensors that are not in the CPU's memory.
 
 On a CUDA device with Triton, elementwise laws are made there, one launch for each dtype of all tensors
-given together; laws of the whole matrix are made on the CPU and copied. On other devices, without
-Triton, or where Triton does not work, everything is made on the CPU and copied: the same bits, slower.
+given together; sparse laws and those of the whole matrix are made on the CPU and copied. On other devices,
+without Triton, or where Triton does not work, everything is: the same bits, slower.
 """
 
 from __future__ import annotations
@@ -59,6 +59,9 @@ def fill_there(torch: Any, targets: Sequence[Target]) -> None:
         InitwiseError: as `initwise.fill`; nothing is written then.
     """
     planned = [(target, _jobs(target)) for target in targets]
+    for target in [target for target, jobs in planned if _ranked(jobs)]:
+        copy_there(torch, target)
+    planned = [(target, jobs) for target, jobs in planned if not _ranked(jobs)]
     for target, jobs in planned:
         for job in jobs:
             if job.fill.law in MATRIX_LAWS:
@@ -88,6 +91,11 @@ def memory(torch: Any, tensor: Any) -> tuple[NDArray[Any], str | None]:
     if plain.dtype == torch.bfloat16:
         return plain.view(torch.int16).numpy().view(np.uint16), "bfloat16"
     return plain.numpy(), None
+
+
+def _ranked(jobs: Iterable[engine.Job]) -> bool:
+    """Are some of the weights zero by their rank in a line? The kernel knows no neighbours."""
+    return any(job.fill.law == "sparse" for job in jobs)
 
 
 def _launch(jobs: Iterable[engine.Job], device: Any) -> None:
