@@ -42,7 +42,7 @@ def edges(bins: int) -> NDArray[np.float32]:
     share = np.arange(1, bins) / bins
     ideal = special.ndtri(special.ndtr(-BOUND) + share * (1 - 2 * special.ndtr(-BOUND)))
     near = ideal.astype(np.float32)
-    return np.where(near < ideal, np.nextafter(near, np.float32(np.inf)), near)
+    return np.asarray(np.where(near < ideal, np.nextafter(near, np.float32(np.inf)), near), np.float32)
 
 
 def truncation() -> Truncation:
@@ -70,12 +70,15 @@ def _words_below(edge: NDArray[np.float32]) -> NDArray[np.int64]:
     # the window holds every word that could lie on the wrong side
     assert below[begin > 0, :quarter].all()
     assert not below[begin < WORDS - 2 * WINDOW, -quarter:].any()
-    return begin + below.sum(axis=1)
+    return np.asarray(begin + below.sum(axis=1), np.int64)
 
 
 def exact_probabilities(bins: int) -> F64:
-    """Each bin's probability as float32 numbers have it."""
-    count = np.diff(words_below(edges(bins)), prepend=0, append=WORDS)
+    """Each bin's probability as float32 numbers have it. The lower half mirrors the upper one: ¬word has
+    the opposite value, and mirrored edges lie between the same two numbers."""
+    upper = words_below(edges(bins)[bins // 2 :])
+    below = np.concatenate([WORDS - upper[::-1], [HALF], upper])
+    count = np.diff(below, prepend=0, append=WORDS)
     assert count.min() > 0
     return count / WORDS
 

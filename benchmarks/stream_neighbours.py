@@ -46,15 +46,16 @@ def standard(rows: F32, power: int) -> F32:
 
 def pairs(order: str, power: int, rounds: int) -> F64:
     """√n·r of each pair of tensors."""
-    who, total = stream_words.tensors(order), 0.0
+    who = stream_words.tensors(order)
+    total = np.zeros((len(who), len(who)))
     rows = np.empty((len(who), 1 << 14), np.float32)
     for begin in range(0, COUNT, rows.shape[1]):
         for row, (stream, first) in zip(rows, who, strict=True):
             normals(row, stream, first + begin, rounds)
         z = standard(rows, power)
-        total = total + (z @ z.T).astype(np.float64)
-    above: F64 = np.asarray(total)[np.triu_indices(len(who), 1)]
-    return above / np.sqrt(COUNT)
+        total += z @ z.T
+    above: F64 = total[np.triu_indices(len(who), 1)] / np.sqrt(COUNT)
+    return above
 
 
 def distances(power: int, rounds: int) -> F64:
@@ -63,7 +64,8 @@ def distances(power: int, rounds: int) -> F64:
     normals(values, stream_words.tensors("one")[0][0], 0, rounds)
     spectrum = fft.rfft(standard(values, power), LONG + LAGS)
     sums = fft.irfft(np.abs(spectrum) ** 2, LONG + LAGS)[1 : LAGS + 1].astype(np.float64)
-    return sums / np.sqrt(LONG - np.arange(1, LAGS + 1))
+    scores: F64 = sums / np.sqrt(LONG - np.arange(1, LAGS + 1))
+    return scores
 
 
 def row(title: str, power: int, scores: F64) -> str:

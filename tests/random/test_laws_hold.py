@@ -206,6 +206,27 @@ def test_names_seeds_and_neighbours_are_independent():
         assert abs(np.corrcoef(z[0][lag:] ** 2, z[0][:-lag] ** 2)[0, 1]) < error, lag
 
 
+MANY = {
+    "names": [(f"layers.{k}.weight", 0, 0) for k in range(48)],
+    "seeds": [("layers.0.weight", k, 0) for k in range(48)],
+    "shards": [("layers.0.weight", 0, k << 40) for k in range(48)],
+}
+
+
+@pytest.mark.parametrize("power", [1, 2])
+@pytest.mark.parametrize("between", MANY)
+def test_many_tensors_are_uncorrelated(between, power):
+    """All pairs at once: n·Σr² is χ² with a degree of freedom for each pair."""
+    count, fill = 1 << 16, Fill.normal()
+    z = np.empty((len(MANY[between]), count))
+    for row, (name, seed, offset) in zip(z, MANY[between], strict=True):
+        fill_array(row, fill, name=name, seed=seed, shape=(1 << 62,), offset=(offset,))
+    z = z if power == 1 else (z**2 - 1) / math.sqrt(2)
+    pairs = (z @ z.T)[np.triu_indices(len(z), 1)] / math.sqrt(count)
+    assert stats.chi2.sf((pairs**2).sum(), pairs.size) > 1e-6
+    assert np.abs(pairs).max() < stats.norm.isf(1e-6 / 2 / pairs.size)
+
+
 def test_a_parameter_does_not_depend_on_the_others():
     alone = sample(Fill.normal(), 100, "b")
     sample(Fill.normal(), 77, "a")
