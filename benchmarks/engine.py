@@ -4,10 +4,10 @@
     python benchmarks/engine.py --quick             # under two, smaller and rougher
     python benchmarks/engine.py --section sizes     # one section; may be given several times
 
-It wants `pip install -c constraints.txt -e ".[bench]"`; a peer that is not installed is left out. Every section
-runs in a process of its own, all its contestants in that one. Every time is wall clock, the median
-of interleaved repetitions on memory already touched, so that another load on the machine meets all
-contestants alike.
+It wants `pip install -c constraints.txt -e ".[bench]"`; a peer that is not installed is left out.
+Every section runs in a process of its own, all its contestants in that one; peak memory and start-up
+in a process for each contestant. Every time is wall clock, the median of interleaved repetitions on
+memory already touched, so that another load on the machine meets all contestants alike.
 """
 
 from __future__ import annotations

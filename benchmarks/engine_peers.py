@@ -41,7 +41,7 @@ def contestant(name: str, law: str, dtype: str, size: int) -> Contestant | None:
     try:
         return PEERS[name](law, dtype, size)
     except ModuleNotFoundError as error:
-        if error.name in ("jax", "scipy"):
+        if (error.name or "").split(".")[0] in ("jax", "scipy"):
             return None
         raise
 
