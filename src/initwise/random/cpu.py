@@ -1,8 +1,7 @@
 """Kernels compiled for this processor, and their calls.
 
 Imported only when something is filled. The kernels know nothing of threads, hold no state and release
-the GIL; they need no memory beyond a buffer of one group on the stack. Compiling one takes some
-hundredths of a second, so nothing is kept on disk.
+the GIL; they need no memory beyond a tile on the stack.
 """
 
 # mypy: disable-error-code="no-untyped-call, no-any-return, import-untyped"
@@ -10,27 +9,23 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import llvmlite.binding as llvm
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.stream import Stream
+from . import native
+from .calling import AFFINE_DOUBLE, AFFINE_SINGLE, CENTRED, LAW_BYTES, SIDES, TABLE
 from .draw import Draw, support
-from .kernel import AFFINE_DOUBLE, AFFINE_SINGLE, CENTRED, LAW_BYTES, SIDES, TABLE, Kernel, Target
 
 _ADDRESS, _COUNT = ctypes.c_void_p, ctypes.c_uint64
 _LINE = ctypes.CFUNCTYPE(None, _ADDRESS, _ADDRESS, _COUNT, _COUNT, _ADDRESS)
 _FILL = ctypes.CFUNCTYPE(None, _ADDRESS, _ADDRESS, _COUNT, *[ctypes.c_int64] * 9, _ADDRESS)
 SAFE_SCALE = 2.0**-60
 """No variate other than 0 is shorter than 2⁻⁴⁸: from this scale on no product leaves the normal numbers."""
-_lock = threading.Lock()
-_alive: list[Any] = []
-"""Compiled code lives as long as the process."""
 
 
 @dataclass(frozen=True)
@@ -75,32 +70,16 @@ def _is_centred(draw: Draw, dtype: str) -> bool:
 @functools.cache
 def compiled(kind: str, dtype: str) -> Code:
     """The kernel for one kind of law and one output type; see `kernel.py`."""
-    with _lock:
-        module = llvm.parse_assembly(str(_code(kind, dtype)))
-        engine = llvm.create_mcjit_compiler(module, _machine())
-        engine.finalize_object()
-        _alive.append(engine)
-        return Code(_LINE(engine.get_function_address("line")), _FILL(engine.get_function_address("fill")))
+    line, fill = native.functions(f"{kind} {dtype}", lambda: _module(kind, dtype), ("line", "fill"))
+    return Code(_LINE(line), _FILL(fill))
 
 
-def _code(kind: str, dtype: str) -> Any:
-    features = llvm.get_host_cpu_features()
-    target = Target(8, bool(features.get("f16c")), "x" if features.get("avx2") else "")
+def _module(kind: str, dtype: str) -> Any:
+    from .kernel import Kernel, Target
+
+    has = native.features()
+    target = Target(8, bool(has.get("f16c")), "x" if has.get("avx2") else "")
     return Kernel(kind, dtype, target).module
-
-
-def _machine() -> Any:
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    llvm.initialize_native_asmparser()
-    target = llvm.Target.from_triple(llvm.get_process_triple())
-    return target.create_target_machine(
-        cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
-        opt=3,
-        jit=True,
-        codemodel="small",  # constants beside the code: the large one loads an address for each
-    )
 
 
 @functools.lru_cache(maxsize=4096)
@@ -162,3 +141,6 @@ def _single_support(draw: Draw) -> tuple[float, float]:
         return support(draw, np.float32)
     except ValueError:  # no float32 between the bounds: then only float64 tensors are filled
         return (draw.low, draw.high)
+
+
+_machine = native._machine

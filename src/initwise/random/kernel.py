@@ -24,6 +24,7 @@ from llvmlite import ir
 
 from . import constants as c
 from . import philox
+from .calling import AFFINE_DOUBLE, AFFINE_SINGLE, CENTRED, SIDES, TABLE
 from .lanes import DOUBLE, I16, I32, I64, POINTER, SINGLE, Lanes, function, loop, splat, together, vector
 from .transforms import TRUNCATED, box_muller, brain, half, uniform, whole
 
@@ -35,12 +36,6 @@ UNIT, BLOCKS, SHIFT = GROUPS * c.GROUP, GROUPS * c.LANES, 7
 """Elements and blocks of a unit; log₂ of the elements."""
 SAME_HIGH = 2**32 // BLOCKS
 """Units whose block numbers share their upper half."""
-
-CENTRED = "centred "
-"""Prefix of the kinds for laws around 0 whose values need no bounds: scale·z is all there is to do."""
-
-# where things lie in the law's memory: doubles, then singles, then integers, then the table
-AFFINE_DOUBLE, AFFINE_SINGLE, SIDES, TABLE, LAW_BYTES = 0, 32, 48, 72, 144
 
 
 @dataclass(frozen=True)
