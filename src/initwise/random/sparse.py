@@ -5,8 +5,8 @@ variate of the stream `name#sparse`, and of each unit's n weights those with the
 zero, the earlier element first where two are equal. So a shard knows its zeros from the variates of
 every line (a unit's weights) that it touches: it makes whole lines, a piece of lines at a time.
 
-Cost: one uniform variate per weight of those lines, and a partition. A shard that holds 1/k of each
-line makes k times as many variates as it has weights; it never holds more than a piece of them.
+Cost: one uniform variate per weight of those lines, a partition, and one more per weight of the shard. A
+shard that holds 1/k of each line ranks k times as many variates as it has weights, a piece at a time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .output import Region
 from .threads import Task
 
 PIECE = 1 << 20
-"""Variates to a task, or those of one line if it is longer: 9 MiB of them, their copy and the zeros."""
+"""Variates to a task, or those of one line if it is longer: 5 MiB of them and of zeros."""
 _VARIATE = Fill.uniform(-1.0, 1.0)
 
 
@@ -113,29 +113,70 @@ def _put(values: tuple[int, ...], axis: int, value: int) -> tuple[int, ...]:
 
 def _write_zeros(view: NDArray[Any], offset: tuple[int, ...], source: Stream, lines: Lines) -> None:
     """Set to zero what of these lines lies in the block `view`, which begins at `offset`."""
-    from .engine import fill_here
+    limit, tied = _limits(source, lines)
+    spans = [
+        (max(begin, first), min(begin + size, first + held))
+        for begin, size, first, held in zip(lines.begin, lines.size, offset, view.shape, strict=True)
+    ]
+    begin, size = tuple(low for low, _ in spans), tuple(high - low for low, high in spans)
+    # made once more, for the block alone: cheaper than to turn what was ranked
+    least = _variates(source, lines.shape, begin, size) <= limit
+    for line in tied:
+        _settle(least, begin, source, lines, line)
+    place = tuple(slice(low - first, high - first) for (low, high), first in zip(spans, offset, strict=True))
+    np.copyto(view[place], 0, where=least)
 
+
+def _limits(source: Stream, lines: Lines) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Of each line the last variate that is among its least, and which lines have more that equal it.
+
+    The limits have the axes of the lines, those along a line of size 1; a tied line is an index of each.
+    """
     order = (*lines.across, *lines.along)
-    variates = np.empty(lines.size, np.float32)
-    fill_here(variates, _VARIATE, source, Region(lines.shape, lines.begin, lines.size))
-    moved = np.ascontiguousarray(variates.transpose(order))
-    del variates
-    n = math.prod(lines.size[k] for k in lines.along)
-    least = _least(moved.reshape(-1, n), lines.zeros).reshape(moved.shape).transpose(np.argsort(order))
-    cut, place = [], []
-    for begin, size, first, held in zip(lines.begin, lines.size, offset, view.shape, strict=True):
-        low, high = max(begin, first), min(begin + size, first + held)
-        cut.append(slice(low - begin, high - begin))
-        place.append(slice(low - first, high - first))
-    np.copyto(view[tuple(place)], 0, where=least[tuple(cut)])
+    panel = np.empty([lines.size[k] for k in order], np.float32)
+    _fill(panel.transpose(np.argsort(order)), source, lines.shape, lines.begin)
+    ranked = panel.reshape(-1, math.prod(lines.size[k] for k in lines.along))
+    ranked.partition(lines.zeros - 1, axis=1)
+    shape = [1 if k in lines.along else n for k, n in enumerate(lines.size)]
+    limit = ranked[:, lines.zeros - 1].copy()
+    rest = ranked[:, lines.zeros :].min(axis=1, initial=np.inf)
+    return limit.reshape(shape), np.argwhere((rest == limit).reshape(shape))
+
+
+def _settle(
+    least: NDArray[np.bool_], begin: tuple[int, ...], source: Stream, lines: Lines, line: NDArray[np.int64]
+) -> None:
+    """Correct, in the block's `least`, one line of which several are equal at the limit."""
+    first = tuple(b + int(at) for b, at in zip(lines.begin, line, strict=True))
+    size = tuple(n if k in lines.along else 1 for k, n in enumerate(lines.size))
+    variates = _variates(source, lines.shape, first, size)
+    exact = _least(variates.ravel(), lines.zeros).reshape(size)
+    spans = [
+        (max(f, b), min(f + n, b + held))
+        for f, n, b, held in zip(first, size, begin, least.shape, strict=True)
+    ]
+    inside = tuple(slice(low - b, high - b) for (low, high), b in zip(spans, begin, strict=True))
+    cut = tuple(slice(low - f, high - f) for (low, high), f in zip(spans, first, strict=True))
+    least[inside] = exact[cut]
 
 
 def _least(variates: NDArray[np.float32], count: int) -> NDArray[np.bool_]:
-    """Of each row the `count` least, the earlier first where two are equal."""
-    limit = np.partition(variates, count - 1, axis=1)[:, count - 1 : count]
-    least: NDArray[np.bool_] = variates <= limit
-    for row in np.flatnonzero(np.count_nonzero(least, axis=1) > count):
-        equal = np.flatnonzero(variates[row] == limit[row])
-        surplus = int(np.count_nonzero(least[row])) - count
-        least[row, equal[-surplus:]] = False
+    """The `count` least of a line, the earlier first where two are equal."""
+    least = np.zeros(len(variates), np.bool_)
+    least[np.argsort(variates, kind="stable")[:count]] = True
     return least
+
+
+def _variates(
+    source: Stream, shape: tuple[int, ...], begin: tuple[int, ...], size: tuple[int, ...]
+) -> NDArray[np.float32]:
+    variates = np.empty(size, np.float32)
+    _fill(variates, source, shape, begin)
+    return variates
+
+
+def _fill(out: NDArray[np.float32], source: Stream, shape: tuple[int, ...], begin: tuple[int, ...]) -> None:
+    from .engine import fill_here
+
+    if out.size:
+        fill_here(out, _VARIATE, source, Region(shape, begin, out.shape))
