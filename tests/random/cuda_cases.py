@@ -15,6 +15,7 @@ from initwise.core.errors import LayoutError
 from initwise.core.fill import Fill
 from initwise.core.layout import Layout
 from initwise.frameworks import device
+from initwise.frameworks.torch import adapter
 from initwise.random import cuda, engine, reference
 from initwise.random.draw import draw_of
 
@@ -283,6 +284,23 @@ def bad_input() -> str:
     return "no error"
 
 
+def whole_model() -> str:
+    """init_ of a model on a device: one launch for its plain parameters, `write` for a wrapped one."""
+
+    def made() -> torch.nn.Module:
+        layers = [torch.nn.Linear(9, 8), torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(8, 8))]
+        return torch.nn.Sequential(*layers, torch.nn.Embedding(7, 8, padding_idx=2), torch.nn.LayerNorm(8))
+
+    there, here = made(), made()
+    wanted = initwise.init_(here, "he_normal", seed=5)
+    adapter.able, was = lambda torch, tensor: "cpu" not in device._broken, adapter.able
+    before = cuda.fill_kernel.launches
+    found = initwise.init_(there, "he_normal", seed=5)
+    adapter.able = was
+    launches = cuda.fill_kernel.launches - before
+    return f"{'equal' if found.digest == wanted.digest else 'different'}, {launches} launch"
+
+
 if __name__ == "__main__":
     kernel_cases()
     cut()
@@ -292,5 +310,6 @@ if __name__ == "__main__":
     show("matrix law", matrix_law())
     show("empty", empty())
     show("subnormal", subnormal())
+    show("model", whole_model())
     show("bad input", bad_input())
     show("broken", broken())

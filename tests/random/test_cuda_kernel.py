@@ -46,6 +46,10 @@ def test_fill_on_a_device_equals_fill_on_the_cpu(verdicts, case):
     assert verdicts[case] == "equal"
 
 
+def test_init_fills_a_model_on_a_device_by_one_launch(verdicts):
+    assert verdicts["model"] == "equal, 1 launch"
+
+
 def test_a_broken_triton_falls_back_to_the_cpu_with_one_warning(verdicts):
     assert verdicts["broken"] == "equal, 1 warning: no compiler"
 

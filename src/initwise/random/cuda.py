@@ -8,14 +8,17 @@ TRITON_INTERPRET=1 runs the same code on CPU memory, which is how it is tested.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+import triton
 import triton.language as tl
 from numpy.typing import NDArray
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
 
 from ..core.fill import Fill
 from . import reference
@@ -39,6 +42,7 @@ _OUTPUTS = {
     "float16": (tl.float16, tl.uint16),
     "bfloat16": (tl.bfloat16, tl.uint16),
 }
+_POINTERS = ("*i32", "*i64", "*i32", "*fp32")
 _NOWHERE: Axis = (1, 0, 0)
 
 
@@ -79,6 +83,20 @@ def fill_on_device(jobs: Iterable[Job], device: torch.device) -> None:
     with there:
         for dtype, found in of_dtype.items():
             _launch(found, dtype, device)
+
+
+def assembly(dtype: str, capability: int = 90) -> Mapping[str, Any]:
+    """The kernel compiled for a device of this compute capability, which need not be there: "ptx" as
+    text, "cubin" as bytes, and what Triton makes on the way."""
+    number, cell = _OUTPUTS[dtype]
+    real = "*fp64" if dtype == "float64" else "*fp32"
+    signature = dict(zip(("programs", "jobs", "wholes", "reals", "affines"), (*_POINTERS, real), strict=True))
+    constants = {"number": number, "cell": cell}
+    aligned = {(k,): [["tt.divisibility", ALIGNED]] for k in range(len(signature))}
+    source = ASTSource(fill_kernel, signature | dict.fromkeys(constants, "constexpr"), constants, aligned)
+    found = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=dict(OPTIONS))
+    made: Mapping[str, Any] = found.asm
+    return made
 
 
 def _launch(found: Sequence[Piece], dtype: str, device: torch.device) -> None:

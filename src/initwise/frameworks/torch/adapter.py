@@ -108,7 +108,7 @@ def _on_devices(
     model: nn.Module, fills: Sequence[tuple[ParameterInfo, Fill]]
 ) -> dict[str, tuple[nn.Module, Holding]]:
     """Name → module and holding of those that the kernel can write straight into."""
-    if not any(tensor.is_cuda for tensor in model.parameters()):
+    if not any(able(torch, tensor) for tensor in model.parameters()):
         return {}
     found = {info.name: find(model, info.name) for info, _ in fills}
     return {
