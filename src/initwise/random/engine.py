@@ -274,7 +274,11 @@ def _write_constant(job: Job) -> None:
 
 
 def _write_matrix(job: Job) -> None:
-    values = matrix.values(job.stream, job.fill, job.region)
+    single = job.dtype if job.dtype in ("float32", "float64") else "float64"
+    if single == job.dtype and job.region.size == job.region.shape:
+        matrix.write(job.out, job.stream, job.fill)
+        return
+    values = matrix.values(job.stream, job.fill, job.region, single)
     rounded = reference.rounded(values, job.dtype)
     job.out[...] = rounded.view(np.uint16) if job.dtype == "float16" else rounded
 

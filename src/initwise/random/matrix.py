@@ -1,16 +1,12 @@
 """Laws of the whole matrix: orthogonal and delta-orthogonal; `structured.py` has those that draw nothing.
 
 A tensor is taken apart into independent matrices: one per batch entry (`b`) and group; packed parts
-come apart before. Each is out × (in·spatial). A shard is computed from the whole tensor and cut out,
-which costs the memory of the whole tensor in float64.
+come apart before. Each is out × (in·spatial). A shard is cut out of the whole matrices it touches.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,10 +17,8 @@ from ..core.fill import Fill
 from ..core.layout import Layout
 from ..core.shaped import default_layout
 from ..core.stream import Stream
-from .orthogonal import haar
+from .orthogonal import fill_haar
 from .output import Region
-
-F64 = NDArray[np.float64]
 
 
 def check(fill: Fill, shape: tuple[int, ...], where: str) -> None:
@@ -54,54 +48,53 @@ def check(fill: Fill, shape: tuple[int, ...], where: str) -> None:
         )
 
 
-def values(stream: Stream, fill: Fill, region: Region) -> F64:
-    """The block `region` of the tensor, in float64, axes in storage order."""
-    layout = replace(fill.layout or default_layout(len(region.shape)), parts=())
-    whole = np.zeros(region.shape)
-    for index, piece in enumerate(_matrices(whole, layout)):
-        sizes = _sizes(piece.shape, layout)
-        piece[...] = _MAKERS[fill.law](sizes, stream, index).reshape(piece.shape)
-    whole *= fill.gain
-    return whole[tuple(slice(o, o + n) for o, n in zip(region.offset, region.size, strict=True))]
+def write(out: NDArray[Any], stream: Stream, fill: Fill, first: int = 0) -> None:
+    """Fill a whole float32 or float64 tensor, or its matrices from number `first` on, where it lies.
+
+    Costs each matrix once more in float64 and a panel of it, one matrix at a time (`orthogonal.py`); a
+    copy of the tensor too if its rows' or its columns' axes do not lie evenly in memory.
+    """
+    layout = fill.layout or default_layout(out.ndim)
+    matrices, outs = _matrices(out, layout), layout.axes.count("o")
+    field = len(layout.spatial)
+    if fill.law == "delta_orthogonal":
+        out[...] = 0
+        # the kernel's centre tap, index size // 2 of each spatial axis
+        matrices = matrices[(..., *(size // 2 for size in matrices.shape[matrices.ndim - field :]))]
+        field = 0
+    batch = matrices.ndim - outs - field - layout.axes.count("i") - layout.axes.count("v")
+    sizes = matrices.shape
+    shape = (sizes[:batch], sizes[batch : batch + outs], sizes[batch + outs :])
+    flat = matrices.reshape([math.prod(part) for part in shape])
+    fill_haar(flat, stream, fill.gain, first)
+    if not np.may_share_memory(flat, out):
+        matrices[...] = flat.reshape(sizes)
 
 
-def _matrices(whole: F64, layout: Layout) -> Iterator[F64]:
-    """A view of each independent matrix, its axes in the order o…, i… (or v), spatial…"""
+def values(stream: Stream, fill: Fill, region: Region, dtype: str = "float64") -> NDArray[Any]:
+    """The block `region` of the tensor, in float64 or float32, axes in storage order.
+
+    Costs the whole of every matrix that the block may touch, in time and, as `dtype`, in memory: of a
+    tensor with a batch axis those of the block's entries along the first one, of any other tensor all.
+    """
+    layout = fill.layout or default_layout(len(region.shape))
+    shape, offset, first = list(region.shape), list(region.offset), 0
+    if "b" in layout.axes:
+        axis = layout.axes.index("b")
+        others = [size for size, letter in zip(shape, layout.axes, strict=True) if letter == "b"][1:]
+        first = offset[axis] * math.prod(others) * layout.groups
+        shape[axis], offset[axis] = region.size[axis], 0
+    whole = np.empty(shape, dtype)
+    write(whole, stream, fill, first)
+    return whole[tuple(slice(o, o + n) for o, n in zip(offset, region.size, strict=True))]
+
+
+def _matrices(whole: NDArray[Any], layout: Layout) -> NDArray[Any]:
+    """A view of the tensor, its axes in the order b…, groups, o…, i… (or v), spatial…"""
     order = [k for letters in ("b", "o", "iv") for k, axis in enumerate(layout.axes) if axis in letters]
     tensor = whole.transpose(*order, *layout.spatial)
     batch, outs = layout.axes.count("b"), layout.axes.count("o")
-    divided = outs if layout.transposed else 0
-    for entry in itertools.product(*(range(size) for size in tensor.shape[:batch])):
-        width = tensor[entry].shape[divided] // layout.groups
-        for group in range(layout.groups):
-            cut = slice(group * width, (group + 1) * width)
-            yield np.moveaxis(np.moveaxis(tensor[entry], divided, 0)[cut], 0, divided)
-
-
-def _sizes(shape: tuple[int, ...], layout: Layout) -> tuple[int, int, tuple[int, ...]]:
-    """(out, in, spatial sizes) of one matrix."""
-    outs, ins = layout.axes.count("o"), layout.axes.count("i") + layout.axes.count("v")
-    return math.prod(shape[:outs]), math.prod(shape[outs : outs + ins]), shape[outs + ins :]
-
-
-def _orthogonal(sizes: tuple[int, int, tuple[int, ...]], stream: Stream, index: int) -> F64:
-    out, into, field = sizes
-    return haar(out, into * math.prod(field), stream, index)
-
-
-def _delta_orthogonal(sizes: tuple[int, int, tuple[int, ...]], stream: Stream, index: int) -> F64:
-    return _at_centre(haar(sizes[0], sizes[1], stream, index), sizes[2])
-
-
-def _at_centre(matrix: F64, field: tuple[int, ...]) -> F64:
-    """The matrix at the kernel's centre tap, index size // 2 of each spatial axis; zero elsewhere."""
-    kernel = np.zeros((*matrix.shape, *field))
-    centre: tuple[Any, ...] = (..., *(size // 2 for size in field))
-    kernel[centre] = matrix
-    return kernel
-
-
-_MAKERS = {
-    "orthogonal": _orthogonal,
-    "delta_orthogonal": _delta_orthogonal,
-}
+    divided = batch + (outs if layout.transposed else 0)
+    sizes = tensor.shape
+    split = (*sizes[:divided], layout.groups, sizes[divided] // layout.groups, *sizes[divided + 1 :])
+    return np.moveaxis(tensor.reshape(split), divided, batch)
