@@ -1,7 +1,7 @@
 """TestU01's batteries over the stream's words, in each of `stream_words.ORDERS`. Prints Markdown rows.
 
     python benchmarks/stream_testu01.py SmallCrush --order names
-    python benchmarks/stream_testu01.py Crush --order both --log crush.txt
+    python benchmarks/stream_testu01.py Rabbit --bits 1e9 --order both --log rabbit.txt
 
 Needs libtestu01 (L'Ecuyer and Simard, TestU01, ACM TOMS 33(4):22, 2007), on Debian the package
 libtestu01-0 of the non-free section, on the library path; its own report goes to `--log`. A p-value
@@ -24,7 +24,14 @@ from llvmlite import ir
 
 import stream_words
 
-BATTERIES = ("SmallCrush", "Crush", "BigCrush")
+BATTERIES: dict[str, Callable[[float], tuple[Any, ...]]] = {
+    "SmallCrush": lambda bits: (),
+    "Crush": lambda bits: (),
+    "BigCrush": lambda bits: (),
+    "Rabbit": lambda bits: (ctypes.c_double(bits),),
+    "Alphabit": lambda bits: (ctypes.c_double(bits), 0, 32),
+}
+"""Each battery's arguments after the generator."""
 SUSPECT, FAILED = 1e-3, 1e-10
 SLOTS = 201
 """Length of the library's arrays of results."""
@@ -105,11 +112,11 @@ def _engine() -> Any:
     return engine
 
 
-def results(battery: str, made: Generator) -> list[tuple[str, float]]:
+def results(battery: str, made: Generator, bits: float) -> list[tuple[str, float]]:
     """(test, p) of each test of the battery."""
     library = ctypes.CDLL("libtestu01.so.0")
     run: Callable[..., None] = getattr(library, f"bbattery_{battery}")
-    run(ctypes.byref(made))
+    run(ctypes.byref(made), *BATTERIES[battery](bits))
     count = ctypes.c_int.in_dll(library, "bbattery_NTests").value
     names = (ctypes.c_char_p * SLOTS).in_dll(library, "bbattery_TestNames")
     values = (ctypes.c_double * SLOTS).in_dll(library, "bbattery_pVal")
@@ -137,6 +144,7 @@ def main() -> None:
     parser.add_argument("--order", choices=stream_words.ORDERS, default="both")
     parser.add_argument("--rounds", type=int, default=stream_words.ROUNDS)
     parser.add_argument("--reversed", action="store_true", help="each word's lowest bit first")
+    parser.add_argument("--bits", type=float, default=2.0**30, help="read by Rabbit and Alphabit")
     parser.add_argument("--begin", type=int, default=0, help="skip so many pieces of 2²⁰ words")
     parser.add_argument("--log", default=os.devnull, help="where TestU01's own report goes")
     given = parser.parse_args()
@@ -145,7 +153,7 @@ def main() -> None:
     table = os.dup(1)
     os.dup2(os.open(given.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), 1)
     start = time.perf_counter()
-    found = results(given.battery, made)
+    found = results(given.battery, made, given.bits)
     line = row(given, found, time.perf_counter() - start)
     os.write(table, (line + "\n").encode())
 
