@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..core.errors import FillError, LayoutError, StreamError
 from ..core.fill import MATRIX_LAWS, SHAPED_LAWS, Fill
 from ..core.stream import Stream
-from . import matrix, reference, sparse, structured
+from . import reference
 from .direct import small_task
 from .draw import draw_of, support
 from .output import Region, check_range, checked_array, checked_region
@@ -174,7 +174,7 @@ def _pieces(job: Job) -> Iterator[Job]:
         yield from _parts(job)
         return
     if fill.law in SHAPED_LAWS:
-        matrix.check(fill, region.shape, where)
+        _shaped().check(fill, region.shape, where)
     check_range(fill, job.dtype, where)
     if fill.law == "sparse" and job.out.size:
         yield replace(job, fill=Fill.normal(0.0, fill.scale, layout=fill.layout))
@@ -259,28 +259,14 @@ def _around(job: Job, row: int | None) -> list[Job]:
 def _tasks(job: Job) -> list[Task]:
     if job.fill.law == "constant":
         return [functools.partial(_write_constant, job)]
-    if job.fill.law == "sparse":
-        return sparse.tasks(job.out, job.fill, job.stream, job.region)
-    if job.fill.law in structured.LAWS:
-        return structured.tasks(job.out, job.dtype, job.fill, job.region)
-    if job.fill.law in MATRIX_LAWS:
-        return [functools.partial(_write_matrix, job)]
+    if job.fill.law in SHAPED_LAWS:
+        return list(_shaped().tasks(job.out, job.dtype, job.fill, job.stream, job.region))
     return [task for block in blocks(job) for task in _split(job, block)]
 
 
 def _write_constant(job: Job) -> None:
     value = reference.rounded(np.array(job.fill.mean, np.float64), job.dtype)
     job.out[...] = value.view(np.uint16) if job.dtype == "float16" else value
-
-
-def _write_matrix(job: Job) -> None:
-    single = job.dtype if job.dtype in ("float32", "float64") else "float64"
-    if single == job.dtype and job.region.size == job.region.shape:
-        matrix.write(job.out, job.stream, job.fill)
-        return
-    values = matrix.values(job.stream, job.fill, job.region, single)
-    rounded = reference.rounded(values, job.dtype)
-    job.out[...] = rounded.view(np.uint16) if job.dtype == "float16" else rounded
 
 
 def blocks(job: Job) -> Iterator[Block]:
@@ -343,6 +329,14 @@ def _write(job: Job, block: Block) -> None:
         return
     sizes, strides, steps = zip(*(((1, 0, 0),) * (3 - len(axes)) + axes), strict=True)
     code.fill(key, law, block.first, *steps, *sizes, *strides, block.address)
+
+
+@functools.cache
+def _shaped() -> Any:
+    """The laws of whole matrices, loaded when one is filled."""
+    from . import shaped
+
+    return shaped
 
 
 @functools.cache

@@ -10,7 +10,10 @@ import itertools
 import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 Task = Callable[[], None]
 _lock = threading.Lock()
@@ -34,6 +37,9 @@ def run_all(tasks: Sequence[Task], threads: int | None = None) -> None:
         for task in tasks:
             task()
         return
+    # imported here: a process that fills little pays nothing for it
+    from concurrent.futures import wait
+
     turn, stop = itertools.count(), threading.Event()
 
     def work() -> None:
@@ -60,6 +66,8 @@ def run_all(tasks: Sequence[Task], threads: int | None = None) -> None:
 
 
 def _pool(size: int) -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor
+
     # keyed by process too: threads do not survive a fork
     with _lock:
         key = (os.getpid(), size)

@@ -1,0 +1,37 @@
+"""Laws of the whole matrix, by the modules that know them: one door for the engine."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.fill import Fill
+from ..core.stream import Stream
+from . import matrix, reference, sparse, structured
+from .matrix import check
+from .output import Region
+from .threads import Task
+
+__all__ = ["check", "tasks"]
+
+
+def tasks(out: NDArray[Any], dtype: str, fill: Fill, stream: Stream, region: Region) -> list[Task]:
+    """What writes `fill` into `out`, the block `region` of the tensor; half types as uint16 bits."""
+    if fill.law == "sparse":
+        return sparse.tasks(out, fill, stream, region)
+    if fill.law in structured.LAWS:
+        return structured.tasks(out, dtype, fill, region)
+    return [functools.partial(_write_matrix, out, dtype, fill, stream, region)]
+
+
+def _write_matrix(out: NDArray[Any], dtype: str, fill: Fill, stream: Stream, region: Region) -> None:
+    single = dtype if dtype in ("float32", "float64") else "float64"
+    if single == dtype and region.size == region.shape:
+        matrix.write(out, stream, fill)
+        return
+    values = matrix.values(stream, fill, region, single)
+    rounded = reference.rounded(values, dtype)
+    out[...] = rounded.view(np.uint16) if dtype == "float16" else rounded
