@@ -58,7 +58,7 @@ def fill_there(torch: Any, targets: Sequence[Target]) -> None:
     Raises:
         InitwiseError: as `initwise.fill`; nothing is written then.
     """
-    planned = [(target, _jobs(target)) for target in targets]
+    planned = [(target, planned_jobs(target)) for target in targets]
     for target in [target for target, jobs in planned if _ranked(jobs)]:
         copy_there(torch, target)
     planned = [(target, jobs) for target, jobs in planned if not _ranked(jobs)]
@@ -71,9 +71,10 @@ def fill_there(torch: Any, targets: Sequence[Target]) -> None:
         try:
             _launch([job for _, jobs in here for job in jobs if job.fill.law not in MATRIX_LAWS], device)
         except Exception as problem:  # whatever a compiler, a driver or their absence raises
-            _give_up(device, problem)
+            _broken.add(str(device))
             for target, _ in here:
                 copy_there(torch, target)
+            _tell(device, problem)
 
 
 def copy_there(torch: Any, target: Target) -> None:
@@ -106,18 +107,18 @@ def _launch(jobs: Iterable[engine.Job], device: Any) -> None:
         fill_on_device(jobs, device)
 
 
-def _give_up(device: Any, problem: Exception) -> None:
-    _broken.add(str(device))
+def _tell(device: Any, problem: Exception) -> None:
     text = " ".join(str(problem).split())
     warnings.warn(
         f"Triton does not work on {device} ({type(problem).__name__}: {text[:200]}): initwise makes the "
-        "weights on the CPU and copies them there. They are the same bits.",
+        "weights on the CPU and copies them there: the same bits, slower.",
         RuntimeWarning,
         stacklevel=2,
     )
 
 
-def _jobs(target: Target) -> list[engine.Job]:
+def planned_jobs(target: Target) -> list[engine.Job]:
+    """What fills the target, checked. The jobs' arrays describe memory that is elsewhere: not to be read."""
     return engine.jobs(
         _outline(target.tensor),
         target.fill,

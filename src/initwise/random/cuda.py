@@ -8,7 +8,9 @@ TRITON_INTERPRET=1 runs the same code on CPU memory, which is how it is tested.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,13 +78,32 @@ def fill_on_device(jobs: Iterable[Job], device: torch.device) -> None:
 
     Of a job's `out` only address, shape and strides are used.
     """
+    for start in launches(jobs, device):
+        start()
+
+
+def launches(jobs: Iterable[Job], device: torch.device) -> list[Callable[[], None]]:
+    """What `fill_on_device` does, its tables sent and its launches still to be started, one for each
+    dtype. Each may be started several times."""
     of_dtype: dict[str, list[Piece]] = {}
     for job in jobs:
         of_dtype.setdefault(job.dtype, []).extend(pieces(job))
-    there = torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
-    with there:
-        for dtype, found in of_dtype.items():
-            _launch(found, dtype, device)
+    with _current(device):
+        return [
+            functools.partial(_start, dtype, *_tables(found, dtype, device), device)
+            for dtype, found in of_dtype.items()
+            if found
+        ]
+
+
+def _current(device: torch.device) -> AbstractContextManager[Any]:
+    return torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
+
+
+def _start(dtype: str, tables: Sequence[torch.Tensor], programs: int, device: torch.device) -> None:
+    number, cell = _OUTPUTS[dtype]
+    with _current(device):
+        fill_kernel[(programs,)](*tables, number=number, cell=cell, **OPTIONS)
 
 
 def assembly(dtype: str, capability: int = 90) -> Mapping[str, Any]:
@@ -99,29 +120,25 @@ def assembly(dtype: str, capability: int = 90) -> Mapping[str, Any]:
     return made
 
 
-def _launch(found: Sequence[Piece], dtype: str, device: torch.device) -> None:
+def _tables(found: Sequence[Piece], dtype: str, device: torch.device) -> tuple[list[torch.Tensor], int]:
+    """The kernel's arguments, on the device, and the number of its programs."""
     counts = [-(-piece.tiles // TILES) for piece in found]
-    programs = np.repeat(np.arange(len(found), dtype=np.int32), counts)
     begins = np.cumsum([0, *counts[:-1]])
     rows = [_row(piece, int(begin)) for piece, begin in zip(found, begins, strict=True)]
-    laws = [law_values(_draw(piece.job)) for piece in found]
+    laws = [law_values(draw_of(piece.job.fill)) for piece in found]
     double = dtype == "float64"
     with np.errstate(over="ignore"):
         affines = np.array(
             [law.double if double else law.single for law in laws], np.float64 if double else np.float32
         )
-    tables = _sent(
-        [
-            programs,
-            np.array(rows, np.uint64).view(np.int64),
-            np.array([law.sides for law in laws], np.uint32).view(np.int32),
-            np.array([law.table for law in laws], np.float32),
-            affines,
-        ],
-        device,
-    )
-    number, cell = _OUTPUTS[dtype]
-    fill_kernel[(len(programs),)](*tables, number=number, cell=cell, **OPTIONS)
+    tables: list[NDArray[Any]] = [
+        np.repeat(np.arange(len(found), dtype=np.int32), counts),
+        np.array(rows, np.uint64).view(np.int64),
+        np.array([law.sides for law in laws], np.uint32).view(np.int32),
+        np.array([law.table for law in laws], np.float32),
+        affines,
+    ]
+    return _sent(tables, device), sum(counts)
 
 
 def _sent(arrays: Sequence[NDArray[Any]], device: torch.device) -> list[torch.Tensor]:
@@ -139,13 +156,9 @@ def _sent(arrays: Sequence[NDArray[Any]], device: torch.device) -> list[torch.Te
     ]
 
 
-def _draw(job: Job) -> Draw:
-    return draw_of(job.fill)
-
-
 def _row(piece: Piece, program: int) -> list[int]:
     """The piece as `cuda_kernel.COLUMNS` names it, modulo 2⁶⁴."""
-    stream, draw = piece.job.stream, _draw(piece.job)
+    stream, draw = piece.job.stream, draw_of(piece.job.fill)
     sizes, strides, steps = zip(*piece.axes, strict=True)
     row = [
         *(piece.address, piece.first, stream.seed, stream.id, KINDS.index(_kind(draw))),

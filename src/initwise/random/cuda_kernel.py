@@ -30,8 +30,8 @@ LANES = 256
 TILES = 8
 """Tiles to a program."""
 OPTIONS = {"enable_fp_fusion": False, "num_warps": 4, "maxnreg": 96}
-"""Two blocks of Philox to a thread, which share the key's schedule; of 65,536 registers, five programs
-fit on a multiprocessor (sm_90: nothing spills)."""
+"""Two blocks of Philox to a thread, which share the key's schedule. With 96 registers to a thread five
+programs fit on a multiprocessor of 65,536; on sm_90 ten of them spill then, in `_lines` alone."""
 
 KINDS = ("constant", "uniform", "normal", "truncated_normal", "symmetric")
 """symmetric: a truncated normal whose two sides are alike."""
