@@ -15,7 +15,7 @@ import tempfile
 from hashlib import blake2b
 from pathlib import Path
 
-SOURCES = ("calling", "constants", "kernel", "lanes", "philox", "reflectors", "transforms")
+SOURCES = ("calling", "constants", "kernel", "lanes", "loops", "philox", "reflectors", "transforms")
 """Our modules that write LLVM code."""
 _DIGEST = 16
 

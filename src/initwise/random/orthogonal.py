@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from ..core.fill import Fill
 from ..core.stream import Stream
+from .draw import draw_of
 from .threads import run_all, thread_count
 
 F64 = NDArray[np.float64]
@@ -86,7 +87,7 @@ def _small(out: NDArray[Any], stream: Stream, gain: float, first: int) -> None:
     count, rows, columns = out.shape
     height, padded, width = rows + STEP, _rounded(columns), _width(columns)
     normals = np.zeros((count, height, padded))
-    _draw(normals[:, :rows, :columns], stream, (first + count, rows, columns), (first, 0, 0))
+    _draw(normals[:, :rows, :columns], stream, first * rows * columns, (rows * columns, columns, 1))
     sizes = (padded * height, width * height, width * width, width * padded, padded)
     scratch = np.empty(sum(sizes))
     begins = itertools.accumulate((0, *sizes[:-1]))
@@ -114,8 +115,15 @@ def _large(out: NDArray[Any], stream: Stream, gain: float, index: int) -> None:
         panel = memory[: (height - begin) * _rounded(count)].reshape(height - begin, -1)
         panel[:, count:] = 0.0
         panel[rows - begin :] = 0.0
-        where = (index * rows + begin, begin)
-        _draw(panel[: rows - begin, :count], stream, ((index + 1) * rows, columns), where)
+        corner = (index * rows + begin) * columns + begin
+        run_all(
+            [
+                functools.partial(
+                    _draw, panel[None, a:b, :count], stream, corner + a * columns, (0, columns, 1)
+                )
+                for a, b in _pieces(rows - begin, 1024)
+            ]
+        )
         _apply(panel, rows - begin, signs[begin:], matrix[begin // STRIP :, begin:])
     code, pitch = _code().finish[out.itemsize], matrix.strides[0]
     run_all(
@@ -130,11 +138,15 @@ def _large(out: NDArray[Any], stream: Stream, gain: float, index: int) -> None:
     )
 
 
-def _draw(out: F64, stream: Stream, shape: tuple[int, ...], offset: tuple[int, ...]) -> None:
-    """The stream's standard normals."""
-    from .engine import fill_array
+def _draw(out: F64, stream: Stream, first: int, steps: tuple[int, ...]) -> None:
+    """Standard normals: the stream's element first + index · steps at each index."""
+    from . import cpu
 
-    fill_array(out, _STANDARD, name=stream.name, seed=stream.seed, shape=shape, offset=offset)
+    draw = draw_of(_STANDARD)
+    key, _keep_key = cpu.key_memory(stream)
+    law, _keep_law = cpu.law_memory(draw)
+    fill = cpu.kernel_for(draw, "float64").fill
+    fill(key, law, first, *steps, *out.shape, *out.strides, out.ctypes.data)
 
 
 def _apply(panel: F64, rows: int, signs: F64, matrix: F64) -> None:
