@@ -12,6 +12,7 @@ what a new process needs beyond the tensor.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import statistics
 import time
 from collections.abc import Callable
@@ -19,11 +20,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from llvmlite import ir
 
 from engine_tools import load, machine, python, race, table, use_threads
 from initwise.core.fill import Fill
 from initwise.core.layout import Layout
-from initwise.random import fill_array
+from initwise.random import fill_array, native
+from initwise.random.lanes import I64, POINTER, function
+from initwise.random.loops import WIDE, carried, get, put
+from initwise.random.threads import run_all
 
 LAW = Fill.matrix("orthogonal")
 BATCH = Fill.matrix("orthogonal", layout=Layout("boi"))
@@ -146,14 +151,47 @@ HEAD = (
 
 
 def limit(order: int = 1024) -> None:
-    """What the products of a 4096² matrix take at the rate of NumPy's float64 product."""
+    """What the operations of a 4096² matrix take at the rate of NumPy's float64 product, and of nothing
+    but multiply-adds in registers."""
     left, right, out = (np.ones((order, order)) for _ in range(3))
-    seconds = race({"product": lambda: np.matmul(left, right, out=out)}, 9)["product"]
-    rate = 2 * order**3 / seconds
-    print(
-        f"NumPy's float64 product of {order}²: {rate / 1e9:.0f} Gflop/s. "
-        f"At that rate the 4/3·n³ operations of n = 4096 take {4 / 3 * 4096**3 / rate:.2f} s.\n"
-    )
+    add, turns = multiply_adds(), 2_000_000
+    contestants = {
+        "NumPy's float64 product": lambda: np.matmul(left, right, out=out),
+        "multiply-adds in registers": lambda: run_all([lambda: add(turns)] * 2),
+    }
+    work = {"NumPy's float64 product": 2 * order**3, "multiply-adds in registers": 2 * turns * SUMS * 16}
+    rows = []
+    for name, seconds in race(contestants, 9).items():
+        rate = work[name] / seconds
+        rows.append((name, f"{rate / 1e9:.0f}", f"{4 / 3 * 4096**3 / rate:.2f}"))
+    table(("two threads", "Gflop/s", "4/3·n³ operations of n = 4096 at that rate, s"), rows)
+
+
+SUMS = 6
+"""Vectors of eight float64 sums: as many as a tile has."""
+
+
+def multiply_adds() -> Callable[[int], None]:
+    """Turns of SUMS multiply-adds of vectors, without memory."""
+    module = ir.Module("multiply_adds")
+    kind = ir.FunctionType(WIDE, [WIDE] * 3)
+    fused = ir.Function(module, kind, "llvm.fma.v8f64")
+    _, b, (count, out) = function(module, "run", [I64, POINTER])
+    factor = get(b, out)
+    zeros = [ir.Constant(WIDE, [float(k)] * 8) for k in range(SUMS)]
+    with carried(b, count, zeros) as (_, sums, after):
+        after += [b.call(fused, (value, factor, factor)) for value in sums]
+    for k, value in enumerate(after):
+        put(b, value, b.gep(out, [I64(64 * k)]))
+    b.ret_void()
+    (address,) = native.functions("benchmark of multiply-adds", lambda: module, ("run",))
+    run = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_void_p)(address)
+
+    def call(turns: int) -> None:
+        memory = np.full(8 * SUMS, 0.5)
+        run(turns, memory.ctypes.data)
+
+    return call
 
 
 def main() -> None:
