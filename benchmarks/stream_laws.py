@@ -2,6 +2,7 @@
 
     python benchmarks/stream_laws.py            4 GiB of memory, six minutes on one core
     python benchmarks/stream_laws.py --law normal --draws 1e8
+    python benchmarks/stream_laws.py --tails 3e10
 
 All draws are sorted, so D and A² are those of the whole sample. Prints Markdown. A p-value is that of
 the exact law: the half unit that float32 leaves shifts A² by less than 10⁻³.
@@ -121,10 +122,38 @@ def tails(ordered: F32) -> list[str]:
         found = int(np.searchsorted(ordered, np.float32(-sigma), "right"))
         found += ordered.size - int(np.searchsorted(ordered, np.float32(sigma)))
         expected = ordered.size * 2 * float(special.ndtr(-sigma))
-        low, high = stats.poisson.cdf(found, expected), stats.poisson.sf(found - 1, expected)
-        p = min(1.0, 2 * min(low, high))
+        p = two_sided(found, expected)
         rows.append(f"| beyond ±{sigma} σ: {expected:.1f} expected | {found} | {p:.2g} |")
     return rows
+
+
+def far_tails(count: int) -> Iterator[str]:
+    """Normal draws beyond 5 … 6.6 σ, of so many that only these are kept."""
+    values, far = np.empty(1 << 18, np.float32), []
+    count -= count % values.size
+    for begin in range(0, count, values.size):
+        fill_array(values, LAWS["normal"].fill, name="tails", shape=(count,), offset=(begin,))
+        np.abs(values, out=values)
+        far.append(values[values > 5])
+    size = np.concatenate(far)
+    yield "| normal beyond | draws | expected | of 32-bit words | p |\n|---|---|---|---|---|"
+    for sigma in (5, 5.5, 6, 6.2, 6.4, 6.6):
+        found, ideal = int((size > sigma).sum()), count * 2 * float(special.ndtr(-sigma))
+        expected = count * tail_of_words(sigma)
+        p = two_sided(found, expected)
+        yield f"| ±{sigma} σ | {found} | {ideal:.1f} | {expected:.1f} | {p:.2g} |"
+
+
+def tail_of_words(sigma: float) -> float:
+    """P(|x| > sigma) of Box and Muller's x = r·cos θ when r has 32 bits: a sum over r's largest values."""
+    k = np.arange(1 << 16)
+    r = np.sqrt(-2 * np.log((k + 0.5) / 2**32))
+    return float((2 / np.pi * np.arccos(np.minimum(1, sigma / r))).sum()) / 2**32
+
+
+def two_sided(found: int, expected: float) -> float:
+    low, high = stats.poisson.cdf(found, expected), stats.poisson.sf(found - 1, expected)
+    return float(min(1.0, 2 * min(low, high)))
 
 
 def measured(title: str, law: Law, count: int) -> Iterator[str]:
@@ -152,7 +181,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=float, default=1e9)
     parser.add_argument("--law", choices=LAWS, action="append", help="one law only; may be repeated")
+    parser.add_argument("--tails", type=float, help="instead, the normal's tails on so many draws")
     given = parser.parse_args()
+    if given.tails:
+        print("\n".join(far_tails(int(given.tails))))
+        return
     for title in given.law or LAWS:
         for line in measured(title, LAWS[title], int(given.draws)):
             print(line, flush=True)
