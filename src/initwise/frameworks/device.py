@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.fill import MATRIX_LAWS, Fill
+from ..core.fill import Fill
 from ..random import engine, fill_array
+from ..random.draw import KINDS
 
 _broken: set[str] = set()
 """Devices on which Triton failed in this process: it is not tried there again."""
@@ -64,12 +65,12 @@ def fill_there(torch: Any, targets: Sequence[Target]) -> None:
     planned = [(target, jobs) for target, jobs in planned if not _ranked(jobs)]
     for target, jobs in planned:
         for job in jobs:
-            if job.fill.law in MATRIX_LAWS:
-                _copy_matrix(torch, target.tensor, job)
+            if job.fill.law not in KINDS:
+                _copy_made(torch, target.tensor, job)
     for device in {str(target.tensor.device): target.tensor.device for target in targets}.values():
         here = [(target, jobs) for target, jobs in planned if target.tensor.device == device]
         try:
-            _launch([job for _, jobs in here for job in jobs if job.fill.law not in MATRIX_LAWS], device)
+            _launch([job for _, jobs in here for job in jobs if job.fill.law in KINDS], device)
         except Exception as problem:  # whatever a compiler, a driver or their absence raises
             _broken.add(str(device))
             for target, _ in here:
@@ -158,8 +159,8 @@ class _Place:
         }
 
 
-def _copy_matrix(torch: Any, tensor: Any, job: engine.Job) -> None:
-    """Make a matrix on the CPU and copy it to its place in the tensor."""
+def _copy_made(torch: Any, tensor: Any, job: engine.Job) -> None:
+    """Make what the kernel does not, a whole matrix, on the CPU and copy it to its place in the tensor."""
     host = np.empty(job.out.shape, job.out.dtype)
     engine.run([replace(job, out=host)])
     ahead = job.out.__array_interface__["data"][0] - tensor.data_ptr()

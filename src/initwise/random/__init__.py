@@ -7,7 +7,7 @@ kernel.py      the same as LLVM vector code: transforms.py, written with lanes.p
 cpu.py         compiles and calls it (loaded at the first fill); threads.py its threads
 matrix.py      orthogonal, delta-orthogonal, identity, dirac
 output.py      what may be written; engine.py ties it together, direct.py is its short way
-cuda.py        the same in Triton (not in use yet: it has not run on a device)
+cuda.py        the same on CUDA devices: table and launch of cuda_kernel.py (Triton)
 """
 
 from .engine import fill_array, fill_arrays

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -200,7 +201,7 @@ def pieces(job: Job) -> Iterator[Piece]:
 def _bounded(block: Block) -> Iterator[Block]:
     """The block in parts of at most LIMIT elements, halved along its longest axis."""
     sizes = [size for size, _, _ in block.axes]
-    if int(np.prod(sizes, dtype=object)) <= LIMIT:
+    if math.prod(sizes) <= LIMIT:
         yield block
         return
     axis = sizes.index(max(sizes))
@@ -223,7 +224,7 @@ def _piece(job: Job, block: Block) -> Piece:
 
 def _points(job: Job, block: Block, axes: Sequence[Axis]) -> Piece:
     near_last = sorted(axes, key=lambda axis: -abs(axis[1]))
-    count = int(np.prod([size for size, _, _ in axes], dtype=np.int64))
+    count = math.prod(size for size, _, _ in axes)
     return Piece(job, "points", block.address, block.first, _three(near_last), -(-count // LANES))
 
 
@@ -232,7 +233,7 @@ def _lines(job: Job, block: Block, axes: Sequence[Axis]) -> Piece:
     lines that are neighbours in memory."""
     *outer, inner = axes
     outer = sorted(outer, key=lambda axis: -abs(axis[1]))
-    lines = int(np.prod([size for size, _, _ in outer], dtype=np.int64))
+    lines = math.prod(size for size, _, _ in outer)
     upright = bool(outer) and abs(outer[-1][1]) < abs(inner[1])
     # a line may begin anywhere in its first group of 64 elements
     wide = 16 * ((inner[0] + 126) // 64)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import FillError, LayoutError, StreamError
-from ..core.fill import MATRIX_LAWS, SHAPED_LAWS, Fill
+from ..core.fill import SHAPED_LAWS, Fill
 from ..core.stream import Stream
 from . import reference
 from .direct import small_task
@@ -131,7 +131,7 @@ def jobs(
     region = checked_region(out.shape, shape, offset, name)
     whole = Job(out, kind, fill, stream, region)
     zero = [] if fill.zero_row is None else _zero_row(out, kind, stream, region, fill.zero_row)
-    around = _around(whole, fill.zero_row) if apart and zero and fill.law not in MATRIX_LAWS else [whole]
+    around = _around(whole, fill.zero_row) if apart and zero and fill.law not in SHAPED_LAWS else [whole]
     return [piece for job in around for piece in _pieces(job)] + zero
 
 
