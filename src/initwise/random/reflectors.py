@@ -68,13 +68,6 @@ class Reflectors:
         self.known = {
             name: ir.Function(self.module, kind, f"llvm.{name}.v{STRIP}f64") for name, kind in kinds.items()
         }
-        ahead = ir.FunctionType(ir.VoidType(), [POINTER, I32, I32, I32])
-        self.known["prefetch"] = ir.Function(self.module, ahead, "llvm.prefetch")
-
-    def _fetch(self, b: ir.IRBuilder, place: Any) -> None:
-        """Ask for a tile of the next strip while this one is multiplied: strips lie far apart."""
-        for i in range(self.tile):
-            self._call(b, "prefetch", b.gep(place, [I64(i * LINE)]), I32(0), I32(3), I32(1))
 
     def _call(self, b: ir.IRBuilder, name: str, *arguments: Any) -> Any:
         return b.call(self.known[name], arguments)
@@ -209,24 +202,21 @@ class Reflectors:
         with chunks(b, low, high) as (start, stop), loop(b, strips) as j:
             strip = b.gep(matrix, [b.add(b.mul(j, pitch), b.mul(start, I64(LINE)))])
             line, target = b.gep(panel, [b.mul(start, b.shl(width, I64(3)))]), b.gep(work, [b.mul(j, size)])
-            self._project(b, line, strip, pitch, b.sub(stop, start), width, target)
+            self._project(b, line, strip, b.sub(stop, start), width, target)
         with loop(b, strips) as j:
             self._solve(b, gram, width, b.gep(work, [b.mul(j, size)]))
         with chunks(b, I64(0), rows) as (start, stop), loop(b, strips) as j:
             strip = b.gep(matrix, [b.mul(j, pitch)])
-            self._subtract(b, panel, b.gep(work, [b.mul(j, size)]), width, strip, pitch, (start, stop))
+            self._subtract(b, panel, b.gep(work, [b.mul(j, size)]), width, strip, (start, stop))
         b.ret_void()
         return made
 
-    def _project(
-        self, b: ir.IRBuilder, line: Any, strip: Any, pitch: Any, count: Any, width: Any, work: Any
-    ) -> None:
+    def _project(self, b: ir.IRBuilder, line: Any, strip: Any, count: Any, width: Any, work: Any) -> None:
         """W += Vᵀ·M of one strip, over `count` rows."""
         step = b.shl(width, I64(3))
         with loop(b, b.udiv(width, I64(self.tile))) as r:
             place = b.gep(work, [b.mul(r, I64(LINE * self.tile))])
             left = b.gep(line, [b.mul(r, I64(8 * self.tile))])
-            self._fetch(b, b.gep(strip, [b.add(pitch, b.mul(r, I64(LINE * self.tile)))]))
             sums = self._sums(b, self._tile(b, place, LANES), left, (I64(8), step), strip, LANES, count)
             self._put_tile(b, sums, place, LANES)
 
@@ -252,14 +242,7 @@ class Reflectors:
             self._put_tile(b, sums, place, LANES)
 
     def _subtract(
-        self,
-        b: ir.IRBuilder,
-        panel: Any,
-        work: Any,
-        width: Any,
-        strip: Any,
-        pitch: Any,
-        rows: tuple[Any, Any],
+        self, b: ir.IRBuilder, panel: Any, work: Any, width: Any, strip: Any, rows: tuple[Any, Any]
     ) -> None:
         """M −= V·X of one strip, for some rows; V has nothing above its diagonal."""
         step = b.shl(width, I64(3))
@@ -267,7 +250,6 @@ class Reflectors:
             row = b.add(rows[0], b.mul(r, I64(self.tile)))
             count = least(b, width, b.add(row, I64(self.tile)))
             place, left = b.gep(strip, [b.mul(row, I64(LINE))]), b.gep(panel, [b.mul(row, step)])
-            self._fetch(b, b.gep(place, [pitch]))
             sums = self._tile(b, place, LANES)
             sums = self._sums(b, sums, left, (step, I64(8)), work, LANES, count, minus=True)
             self._put_tile(b, sums, place, LANES)
