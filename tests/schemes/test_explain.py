@@ -53,7 +53,16 @@ class TestSchemesInNumbers:
         facts = told("he_normal", shape=(128, 8, 3, 3), layout="oihw", groups=4, mode="fan_out")
         assert facts["fans"] == "fan_in 72, fan_out 288"
         assert facts["these fans"] == "N(0, 0.0833333)"
-        assert facts["fans as torch counts them"] == facts["fans as keras counts them"] == "N(0, 0.0416667)"
+        assert facts["flavor torch"] == "N(0, 0.0416667): torch.nn.init.kaiming_normal_(nonlinearity='relu')"
+        assert facts["flavor keras"].endswith("std 0.0416667: keras.initializers.HeNormal()")
+
+    def test_under_a_flavor_the_fans_are_that_framework_s(self):
+        facts = told("he_normal", flavor="torch", shape=(64, 32, 4, 4), layout="iohw", stride=2)
+        assert facts["fans"] == "fan_in 512, fan_out 1024 as torch counts"
+        assert facts["because"] == (
+            "std √(2/512) = 0.0625 from fan_in 512 as torch counts it; "
+            "as torch.nn.init.kaiming_normal_(nonlinearity='relu')"
+        )
 
     def test_through_an_activation(self):
         facts = told("he_normal", fan_in=50, fan_out=100, activation="relu")
@@ -153,7 +162,7 @@ class TestRecords:
 
     def test_a_recipe(self):
         facts = told(recipe("gpt2", std=0.01))
-        assert facts["weight, *c_proj.weight"] == "normal(std=0.01), std over √(2L), by role"
+        assert facts["attention.output, mlp.down"] == "N(0, 0.01/√(2L))"
 
 
 class TestModels:

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from initwise.core.errors import FillError, OptionError, UnknownNameError
+from initwise.core.errors import FillError, LayoutError, OptionError, UnknownNameError
 from initwise.core.fill import MATRIX_LAWS, SHAPED_LAWS, Fill
 from initwise.core.layout import Fans, Layout, fans
 from initwise.random import fill_array
@@ -304,28 +304,9 @@ class TestErrors:
             scheme("he_normal").fill(MATRIX, gain=gain)
 
     def test_fans_made_by_hand_cannot_be_counted_as_a_framework_does(self):
-        with pytest.raises(OptionError, match='compat="torch" for fans without shape and layout'):
-            scheme("he_normal", compat="torch").fill(Fans(3.0, 4.0))
+        with pytest.raises(LayoutError, match="torch cannot count fans without shape and layout"):
+            scheme("he_normal", flavor="torch").fill(Fans(3.0, 4.0))
 
     def test_a_scheme_is_frozen(self):
         with pytest.raises(dataclasses.FrozenInstanceError):
             scheme("zeros").name = "ones"
-
-
-@pytest.mark.parametrize(
-    ("shape", "layout", "more", "torch", "keras"),
-    [
-        ((256, 64), "oi", {}, (64, 256), (64, 256)),
-        ((128, 8, 3, 3), "oihw", {"groups": 4}, (72, 1152), (72, 1152)),
-        ((64, 32, 4, 4), "iohw", {"stride": 2}, (512, 1024), (512, 1024)),
-        ((1000, 64), "vo", {}, (64, 1000), (1000, 64)),
-    ],
-)
-def test_fans_as_frameworks_count_them(shape, layout, more, torch, keras):
-    from initwise.schemes.compat import reported
-
-    weight = fans(shape, layout, **more)
-    for framework, (fan_in, fan_out) in {"torch": torch, "keras": keras}.items():
-        found = reported(weight, framework)
-        assert (found.fan_in, found.fan_out) == (fan_in, fan_out)
-    assert reported(weight, "none") is weight

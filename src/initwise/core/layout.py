@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .codec import JsonMixin
+from .codec import LATER, JsonMixin
+from .counts import SEPARATE, counted
+from .counts import SPATIAL as SPATIAL
 from .errors import LayoutError
 
-SPATIAL = "hwdk"
 AXES = "bvoi" + SPATIAL
 CANONICAL = "bvoi"
 """Order of the named axes in the stream's element count; spatial axes follow in storage order."""
@@ -27,7 +28,8 @@ class Layout(JsonMixin):
         axes: one letter per axis. `o` output, `i` input, `h w d k` spatial, `b` a batch of
             independent matrices (experts, heads), `v` a lookup axis of which one entry is
             active at a time (the rows of an embedding table). A letter may repeat: a bilinear
-            weight is "oii", a dense-general kernel (width, heads, head size) is "ioo".
+            weight is "oii", a dense-general kernel (width, heads, head size) is "ioo". Keras'
+            depthwise kernel (h, w, channels, multiplier) is "hwbo": each channel by itself.
         groups: number of groups of a grouped convolution. The input axis of a convolution, and
             the output axis of a transposed one, are stored per group.
         parts: names and sizes of packed pieces along the first `o` axis, for example
@@ -102,6 +104,14 @@ class Layout(JsonMixin):
         named = tuple(index for letter in CANONICAL for index in self._indices(letter))
         return named + self.spatial
 
+    @property
+    def sums(self) -> bool:
+        """Does an output of this weight sum over inputs: has it fans?
+
+        A depthwise kernel without an input axis sums over its field alone.
+        """
+        return bool(set("iv") & set(self.axes)) or ("b" in self.axes and bool(self.spatial))
+
     def size(self, shape: Sequence[int], letters: str) -> int:
         """The product of the axes named by `letters`, 1 if there are none."""
         return math.prod(shape[index] for index in self._indices(letters))
@@ -174,6 +184,7 @@ class Fans(JsonMixin):
         shape: the global shape these were computed from.
         layout: the axes they were computed by.
         parts: each packed part's own fans, by name; then `fan_in`/`fan_out` above are their means.
+        compat: the framework that counts so, "" for the true fans.
     """
 
     fan_in: float
@@ -181,6 +192,7 @@ class Fans(JsonMixin):
     shape: tuple[int, ...] = ()
     layout: Layout | None = None
     parts: tuple[tuple[str, Fans], ...] = ()
+    compat: str = field(default="", metadata=LATER)
 
     @property
     def average(self) -> float:
@@ -194,6 +206,8 @@ class Fans(JsonMixin):
 
     def __str__(self) -> str:
         head = f"fan_in {self.fan_in:g}, fan_out {self.fan_out:g}"
+        if self.compat:
+            head += f" as {self.compat} counts"
         if not self.parts:
             return head
         return head + " (" + "; ".join(f"{name}: {part}" for name, part in self.parts) + ")"
@@ -207,6 +221,7 @@ def fans(
     parts: Iterable[tuple[str, int]] | None = None,
     stride: int | Sequence[int] = (),
     where: str = "",
+    compat: str | None = None,
 ) -> Fans:
     """The true fans of a weight of this global `shape` under this `layout`.
 
@@ -215,15 +230,19 @@ def fans(
         layout: axes in storage order ("oi", "oihw", "hwio" …) or a Layout.
         groups, parts, stride: as in `Layout`; given here they are added to a layout string.
         where: a parameter's name, for the error text.
+        compat: None for the true fans; "torch", "keras", "jax", "flax", "haiku", "lasagne" or "timm"
+            for what that framework's initializers count (`core/counts.py`).
 
     Raises:
-        LayoutError: the shape does not fit, or the layout has no input axis (a bias or a norm's
-            gain has no fans: give it a rule of its own).
+        LayoutError: the shape does not fit, an unknown `compat`, or the layout has no input axis (a
+            bias or a norm's gain has no fans: give it a rule of its own).
 
     >>> print(fans((256, 64), "oi"))
     fan_in 64, fan_out 256
     >>> print(fans((64, 16, 3, 3), "oihw", groups=4))
     fan_in 144, fan_out 144
+    >>> print(fans((64, 16, 3, 3), "oihw", groups=4, compat="torch"))
+    fan_in 144, fan_out 576 as torch counts
     """
     declared = layout if isinstance(layout, Layout) else Layout(layout)
     if groups != 1 or parts or stride != ():
@@ -236,7 +255,9 @@ def fans(
         )
     shape = whole_shape(shape, where)
     declared.check(shape, where)
-    if not set("iv") & set(declared.axes):
+    if compat is not None:
+        return _as_counted(shape, declared, compat, where)
+    if not declared.sums:
         raise LayoutError(
             f"shape {shape} with layout {declared} has no input axis, so it has no fans",
             where=where,
@@ -245,8 +266,32 @@ def fans(
             fix="Give vectors a rule of their own: zeros, ones, constant(value), uniform(low, high).",
         )
     if declared.parts:
-        return _packed(shape, declared)
+        return _packed(shape, declared, _plain)
     return _plain(shape, declared)
+
+
+def recounted(fans_: Fans, compat: str | None) -> Fans:
+    """The same weight's fans as `compat` counts them, None for the true ones.
+
+    Raises:
+        LayoutError: fans made by hand, without shape and layout; an unknown framework.
+    """
+    if fans_.layout is None or not fans_.shape:
+        raise LayoutError(
+            f"{compat} cannot count fans without shape and layout",
+            expected="fans made by initwise.fans(shape, layout)",
+        )
+    return fans(fans_.shape, fans_.layout, compat=compat)
+
+
+def _as_counted(shape: tuple[int, ...], layout: Layout, compat: str, where: str) -> Fans:
+    def count(shape: tuple[int, ...], layout: Layout) -> Fans:
+        return Fans(*counted(shape, layout, compat, where), shape, layout, compat=compat)
+
+    if layout.parts and compat in SEPARATE:
+        return replace(_packed(shape, layout, count), compat=compat)
+    # to this framework the packed matrices are one
+    return count(shape, replace(layout, parts=()))
 
 
 def _plain(shape: tuple[int, ...], layout: Layout) -> Fans:
@@ -262,10 +307,10 @@ def _plain(shape: tuple[int, ...], layout: Layout) -> Fans:
     return Fans(fan_in, fan_out, shape, layout)
 
 
-def _packed(shape: tuple[int, ...], layout: Layout) -> Fans:
+def _packed(shape: tuple[int, ...], layout: Layout, count: Callable[[tuple[int, ...], Layout], Fans]) -> Fans:
     axis, bare = layout.part_axis, replace(layout, parts=())
     pieces = tuple(
-        (name, _plain((*shape[:axis], size, *shape[axis + 1 :]), bare)) for name, size in layout.parts
+        (name, count((*shape[:axis], size, *shape[axis + 1 :]), bare)) for name, size in layout.parts
     )
     return Fans(
         sum(part.fan_in for _, part in pieces) / len(pieces),
@@ -281,7 +326,7 @@ def _known(rank: int) -> str:
         1: '"o"',
         2: '"oi", "io", "vo"',
         3: '"oik", "kio", "iok" (transposed), "boi", "oii"',
-        4: '"oihw", "hwio", "iohw" (transposed)',
+        4: '"oihw", "hwio", "iohw" (transposed), "hwbo" (depthwise)',
         5: '"oidhw", "dhwio", "iodhw" (transposed)',
     }
     return table.get(rank, "none; name each axis")

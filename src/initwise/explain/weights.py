@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..core.fill import Fill
-from ..core.layout import Fans
+from ..core.layout import Fans, fans
 from ..core.records import Explanation
-from ..schemes import Scheme, SchemeRow, registry, scheme
+from ..schemes import Flavor, Scheme, SchemeRow, registry, scheme
 from .parts import WEIGHT_FACTS, Facts, also_called, moments_of, only, options, through, weight_of
 
 
@@ -32,7 +32,12 @@ def told_scheme(chosen: Scheme, facts: Mapping[str, Any]) -> Explanation:
         title=str(chosen),
         summary=row.summary,
         law=row.formula,
-        facts=(*_numbers(chosen, facts), *also_called(row.aliases), *options(chosen)),
+        facts=(
+            *_numbers(chosen, facts),
+            *also_called(row.aliases),
+            *options(chosen),
+            *_flavors(chosen, weight_of(facts)),
+        ),
         differences=row.differences,
         avoid=row.avoid,
         citation=row.citation,
@@ -55,25 +60,27 @@ def _numbers(chosen: Scheme, facts: Mapping[str, Any]) -> Facts:
     found += [("because", fill.reason), *moments_of(fill)]
     if weight is not None:
         equal = "" if "shape" in facts or {"fan_in", "fan_out"} <= set(facts) else ", taken as equal"
-        found = [("fans", f"{weight}{equal}"), *found, *_counted(chosen, weight, fill)]
+        counted = chosen.flavor.of(weight) if chosen.flavor else weight
+        found = [("fans", f"{counted}{equal}"), *found]
         found += through(weight, fill, facts)
     return tuple(found)
 
 
-def _counted(chosen: Scheme, weight: Fans, fill: Fill) -> Facts:
-    """What torch's and Keras' own count of the fans would make of the same law, where it differs."""
-    if weight.layout is None or "compat" not in dict(chosen.options):
-        return ()
-    options = dict(chosen.options)
-    others = {
-        framework: scheme(chosen.name, **{**options, "compat": framework}).fill(weight).formula
-        for framework in ("torch", "keras")
-    }
+def _flavors(chosen: Scheme, weight: Fans | None) -> Facts:
+    """What each framework means by this name: how it is written there, and its law for these fans."""
+    defaults = chosen.row.defaults(dict(chosen.options).get("flavor"))
+    own = {name: value for name, value in chosen.options if value != defaults[name]}
     return tuple(
-        (f"fans as {name} counts them", formula)
-        for name, formula in others.items()
-        if formula != fill.formula
+        (f"flavor {flavor.name}", _told_flavor(chosen, flavor, own, weight)) for flavor in chosen.row.flavors
     )
+
+
+def _told_flavor(chosen: Scheme, flavor: Flavor, own: dict[str, Any], weight: Fans | None) -> str:
+    made = weight if weight is not None or not chosen.row.elementwise else fans((1, 1), "oi")
+    known = made is not None and made.layout is not None and set(flavor.required) <= set(own)
+    law = scheme(chosen.name, **{**own, "flavor": flavor.name}).fill(made).formula if known else ""
+    doubt = "" if flavor.evidence == "verified in source" else f" ({flavor.evidence})"
+    return f"{law + ': ' if law else ''}{flavor.spelled}{doubt}{'. ' if flavor.note else ''}{flavor.note}"
 
 
 def told_fill(fill: Fill, facts: Mapping[str, Any]) -> Explanation:

@@ -5,5 +5,6 @@ The general functions are the API, the names are sugar: `scheme("he_normal")` is
 """
 
 from .base import Known, Option, Scheme, SchemeRow, registry, scheme, schemes
+from .flavors import Flavor
 
-__all__ = ["Known", "Option", "Scheme", "SchemeRow", "registry", "scheme", "schemes"]
+__all__ = ["Flavor", "Known", "Option", "Scheme", "SchemeRow", "registry", "scheme", "schemes"]

@@ -8,14 +8,10 @@ the meaning stand there once (`Annotated[float, "what it does"]`), and checking,
 from __future__ import annotations
 
 import dataclasses
-import functools
-import inspect
 import math
-import types
-import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from ..core.codec import JsonMixin
 from ..core.errors import FillError, OptionError
@@ -23,49 +19,31 @@ from ..core.fill import Fill
 from ..core.layout import Fans, Layout, fans
 from ..core.parameter import ParameterInfo
 from ..core.registry import Registry
+from .flavors import Flavor
+from .options import Option, Value, checked_options, is_number, options_of
 
-Value = bool | float | str | None
+__all__ = [
+    "EVIDENCE",
+    "Known",
+    "Option",
+    "Rule",
+    "Scheme",
+    "SchemeRow",
+    "Value",
+    "checked_options",
+    "options_of",
+    "registry",
+    "scaled",
+    "scheme",
+    "schemes",
+]
+
 EVIDENCE = ("verified in source", "computed", "second-hand", "recalled")
+
+FLAVOR_MEANING = "whose law of this name, its count of the fans included; None is the law stated, true fans"
 
 Rule = Callable[["Scheme", ParameterInfo], Fill | None]
 """What a role gets: (scheme, parameter) -> Fill, or None to leave the parameter alone."""
-
-
-@dataclass(frozen=True)
-class Option(JsonMixin):
-    """One option of a scheme: its default, what it means, and its legal words, if it takes words."""
-
-    name: str
-    default: Value
-    meaning: str
-    legal: tuple[str, ...] = ()
-    kind: str = "number"  # or "choice", "flag", "text", "number or choice"
-
-    def checked(self, value: Any, where: str) -> Value:
-        """`value` as the option's type. Raises OptionError with what would be right."""
-        if "choice" in self.kind and isinstance(value, str):
-            if value in self.legal:
-                return value
-        elif (self.kind == "flag" and isinstance(value, bool)) or (
-            self.kind == "text" and isinstance(value, str)
-        ):
-            return value
-        elif "number" in self.kind and _is_number(value):
-            return float(value)
-        raise OptionError(
-            f"{self.name}={value!r}",
-            where=where,
-            expected={"flag": "True or False", "number": "a number", "text": "a text"}.get(self.kind, ""),
-            legal=self.legal,
-            given=str(value),
-            fix=f"{self.name}: {self.meaning}.",
-        )
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, (bool, str)) or not hasattr(value, "__float__"):
-        return False
-    return not math.isnan(float(value))
 
 
 @dataclass(frozen=True)
@@ -104,6 +82,7 @@ class SchemeRow:
         differences: where frameworks mean different things by this name.
         avoid: when not to use it.
         known: known answers, checked for every row.
+        flavors: what frameworks mean by this name; each is a value of the option `flavor`.
         elementwise: the law needs no fans, so it suits tables, tokens and vectors too.
         roles: what particular roles get instead of `roles.RULES`.
         planner: "module:function" for schemes of a whole model, called as
@@ -120,18 +99,43 @@ class SchemeRow:
     avoid: str
     aliases: tuple[str, ...] = ()
     known: tuple[Known, ...] = ()
+    flavors: tuple[Flavor, ...] = ()
     elementwise: bool = False
     roles: Mapping[str, Rule] = field(default_factory=dict)
     planner: str = ""
 
     @property
     def options(self) -> tuple[Option, ...]:
-        """The law's options with their defaults and meanings."""
-        return options_of(self.law)
+        """The law's options with their defaults and meanings, and `flavor` if there are any."""
+        names = tuple(flavor.name for flavor in self.flavors)
+        flavor = Option("flavor", None, FLAVOR_MEANING, names, "choice")
+        return (*options_of(self.law), *([flavor] if names else []))
+
+    def flavor(self, name: Value) -> Flavor | None:
+        """The flavor of this name, or None."""
+        return next((flavor for flavor in self.flavors if flavor.name == name), None)
+
+    def defaults(self, flavor: Value = None) -> dict[str, Value]:
+        """Every option's default; under a flavor, what that framework defaults to."""
+        chosen = self.flavor(flavor)
+        plain = {option.name: option.default for option in self.options}
+        return {**plain, **(chosen.settings if chosen else {})}
 
     def checked(self, given: Mapping[str, Any]) -> tuple[tuple[str, Value], ...]:
         """All options as (name, value), defaults filled in. Raises OptionError for what is none."""
-        return checked_options(f"scheme {self.name!r}", self.options, given)
+        where = f"scheme {self.name!r}"
+        found = dict(checked_options(where, self.options, given))
+        chosen = self.flavor(found.get("flavor"))
+        for name in chosen.required if chosen else ():
+            if chosen and name not in given:
+                raise OptionError(
+                    f'flavor="{chosen.name}" without {name}',
+                    where=where,
+                    expected=f"{name}=…",
+                    cause=f"{chosen.spelled} has no default for it",
+                )
+        defaults = self.defaults(found.get("flavor"))
+        return tuple((name, found[name] if name in given else defaults[name]) for name in found)
 
     def to_dict(self) -> dict[str, Any]:
         """The row as JSON data, its functions left out."""
@@ -139,56 +143,12 @@ class SchemeRow:
         data = {name: getattr(self, name) for name in words}
         for name in ("aliases", "differences"):
             data[name] = list(data[name])
-        return {**data, "planner": self.planner, "options": [option.to_dict() for option in self.options]}
-
-
-def checked_options(
-    where: str, options: tuple[Option, ...], given: Mapping[str, Any]
-) -> tuple[tuple[str, Value], ...]:
-    """All `options` as (name, value), those not `given` at their defaults.
-
-    Raises:
-        OptionError: at `where`, for an unknown name or a value that the option cannot have.
-    """
-    known = {option.name: option for option in options}
-    for name in given:
-        if name not in known:
-            raise OptionError(
-                f"it has no option {name!r}",
-                where=where,
-                legal=known,
-                given=name,
-                fix="" if known else "It has no options at all.",
-            )
-    return tuple(
-        (name, option.checked(given[name], where) if name in given else option.default)
-        for name, option in known.items()
-    )
-
-
-@functools.cache
-def options_of(function: Callable[..., Any]) -> tuple[Option, ...]:
-    """The keyword-only arguments of `function` as options."""
-    hints = typing.get_type_hints(function, include_extras=True)
-    return tuple(
-        _option(name, hints[name], parameter.default)
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
-    )
-
-
-def _option(name: str, hint: Any, default: Any) -> Option:
-    meaning = ""
-    if typing.get_origin(hint) is Annotated:
-        hint, meaning = typing.get_args(hint)
-    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
-    members = typing.get_args(hint) if union else (hint,)
-    words = [member for member in members if typing.get_origin(member) is Literal]
-    legal = tuple(word for member in words for word in typing.get_args(member))
-    plain = {bool: "flag", float: "number", str: "text"}
-    kinds = [plain[member] for member in members if member in plain]
-    kind = " or ".join([*kinds, *(["choice"] if legal else [])])
-    return Option(name, default, meaning, legal, kind)
+        return {
+            **data,
+            "planner": self.planner,
+            "options": [option.to_dict() for option in self.options],
+            "flavors": [flavor.to_dict() for flavor in self.flavors],
+        }
 
 
 registry: Registry[SchemeRow] = Registry("scheme", "initwise.schemes", "initwise.schemes")
@@ -219,10 +179,10 @@ class Scheme(JsonMixin):
         object.__setattr__(self, "options", row.checked(dict(self.options)))
         if not row.planner:
             # a law that is none shall be refused here, not at the first weight
-            row.law(fans((1, 1), "oi"), **dict(self.options))
+            row.law(fans((1, 1), "oi"), **self._settings)
 
     def __str__(self) -> str:
-        defaults = {option.name: option.default for option in self.row.options}
+        defaults = self.row.defaults(dict(self.options).get("flavor"))
         given = [f"{name}={_short(value)}" for name, value in self.options if value != defaults[name]]
         return self.name + (f"({', '.join(given)})" if given else "")
 
@@ -230,6 +190,16 @@ class Scheme(JsonMixin):
     def row(self) -> SchemeRow:
         """The registry's row: summary, formula, citation, differences."""
         return registry[self.name]
+
+    @property
+    def flavor(self) -> Flavor | None:
+        """The framework's flavor that was asked for, or None."""
+        return self.row.flavor(dict(self.options).get("flavor"))
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        """The options of the law itself."""
+        return {name: value for name, value in self.options if name != "flavor" or not self.row.flavors}
 
     def fill(self, fans: Fans | None = None, *, gain: float = 1.0) -> Fill:
         """The Fill this law gives a weight with these fans; packed parts each by their own fans.
@@ -256,6 +226,7 @@ class Scheme(JsonMixin):
             )
         if fans.shape and not math.prod(fans.shape):
             return Fill.constant(0.0, layout=fans.layout, reason="no elements")
+        fans = self.flavor.of(fans) if self.flavor else fans
         if fans.parts and fans.layout is not None:
             return self._packed(fans, gain)
         return self._law(fans, gain)
@@ -286,11 +257,13 @@ class Scheme(JsonMixin):
             fill = dataclasses.replace(fill, layout=fans.layout)
         if not fill.citation:
             fill = fill.because(fill.reason or row.formula, row.citation)
+        if self.flavor:
+            fill = fill.because(f"{fill.reason}; as {self.flavor.spelled}")
         return scaled(fill, gain)
 
     def _made(self, fans: Fans | None) -> Fill:
         try:
-            return self.row.law(fans, **dict(self.options))
+            return self.row.law(fans, **self._settings)
         except ZeroDivisionError:
             name = "fan_in" if fans is None or fans.fan_in == 0 else "fan_out"
             raise FillError(
@@ -312,7 +285,7 @@ class Scheme(JsonMixin):
 
 def scaled(fill: Fill, gain: float) -> Fill:
     """`fill` times `gain`, which is told in the reason. Raises FillError for gain < 0 or NaN."""
-    if isinstance(gain, bool) or not _is_number(gain) or not 0 <= float(gain) < math.inf:
+    if isinstance(gain, bool) or not is_number(gain) or not 0 <= float(gain) < math.inf:
         raise FillError(f"gain {gain!r}", expected="a finite number ≥ 0", fix='initwise.gain("relu") is one.')
     if gain == 1:
         return fill

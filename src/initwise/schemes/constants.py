@@ -7,6 +7,7 @@ from typing import Annotated
 from ..core.fill import Fill
 from ..core.layout import Fans
 from .base import Known, SchemeRow, registry
+from .flavors import Flavor
 
 _SYMMETRY = (
     "hidden weight matrices: all units of a layer compute the same and get the same gradient, so they "
@@ -74,5 +75,13 @@ registry.add(
         avoid=_SYMMETRY + " Right for gates, LayerScale and priors.",
         known=(Known((256, 64), "oi", "mean", 0.3, (("value", 0.3),)),),
         elementwise=True,
+        flavors=(
+            Flavor("torch", "torch.nn.init.constant_(tensor, val)", required=("value",)),
+            Flavor("keras", "keras.initializers.Constant(0.0)"),
+            Flavor("jax", "jax.nn.initializers.constant(value)", required=("value",)),
+            Flavor("flax", "flax.linen.initializers.constant(value)", required=("value",)),
+            Flavor("haiku", "hk.initializers.Constant(constant)", required=("value",)),
+            Flavor("lasagne", "lasagne.init.Constant(0.0)"),
+        ),
     )
 )

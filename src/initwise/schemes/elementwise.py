@@ -9,6 +9,7 @@ from ..core.errors import FillError
 from ..core.fill import Fill, truncated_moments
 from ..core.layout import Fans
 from .base import Known, SchemeRow, registry
+from .flavors import Flavor, haiku, jax_and_flax, keras, lasagne, plain, torch
 
 Mean = Annotated[float, "mean of the normal, before any bounds"]
 Std = Annotated[float, "standard deviation of the normal, before any bounds"]
@@ -128,8 +129,20 @@ registry.add(
             Known((256, 64), "oi", "std", 0.5773502692, (("low", -1.0), ("high", 1.0)), source="1/√3"),
             Known((256, 64), "oi", "mean", 0.5, (("low", 0.0), ("high", 1.0)), source="torch's [0, 1)"),
             Known((256, 64), "oi", "std", 0.2886751346, (("low", 0.0), ("high", 1.0)), source="1/√12"),
+            Known((256, 64), "oi", "std", 0.2886751346, (("flavor", "torch"),), source="[0, 1)"),
+            Known((256, 64), "oi", "mean", 0.005, (("flavor", "jax"),), source="JAX's [0, 0.01), one-sided"),
+            Known((256, 64), "oi", "low", -0.01, (("flavor", "lasagne"),), source="Lasagne's ±0.01"),
         ),
         elementwise=True,
+        flavors=plain(
+            (
+                torch("uniform_(a=0, b=1)", low=0.0, high=1.0),
+                keras("RandomUniform(-0.05, 0.05)", low=-0.05, high=0.05),
+                *jax_and_flax("uniform(scale=0.01)", low=0.0, high=0.01),
+                haiku("RandomUniform(0, 1)", low=0.0, high=1.0),
+                lasagne("Uniform(range=0.01)", low=-0.01, high=0.01),
+            )
+        ),
     )
 )
 
@@ -149,6 +162,8 @@ registry.add(
         avoid=_BLIND,
         known=(
             Known((256, 64), "oi", "std", 0.02, (("std", 0.02),)),
+            Known((256, 64), "oi", "std", 1.0, (("flavor", "torch"),), source="torch's N(0, 1)"),
+            Known((256, 64), "oi", "std", 0.01, (("flavor", "jax"),), source="jax's default"),
             Known((256, 64), "oi", "mean", 1.0, (("mean", 1.0), ("std", 0.02)), source="DCGAN's norm gain"),
             Known(
                 (256, 64),
@@ -160,6 +175,17 @@ registry.add(
             ),
         ),
         elementwise=True,
+        flavors=plain(
+            (
+                torch("normal_(mean=0, std=1)", std=1.0),
+                keras("RandomNormal(0, 0.05)", std=0.05),
+                *jax_and_flax("normal(stddev=0.01)", std=0.01),
+                haiku("RandomNormal(stddev=1)", std=1.0),
+                lasagne("Normal(std=0.01, mean=0)", std=0.01),
+                Flavor("huggingface", "normal_(std=initializer_range=0.02)", settings={"std": 0.02}),
+                Flavor("megatron", "init_method_normal(sigma=0.02)", settings={"std": 0.02}),
+            )
+        ),
     )
 )
 
@@ -232,7 +258,23 @@ registry.add(
                 (("std", 0.02), ("correct", True)),
                 source="2.2736938 std",
             ),
+            Known((256, 64), "oi", "std", 0.8796256610, (("flavor", "haiku"),), source="TNrel(1; 2)"),
+            Known((256, 64), "oi", "std", 0.0087962566, (("flavor", "jax"),), source="0.8796·0.01"),
+            Known(
+                (256, 64), "oi", "std", 0.02, (("flavor", "torch"), ("std", 0.02)), source="±2 is 100 sigmas"
+            ),
         ),
         elementwise=True,
+        flavors=plain(
+            (
+                torch("trunc_normal_(mean=0, std=1, a=-2, b=2)", std=1.0, bounds="weight"),
+                Flavor(
+                    "timm", "timm trunc_normal_(std=1, a=-2, b=2)", settings={"std": 1.0, "bounds": "weight"}
+                ),
+                keras("TruncatedNormal(0, 0.05)", std=0.05),
+                *jax_and_flax("truncated_normal(stddev=0.01)", std=0.01),
+                haiku("TruncatedNormal(stddev=1)", std=1.0),
+            )
+        ),
     )
 )

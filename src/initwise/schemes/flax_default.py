@@ -11,13 +11,14 @@ from .base import Known, Scheme, SchemeRow, registry
 from .framework_rules import rotation_by_gate
 from .lecun import lecun_normal
 from .roles import constant, keep
+from .torch_default import kernel_count
 
 CITATION = "Flax linen, each layer's default initializers"
 
 
 def flax_default(fans: Fans) -> Fill:
     """N(0, 1/√fan_in) cut at two parent sigmas and widened to that std: Dense and convolutions."""
-    return lecun_normal(fans, distribution="truncated_normal")
+    return lecun_normal(kernel_count(fans, "flax"), distribution="truncated_normal")
 
 
 def _table(scheme: Scheme, info: ParameterInfo) -> Fill:
@@ -38,7 +39,7 @@ registry.add(
         differences=(
             "Flax's LSTM adds nothing to the forget gate; Haiku adds 1 at run time, Keras in the bias.",
             "Flax's PReLU starts at slope 0.01. Tokens and bare parameters are left as they are.",
-            "A transposed convolution's fan_in is in·kernel in Flax; here the strides divide it.",
+            "Flax's fans: a transposed convolution's fan_in is in·kernel, not divided by its strides.",
         ),
         avoid="deep ReLU networks without normalisation: the signal halves per layer.",
         known=(

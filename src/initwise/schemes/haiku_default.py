@@ -10,13 +10,15 @@ from .base import Known, SchemeRow, registry
 from .framework_rules import fixed
 from .roles import keep
 from .scaling import fan
+from .torch_default import kernel_count
 
 CITATION = "dm-haiku and Sonnet 2, each layer's default initializers"
 
 
 def haiku_default(fans: Fans) -> Fill:
     """N(0, 1/√fan_in) cut at two sigmas and left at the smaller std, 0.8796/√fan_in."""
-    count = fan(fans, "fan_in")
+    # Haiku's layers count in·kernel themselves, as Flax does; its initializers would swap a transposed one
+    count = fan(kernel_count(fans, "flax"), "fan_in")
     parent = 1 / math.sqrt(count)
     fill = Fill.truncated_normal(0.0, parent, -2 * parent, 2 * parent)
     return fill.because(f"parent std 1/√{count:g} = {parent:.6g}, cut at two sigmas", CITATION)

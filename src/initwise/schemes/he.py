@@ -7,15 +7,16 @@ from typing import Annotated
 from ..core.fill import Fill
 from ..core.layout import Fans
 from .base import Known, SchemeRow, registry
-from .compat import Compat
+from .flavors import TRUNCATED, Flavor, edm, haiku, jax_and_flax, keras, lasagne, torch
 from .scaling import Direction, Normal, variance_scaling
 
 PAPER = "He, Zhang, Ren, Sun 2015, Delving Deep into Rectifiers, arXiv:1502.01852"
 Slope = Annotated[float, "slope of the leaky ReLU on the negative side; 0 is the ReLU"]
+Scale = Annotated[float, "variance times the fan at slope 0; 2 is He's law, 1 what Lasagne and EDM call so"]
 
 _DEPTHWISE = (
     "torch counts a grouped convolution's fan_out without dividing by the groups: std too small by "
-    '√groups. Here the true fan; compat="torch" gives torch\'s.',
+    '√groups. Here the true fan; flavor="torch" gives torch\'s.',
     "torch and Keras swap the fans of a transposed convolution; here the true ones.",
 )
 _AVOID = (
@@ -30,24 +31,24 @@ def he_normal(
     mode: Direction = "fan_in",
     negative_slope: Slope = 0.0,
     distribution: Normal = "normal",
-    compat: Compat = "none",
+    scale: Scale = 2.0,
 ) -> Fill:
     """N(0, √(2/((1+a²)·fan))). He et al. 2015, eq. 10 (fan_in), 14 (fan_out), 15 (slope a)."""
-    scale = 2 / (1 + negative_slope**2)
-    return variance_scaling(fans, scale=scale, mode=mode, distribution=distribution, compat=compat)
+    scale = scale / (1 + negative_slope**2)
+    return variance_scaling(fans, scale=scale, mode=mode, distribution=distribution)
 
 
-def he_fan_out(fans: Fans, *, distribution: Normal = "normal", compat: Compat = "none") -> Fill:
+def he_fan_out(fans: Fans, *, distribution: Normal = "normal") -> Fill:
     """N(0, √(2/fan_out)). He et al. 2015, eq. 14."""
-    return he_normal(fans, mode="fan_out", distribution=distribution, compat=compat)
+    return he_normal(fans, mode="fan_out", distribution=distribution)
 
 
 def he_uniform(
-    fans: Fans, *, mode: Direction = "fan_in", negative_slope: Slope = 0.0, compat: Compat = "none"
+    fans: Fans, *, mode: Direction = "fan_in", negative_slope: Slope = 0.0, scale: Scale = 2.0
 ) -> Fill:
     """U(±√(6/((1+a²)·fan))): the variance of `he_normal`, bounded."""
-    scale = 2 / (1 + negative_slope**2)
-    return variance_scaling(fans, scale=scale, mode=mode, distribution="uniform", compat=compat)
+    scale = scale / (1 + negative_slope**2)
+    return variance_scaling(fans, scale=scale, mode=mode, distribution="uniform")
 
 
 registry.add(
@@ -60,21 +61,21 @@ registry.add(
         citation=f"{PAPER}, eq. 10, 14 and 15",
         evidence="verified in source",
         differences=(
-            'torch: a plain normal, as here. Keras and JAX: distribution="truncated_normal", no value '
+            "torch: a plain normal, as here. Keras, JAX and Haiku: a truncated one of the same std, no value "
             "beyond 2.27 std.",
-            'Lasagne\'s HeNormal() has gain 1, so variance 1/fan_in; see "lasagne_he_normal".',
-            "torch reads the slope only with nonlinearity='leaky_relu'; EDM's \"kaiming_normal\" has gain 1.",
+            "Lasagne's HeNormal() and EDM's \"kaiming_normal\" have gain 1, so variance 1/fan_in.",
+            "torch reads the slope only with nonlinearity='leaky_relu'.",
             *_DEPTHWISE,
         ),
         avoid=_AVOID,
         known=(
             Known((256, 64), "oi", "std", 0.1767766953, source="√(2/64)"),
-            Known(
-                (256, 64), "oi", "std", 0.1767766953, (("distribution", "truncated_normal"),), source="Keras"
-            ),
-            Known(
-                (256, 64), "oi", "high", 0.4019361943, (("distribution", "truncated_normal"),), source="Keras"
-            ),
+            Known((256, 64), "oi", "std", 0.1767766953, (("flavor", "keras"),), source="Keras"),
+            Known((256, 64), "oi", "high", 0.4019361943, (("flavor", "keras"),), source="Keras, JAX"),
+            Known((64, 256), "io", "scale", 0.2009680971, (("flavor", "jax"),), source="before truncation"),
+            Known((256, 64), "oi", "std", 0.125, (("flavor", "lasagne"),), source="HeNormal(): 1/√64"),
+            Known((7, 7, 96, 1), "hwbo", "std", 0.0206196525, (("flavor", "keras"),), source="√(2/4704)"),
+            Known((96, 1, 7, 7), "oihw", "std", 0.2020305089, (("flavor", "torch"),), 96, source="√(2/49)"),
             Known((128, 32, 3, 3), "oihw", "std", 0.0833333333, source="√(2/288)"),
             Known((128, 32, 3, 3), "oihw", "std", 0.0416666667, (("mode", "fan_out"),), source="√(2/1152)"),
             Known(
@@ -91,7 +92,7 @@ registry.add(
                 "oihw",
                 "std",
                 0.0416666667,
-                (("mode", "fan_out"), ("compat", "torch")),
+                (("mode", "fan_out"), ("flavor", "torch")),
                 groups=4,
                 source="torch, √(2/1152)",
             ),
@@ -108,11 +109,19 @@ registry.add(
                 "iohw",
                 "std",
                 0.0625,
-                (("compat", "torch"),),
+                (("flavor", "torch"),),
                 stride=(2, 2),
                 source="torch, √(2/512)",
             ),
             Known((256, 64), "oi", "std", 0.1733438113, (("negative_slope", 0.2),), source="√(2/1.04/64)"),
+        ),
+        flavors=(
+            torch("kaiming_normal_(nonlinearity='relu')"),
+            keras("HeNormal()", **TRUNCATED),
+            *jax_and_flax("he_normal()", **TRUNCATED),
+            haiku("VarianceScaling(2.0, 'fan_in', 'truncated_normal')", **TRUNCATED),
+            lasagne("HeNormal()", scale=1.0),
+            edm("kaiming_normal", scale=1.0),
         ),
     )
 )
@@ -139,9 +148,20 @@ registry.add(
                 "oihw",
                 "std",
                 0.0206196525,
-                (("compat", "torch"),),
+                (("flavor", "torch"),),
                 groups=96,
                 source="torch, √(2/4704)",
+            ),
+            Known((96, 1, 7, 7), "oihw", "std", 0.2020305089, (("flavor", "timm"),), 96, source="√(2/49)"),
+        ),
+        flavors=(
+            torch("kaiming_normal_(mode='fan_out', nonlinearity='relu')"),
+            Flavor("detectron2", "fvcore c2_msra_fill", "torch", note="torchvision's ResNets have the same."),
+            Flavor(
+                "timm",
+                "timm _init_weight_goog",
+                "timm",
+                note="as TPU EfficientNet: groups divided, strides not",
             ),
         ),
     )
@@ -159,7 +179,7 @@ registry.add(
         differences=(
             "torch's Linear and Conv layers call kaiming_uniform_ with a=√5, which is U(±1/√fan_in): a sixth "
             'of He\'s variance. See "torch_default".',
-            'Lasagne\'s HeUniform() has gain 1: U(±√(3/fan_in)); see "lasagne_he_uniform".',
+            "Lasagne's HeUniform() and EDM's \"kaiming_uniform\" have gain 1: U(±√(3/fan_in)).",
             *_DEPTHWISE,
         ),
         avoid=_AVOID,
@@ -168,6 +188,16 @@ registry.add(
             Known(
                 (256, 64), "oi", "high", 0.125, (("negative_slope", 5**0.5),), source="torch's a=√5, 1/√64"
             ),
+            Known((256, 64), "oi", "high", 0.2165063509, (("flavor", "lasagne"),), source="√(3/64)"),
+            Known((256, 64), "oi", "high", 0.2165063509, (("flavor", "edm"),), source="√(3/64)"),
+        ),
+        flavors=(
+            torch("kaiming_uniform_(nonlinearity='relu')"),
+            keras("HeUniform()"),
+            *jax_and_flax("he_uniform()"),
+            haiku("VarianceScaling(2.0, 'fan_in', 'uniform')"),
+            lasagne("HeUniform()", scale=1.0),
+            edm("kaiming_uniform", scale=1.0),
         ),
     )
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..core.fill import Fill
-from ..core.layout import Fans
+from ..core.layout import Fans, recounted
 from ..core.parameter import ParameterInfo
 from .base import Known, Scheme, SchemeRow, registry
 from .framework_rules import fixed, forget_one, rotation
@@ -16,7 +16,7 @@ CITATION = "Keras 3, each layer's default initializers"
 
 def keras_default(fans: Fans) -> Fill:
     """U(±√(6/(fan_in + fan_out))) with Keras' fans: Dense and convolutions."""
-    return xavier_uniform(fans, compat="keras" if fans.layout is not None else "none")
+    return xavier_uniform(recounted(fans, "keras") if fans.layout is not None else fans)
 
 
 def _gates(scheme: Scheme, info: ParameterInfo) -> Fill:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from ..core.fill import Fill
 from ..core.layout import Fans
 from .base import Known, SchemeRow, registry
-from .compat import Compat
+from .flavors import lasagne
 from .scaling import squared, variance_scaling
 
 SOURCE = "Lasagne, lasagne/init.py"
@@ -18,33 +18,39 @@ def _scale(gain: float | Literal["relu"]) -> float:
     return 2.0 if gain == "relu" else squared(float(gain))
 
 
-def lasagne_glorot_uniform(fans: Fans, *, gain: LasagneGain = 1.0, compat: Compat = "none") -> Fill:
+def lasagne_glorot_uniform(fans: Fans, *, gain: LasagneGain = 1.0) -> Fill:
     """U(±gain·√(6/(fan_in + fan_out)))."""
-    return variance_scaling(fans, scale=_scale(gain), mode="fan_avg", distribution="uniform", compat=compat)
+    return variance_scaling(fans, scale=_scale(gain), mode="fan_avg", distribution="uniform")
 
 
-def lasagne_glorot_normal(fans: Fans, *, gain: LasagneGain = 1.0, compat: Compat = "none") -> Fill:
+def lasagne_glorot_normal(fans: Fans, *, gain: LasagneGain = 1.0) -> Fill:
     """N(0, gain·√(2/(fan_in + fan_out)))."""
-    return variance_scaling(fans, scale=_scale(gain), mode="fan_avg", distribution="normal", compat=compat)
+    return variance_scaling(fans, scale=_scale(gain), mode="fan_avg", distribution="normal")
 
 
-def lasagne_he_uniform(fans: Fans, *, gain: LasagneGain = 1.0, compat: Compat = "none") -> Fill:
+def lasagne_he_uniform(fans: Fans, *, gain: LasagneGain = 1.0) -> Fill:
     """U(±gain·√(3/fan_in)): with gain 1 that is LeCun's law, with 'relu' He's."""
-    return variance_scaling(fans, scale=_scale(gain), mode="fan_in", distribution="uniform", compat=compat)
+    return variance_scaling(fans, scale=_scale(gain), mode="fan_in", distribution="uniform")
 
 
-def lasagne_he_normal(fans: Fans, *, gain: LasagneGain = 1.0, compat: Compat = "none") -> Fill:
+def lasagne_he_normal(fans: Fans, *, gain: LasagneGain = 1.0) -> Fill:
     """N(0, gain/√fan_in): with gain 1 that is LeCun's law, with 'relu' He's."""
-    return variance_scaling(fans, scale=_scale(gain), mode="fan_in", distribution="normal", compat=compat)
+    return variance_scaling(fans, scale=_scale(gain), mode="fan_in", distribution="normal")
 
 
+_COUNT = (
+    'Here the true fans; flavor="lasagne" takes Lasagne\'s, which knows no groups or strides and swaps a '
+    'transposed convolution\'s. Its c01b storage is the layout "ihwo".'
+)
 _GAIN = "gain='relu' means √2; Lasagne leaves leaky slopes to the user: √(2/(1 + a²))."
 _GLOROT = (
     _GAIN,
+    _COUNT,
     "Lasagne's docstring gives √(6/(fan_in+fan_out)) for gain='relu'; its code, and this row, √(12/…).",
 )
 _HE = (
     _GAIN,
+    _COUNT,
     "He's own law has gain √2: Lasagne's default is LeCun's variance under He's name.",
 )
 _AVOID = "deep ReLU networks without normalisation, unless gain='relu'."
@@ -64,6 +70,7 @@ registry.add(
             Known((256, 64), "oi", "high", 0.1369306394, source="√(6/320)"),
             Known((256, 64), "oi", "high", 0.1936491673, _RELU, source="√(12/320)"),
         ),
+        flavors=(lasagne("GlorotUniform()"),),
     )
 )
 
@@ -81,6 +88,7 @@ registry.add(
             Known((128, 32, 3, 3), "oihw", "std", 0.0372677996, source="√(2/1440)"),
             Known((256, 64), "oi", "std", 0.1118033989, _RELU, source="√(4/320)"),
         ),
+        flavors=(lasagne("GlorotNormal()"),),
     )
 )
 
@@ -98,6 +106,7 @@ registry.add(
             Known((256, 64), "oi", "high", 0.2165063509, source="√(3/64)"),
             Known((256, 64), "oi", "high", 0.3061862178, _RELU, source="√(6/64)"),
         ),
+        flavors=(lasagne("HeUniform()"),),
     )
 )
 
@@ -115,5 +124,6 @@ registry.add(
             Known((256, 64), "oi", "std", 0.125, source="1/√64"),
             Known((256, 64), "oi", "std", 0.1767766953, _RELU, source="√(2/64)"),
         ),
+        flavors=(lasagne("HeNormal()"),),
     )
 )

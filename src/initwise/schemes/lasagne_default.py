@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..core.fill import Fill
-from ..core.layout import Fans
+from ..core.layout import Fans, recounted
 from ..core.parameter import ParameterInfo
 from .base import Known, Scheme, SchemeRow, registry
 from .framework_rules import fixed
@@ -15,7 +15,7 @@ CITATION = "Lasagne, lasagne/layers and lasagne/init.py"
 
 def lasagne_default(fans: Fans) -> Fill:
     """U(±√(6/(fan_in + fan_out))), fans from the stored shape: dense and convolution layers."""
-    return lasagne_glorot_uniform(fans, compat="torch" if fans.layout is not None else "none")
+    return lasagne_glorot_uniform(recounted(fans, "lasagne") if fans.layout is not None else fans)
 
 
 def _recurrent(scheme: Scheme, info: ParameterInfo) -> Fill:

@@ -5,21 +5,21 @@ from __future__ import annotations
 from ..core.fill import Fill
 from ..core.layout import Fans
 from .base import Known, SchemeRow, registry
-from .compat import Compat
+from .flavors import TRUNCATED, Flavor, haiku, jax_and_flax, keras, lasagne, torch
 from .scaling import Normal, variance_scaling
 
 PAPER = "LeCun, Bottou, Orr, Müller 1998, Efficient BackProp, sec. 4.6"
 _AVOID = "ReLU networks without normalisation: the signal's second moment halves per layer."
 
 
-def lecun_normal(fans: Fans, *, distribution: Normal = "normal", compat: Compat = "none") -> Fill:
+def lecun_normal(fans: Fans, *, distribution: Normal = "normal") -> Fill:
     """N(0, 1/√fan_in). LeCun et al. 1998, eq. 16."""
-    return variance_scaling(fans, scale=1.0, mode="fan_in", distribution=distribution, compat=compat)
+    return variance_scaling(fans, scale=1.0, mode="fan_in", distribution=distribution)
 
 
-def lecun_uniform(fans: Fans, *, compat: Compat = "none") -> Fill:
+def lecun_uniform(fans: Fans) -> Fill:
     """U(±√(3/fan_in)): the same variance, bounded."""
-    return variance_scaling(fans, scale=1.0, mode="fan_in", distribution="uniform", compat=compat)
+    return variance_scaling(fans, scale=1.0, mode="fan_in", distribution="uniform")
 
 
 registry.add(
@@ -32,16 +32,24 @@ registry.add(
         citation=f"{PAPER}, eq. 16; Klambauer et al. 2017, arXiv:1706.02515 (with SELU)",
         evidence="verified in source",
         differences=(
-            'Keras, JAX, timm and Hugging Face: distribution="truncated_normal". The SELU paper: a plain '
-            "normal, as here.",
+            "Keras, JAX, Haiku, timm and Hugging Face: a truncated normal of this std. The SELU paper: a "
+            "plain one, as here.",
             "torch has no such function; kaiming_normal_(nonlinearity='linear') is this law.",
         ),
         avoid=_AVOID,
         known=(
             Known((256, 64), "oi", "std", 0.125, source="1/√64"),
-            Known((256, 64), "oi", "std", 0.125, (("distribution", "truncated_normal"),), source="JAX"),
-            Known(
-                (256, 64), "oi", "high", 0.2842118086, (("distribution", "truncated_normal"),), source="JAX"
+            Known((256, 64), "oi", "std", 0.125, (("flavor", "jax"),), source="JAX"),
+            Known((256, 64), "oi", "high", 0.2842118086, (("flavor", "jax"),), source="2/(0.8796·√64)"),
+        ),
+        flavors=(
+            torch("kaiming_normal_(nonlinearity='linear')"),
+            keras("LecunNormal()", **TRUNCATED),
+            *jax_and_flax("lecun_normal()", **TRUNCATED),
+            haiku("VarianceScaling(1.0, 'fan_in', 'truncated_normal')", **TRUNCATED),
+            lasagne("HeNormal()"),
+            Flavor(
+                "timm", "timm lecun_normal_", "torch", TRUNCATED, note="Hugging Face has the same function."
             ),
         ),
     )
@@ -62,5 +70,13 @@ registry.add(
         ),
         avoid=_AVOID,
         known=(Known((256, 64), "oi", "high", 0.2165063509, source="√(3/64)"),),
+        flavors=(
+            torch("kaiming_uniform_(nonlinearity='linear')"),
+            keras("LecunUniform()"),
+            *jax_and_flax("lecun_uniform()"),
+            haiku("VarianceScaling(1.0, 'fan_in', 'uniform')"),
+            lasagne("HeUniform()"),
+            Flavor("caffe2", "Caffe2 XavierFill, fvcore c2_xavier_fill", "torch"),
+        ),
     )
 )

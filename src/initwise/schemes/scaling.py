@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Annotated, Literal
 
@@ -9,7 +10,7 @@ from ..core.errors import FillError, OptionError
 from ..core.fill import Fill
 from ..core.layout import Fans
 from .base import Known, SchemeRow, registry
-from .compat import Compat, reported
+from .flavors import TRUNCATED, Flavor, haiku, jax_and_flax, keras
 
 MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
 Mode = Annotated[
@@ -26,7 +27,7 @@ Distribution = Annotated[
 ]
 Normal = Annotated[
     Literal["normal", "truncated_normal"],
-    "normal as in torch and Lasagne; truncated_normal (cut at two sigmas, std corrected) as in Keras and JAX",
+    "normal, without bounds; truncated_normal, cut at two sigmas and widened to the same std",
 ]
 Gain = Annotated[float, "a factor on the std"]
 
@@ -40,14 +41,13 @@ def variance_scaling(
     scale: Annotated[float, "variance times the fan, > 0"] = 1.0,
     mode: Mode = "fan_in",
     distribution: Distribution = "truncated_normal",
-    compat: Compat = "none",
 ) -> Fill:
     """Var[w] = scale / n, with n the fan named by `mode`.
 
     Args:
         fans: of the weight.
         scale: variance times fan: 1 for LeCun and Glorot, 2 for He. > 0.
-        mode, distribution, compat: see their types.
+        mode, distribution: see their types.
 
     Returns:
         N(0, √(scale/n)); or that law cut at ±2 parent sigmas and widened to the same std; or
@@ -58,9 +58,10 @@ def variance_scaling(
     """
     if not 0 < scale < math.inf:
         raise OptionError(f"scale={scale!r}", where="variance_scaling", expected="a finite number > 0")
-    count = fan(reported(fans, compat), mode)
+    count = fan(fans, mode)
     std = math.sqrt(scale / count)
-    reason = f"std √({scale:.6g}/{count:g}) = {std:.6g} from {mode} {count:g}{_as(compat)}"
+    counted = f" as {fans.compat} counts it" if fans.compat else ""
+    reason = f"std √({scale:.6g}/{count:g}) = {std:.6g} from {mode} {count:g}{counted}"
     return spread(std, distribution).because(reason)
 
 
@@ -71,10 +72,6 @@ def squared(gain: float) -> float:
             f"gain={gain!r}", expected="a finite number > 0", fix="zeros is a scheme of its own."
         )
     return gain**2
-
-
-def _as(compat: str) -> str:
-    return "" if compat == "none" else f" as {compat} counts it"
 
 
 def fan(fans: Fans, mode: str) -> float:
@@ -101,6 +98,8 @@ def spread(std: float, distribution: str) -> Fill:
     return Fill.normal(0.0, std)
 
 
+_ALL = ("scale", "mode", "distribution")
+
 registry.add(
     SchemeRow(
         name="variance_scaling",
@@ -112,7 +111,10 @@ registry.add(
         evidence="verified in source",
         differences=(
             "Keras and Haiku default to scale 1, fan_in, truncated_normal, as here; JAX has no defaults.",
+            "timm and Hugging Face: variance_scaling_ defaults to a plain normal, and counts as torch does.",
             "JAX truncates complex weights with a constant that makes their variance 1.9 % too large.",
+            "Keras on its torch backend draws four times and keeps the first draw if all lie outside: 4.3e-6 "
+            "of its truncated weights are beyond two parent sigmas.",
             "fan_geo_avg exists in JAX only.",
         ),
         avoid="vectors (biases, norms): they have no fans.",
@@ -135,6 +137,21 @@ registry.add(
                 0.0883883476,
                 (("mode", "fan_geo_avg"), ("distribution", "normal")),
                 source="1/√128",
+            ),
+        ),
+        flavors=(
+            keras("VarianceScaling(1.0, 'fan_in', 'truncated_normal')", **TRUNCATED),
+            haiku("VarianceScaling(1.0, 'fan_in', 'truncated_normal')", **TRUNCATED),
+            *(
+                dataclasses.replace(flavor, required=_ALL)
+                for flavor in jax_and_flax("variance_scaling(scale, mode, distribution)")
+            ),
+            Flavor(
+                "timm",
+                "timm variance_scaling_(scale=1.0, mode='fan_in', distribution='normal')",
+                "torch",
+                {"distribution": "normal"},
+                note="Hugging Face has the same function.",
             ),
         ),
     )

@@ -6,10 +6,9 @@ import dataclasses
 import math
 
 from ..core.fill import Fill
-from ..core.layout import Fans, fans
+from ..core.layout import Fans, fans, recounted
 from ..core.parameter import ParameterInfo
 from .base import Known, Scheme, SchemeRow, registry
-from .compat import reported
 from .roles import known_fans, start
 from .scaling import fan
 from .xavier import xavier_normal, xavier_uniform
@@ -22,8 +21,14 @@ def torch_default(fans: Fans) -> Fill:
 
     It is kaiming_uniform with a = √5, variance 1/(3·fan_in), a sixth of He's.
     """
-    count = fan(reported(fans, "torch") if fans.layout is not None else fans, "fan_in")
+    count = fan(kernel_count(fans, "torch"), "fan_in")
     return _bounded(count, f"fan_in {count:g}")
+
+
+def kernel_count(fans: Fans, compat: str) -> Fans:
+    """A convolution's fans as `compat` counts them; a matrix' own fans are no framework's mistake."""
+    kernel = fans.layout is not None and bool(fans.layout.spatial)
+    return recounted(fans, compat) if kernel else fans
 
 
 def _bounded(count: float, words: str) -> Fill:
@@ -43,7 +48,7 @@ def _weight(scheme: Scheme, info: ParameterInfo) -> Fill | None:
     if info.fan_hidden:
         return _hidden(scheme, info)
     if info.kind == "MultiheadAttention":
-        fused = xavier_uniform(whole(info), compat="torch")
+        fused = xavier_uniform(recounted(whole(info), "torch"))
         return fused.because(f"{fused.reason}, a packed matrix taken as one", f"{CITATION}: attention")
     if info.kind == "Conv1D":
         return Fill.normal(0.0, 0.02, reason="its constructor draws N(0, 0.02)", citation="transformers")

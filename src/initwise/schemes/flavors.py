@@ -1,0 +1,116 @@
+"""Flavors: what a framework means by a scheme's name, as data.
+
+A scheme is one law with options and true fans. A framework's law of the same name is that law with
+other options and its own count of the fans, known bugs included. So a flavor is a row: whose, how it is
+written there, which options it sets, whose count it takes. The law's own function knows nothing of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..core.layout import Fans, recounted
+
+
+@dataclass(frozen=True)
+class Flavor:
+    """One framework's law under a scheme's name.
+
+    Attributes:
+        name: the framework: "torch", "keras" …
+        spelled: how the law is written there, defaults included.
+        count: whose count of the fans it takes, one of `core.counts.COMPATS`; "" for the true ones, or
+            for a law without fans.
+        settings: options of the scheme that it sets; one given by the user wins.
+        required: options that have no default there, so the user must give them.
+        flattens: for laws of a matrix: the axes it makes rows of, "first" or "last"; "" for true outputs.
+        evidence: how well this is known; one of `base.EVIDENCE`.
+        note: what else is to be known of it.
+    """
+
+    name: str
+    spelled: str
+    count: str = ""
+    settings: Mapping[str, bool | float | str | None] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    flattens: str = ""
+    evidence: str = "verified in source"
+    note: str = ""
+
+    def of(self, fans: Fans) -> Fans:
+        """The fans as this framework sees them. Raises LayoutError for fans made by hand, if it counts."""
+        if self.flattens:
+            return _flattened(fans, self.flattens)
+        return recounted(fans, self.count) if self.count else fans
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON data."""
+        return {
+            "name": self.name,
+            "spelled": self.spelled,
+            "count": self.count,
+            "settings": dict(self.settings),
+            "required": list(self.required),
+            "flattens": self.flattens,
+            "evidence": self.evidence,
+            "note": self.note,
+        }
+
+
+TRUNCATED = {"distribution": "truncated_normal"}
+_JAX, _FLAX, _KERAS, _TORCH, _LASAGNE = (
+    "jax.nn.initializers",
+    "flax.linen.initializers",
+    "keras.initializers",
+    "torch.nn.init",
+    "lasagne.init",
+)
+
+
+def torch(spelled: str, **settings: Any) -> Flavor:
+    """torch's, from `torch.nn.init`."""
+    return Flavor("torch", f"{_TORCH}.{spelled}", "torch", settings)
+
+
+def keras(spelled: str, **settings: Any) -> Flavor:
+    """Keras', from `keras.initializers`."""
+    return Flavor("keras", f"{_KERAS}.{spelled}", "keras", settings)
+
+
+def jax_and_flax(spelled: str, **settings: Any) -> tuple[Flavor, Flavor]:
+    """JAX's, and Flax's, which are the same functions called by layers that flatten axes first."""
+    return (
+        Flavor("jax", f"{_JAX}.{spelled}", "jax", settings),
+        Flavor("flax", f"{_FLAX}.{spelled}", "flax", settings),
+    )
+
+
+def haiku(spelled: str, **settings: Any) -> Flavor:
+    """Haiku's, from `hk.initializers`; Sonnet 2 has the same."""
+    return Flavor("haiku", f"hk.initializers.{spelled}", "haiku", settings)
+
+
+def lasagne(spelled: str, **settings: Any) -> Flavor:
+    """Lasagne's, from `lasagne.init`."""
+    return Flavor("lasagne", f"{_LASAGNE}.{spelled}", "lasagne", settings)
+
+
+def edm(mode: str, **settings: Any) -> Flavor:
+    """EDM's `weight_init`, whose Kaiming laws have gain 1."""
+    return Flavor("edm", f'edm weight_init(mode="{mode}")', "torch", settings)
+
+
+def plain(flavors: tuple[Flavor, ...]) -> tuple[Flavor, ...]:
+    """The same flavors of a law that takes no fans."""
+    return tuple(replace(flavor, count="") for flavor in flavors)
+
+
+def _flattened(fans: Fans, rows: str) -> Fans:
+    """The fans with a layout of one matrix: the first stored axis against the rest, or the last."""
+    if fans.layout is None or len(fans.shape) < 2:
+        return fans
+    rest = len(fans.shape) - 1
+    axes = "o" + "i" * rest if rows == "first" else "i" * rest + "o"
+    return replace(fans, layout=type(fans.layout)(axes), parts=())
