@@ -64,18 +64,16 @@ class Kernel:
         self.module = ir.Module(f"initwise_{kind}_{dtype}")
         self.module.vector_register = target.vector_register
         self.element, self.size = ELEMENT[dtype], SIZE[dtype]
-        self.units = [self._units(stream) for stream in (False, True)]
+        self.units = self._units()
         self.line = self._line()
         self._fill()
 
     # whole units ----------------------------------------------------------------------------------
 
-    def _units(self, stream: bool) -> Any:
-        """units(key, law, unit, count, out): whole units, contiguous. With `stream`, by stores that
-        bypass the cache, for memory too large for it and aligned to a vector."""
-        name = "units_past_cache" if stream else "units"
+    def _units(self) -> Any:
+        """units(key, law, unit, count, out): whole units, contiguous."""
         made, b, (key, law, unit, count, out) = function(
-            self.module, name, [POINTER, POINTER, I64, I64, POINTER]
+            self.module, "units", [POINTER, POINTER, I64, I64, POINTER]
         )
         made.linkage = "internal"
         keys = [load(b, key, I64, 8 * k) for k in range(4)]
@@ -93,7 +91,8 @@ class Kernel:
                 block = b.trunc(b.mul(at, I64(BLOCKS)), I32)
                 counter = splat(b, block, vector(I32, self.target.lanes)) + numbers
                 words = philox.words(counter, same, self.kind == "uniform")
-                self._put_unit(b, words, law_values, place, stream)
+                self._expect(b, place)
+                self._put_unit(b, words, law_values, place)
         b.ret_void()
         return made
 
@@ -107,9 +106,15 @@ class Kernel:
             runs = [list(pair[odd::2]) for pair in pairs for odd in (0, 1)]
         return Lanes(b, [ir.Constant(kind, run) for run in runs])
 
-    def _put_unit(
-        self, b: ir.IRBuilder, words: Sequence[Lanes], law: dict[str, Any], place: Any, stream: bool
-    ) -> None:
+    def _expect(self, b: ir.IRBuilder, place: Any) -> None:
+        """Fetch the memory of a later unit now: what is written there need not wait for it."""
+        kind = ir.FunctionType(ir.VoidType(), [POINTER, I32, I32, I32])
+        fetch = self.module.declare_intrinsic("llvm.prefetch", [POINTER], kind)
+        for line in range(0, UNIT * self.size, CACHE_LINE):
+            to_write, keep, data = I32(1), I32(3), I32(1)
+            b.call(fetch, [b.gep(place, [I64(AHEAD + line)]), to_write, keep, data])
+
+    def _put_unit(self, b: ir.IRBuilder, words: Sequence[Lanes], law: dict[str, Any], place: Any) -> None:
         parts = c.LANES // self.target.lanes
         for group in range(GROUPS):
             own = [Lanes(b, word.values[parts * group : parts * (group + 1)]) for word in words]
@@ -117,7 +122,8 @@ class Kernel:
                 values = self._finish(z, law).values
                 for part, value in enumerate(values):
                     at = c.GROUP * group + c.LANES * j + part * (c.LANES // len(values))
-                    self._put(b, value, b.gep(place, [I64(at * self.size)]), stream)
+                    target = b.gep(place, [I64(at * self.size)])
+                    b.store(value, b.bitcast(target, value.type.as_pointer()), align=self.size)
 
     # words → standard variates --------------------------------------------------------------------
 
@@ -173,14 +179,6 @@ class Kernel:
             return x.to_half_bits() if self.target.half_instruction else half(x)
         return x
 
-    def _put(self, b: ir.IRBuilder, value: Any, place: Any, stream: bool) -> None:
-        typed = b.bitcast(place, value.type.as_pointer())
-        if not stream:
-            b.store(value, typed, align=self.size)
-            return
-        stored = b.store(value, typed, align=min(STREAM_ALIGN, self.target.lanes * self.size))
-        stored.set_metadata("nontemporal", self.module.add_metadata([I32(1)]))
-
     # any run of elements ----------------------------------------------------------------------------
 
     def _line(self) -> Any:
@@ -193,29 +191,19 @@ class Kernel:
         unit, skip = b.lshr(first, I64(SHIFT)), b.and_(first, I64(UNIT - 1))
         head = least(b, count, b.and_(b.sub(I64(0), skip), I64(UNIT - 1)))
         with b.if_then(b.icmp_unsigned("!=", head, I64(0))):
-            b.call(self.units[0], [key, law, unit, I64(1), buffer])
+            b.call(self.units, [key, law, unit, I64(1), buffer])
             self._copy(b, b.gep(buffer, [b.mul(skip, I64(self.size))]), out, head)
         unit = b.lshr(b.add(first, I64(UNIT - 1)), I64(SHIFT))
         rest = b.sub(count, head)
         whole, tail = b.lshr(rest, I64(SHIFT)), b.and_(rest, I64(UNIT - 1))
         place = b.gep(out, [b.mul(head, I64(self.size))])
-        self._middle(b, key, law, unit, whole, place)
+        b.call(self.units, [key, law, unit, whole, place])
         with b.if_then(b.icmp_unsigned("!=", tail, I64(0))):
-            b.call(self.units[0], [key, law, b.add(unit, whole), I64(1), buffer])
+            b.call(self.units, [key, law, b.add(unit, whole), I64(1), buffer])
             end = b.gep(place, [b.mul(whole, I64(UNIT * self.size))])
             self._copy(b, buffer, end, tail)
         b.ret_void()
         return made
-
-    def _middle(self, b: ir.IRBuilder, key: Any, law: Any, unit: Any, whole: Any, place: Any) -> None:
-        aligned = b.and_(b.ptrtoint(place, I64), I64(STREAM_ALIGN - 1))
-        large = b.icmp_unsigned(">=", whole, I64(STREAM_BYTES // (UNIT * self.size)))
-        stream = b.and_(large, b.icmp_unsigned("==", aligned, I64(0)))
-        with b.if_else(stream) as (then, otherwise):
-            with then:
-                b.call(self.units[1], [key, law, unit, whole, place])
-            with otherwise:
-                b.call(self.units[0], [key, law, unit, whole, place])
 
     def _copy(self, b: ir.IRBuilder, source: Any, target: Any, count: Any) -> None:
         kind = self.element.as_pointer()
@@ -290,19 +278,17 @@ class Kernel:
             inside = b.and_(element, I64(UNIT - 1))
             unit = b.lshr(element, I64(SHIFT))
             with b.if_then(b.icmp_unsigned("!=", unit, b.load(held))):
-                b.call(self.units[0], [key, law, unit, I64(1), buffer])
+                b.call(self.units, [key, law, unit, I64(1), buffer])
                 b.store(unit, held)
             value = b.load(b.gep(b.bitcast(buffer, kind), [inside]))
             target = b.bitcast(b.gep(place, [b.mul(k, stride)]), kind)
             b.store(value, target, align=1)
 
 
-STREAM_BYTES = 1 << 19
-"""Runs of at least this many bytes are stored past the cache."""
+AHEAD, CACHE_LINE = 4096, 64
+"""Bytes. So far ahead, the next page's address is found in time too."""
 TILE_ROWS, TILE_RUN, TILE_PITCH = 32, 256, 272
 """Transposed memory is written by tiles; the pitch keeps a tile's rows in different cache sets."""
-STREAM_ALIGN = 32
-"""… if their memory is aligned to this, as torch's is; NumPy's large arrays are to 16 bytes only."""
 
 
 def load(b: ir.IRBuilder, base: Any, kind: Any, at: int) -> Any:
