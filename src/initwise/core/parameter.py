@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from .codec import JsonMixin
+from .codec import LATER, JsonMixin
 from .layout import Fans, Layout
 
 ROLES = (
@@ -51,6 +51,7 @@ class ParameterInfo(JsonMixin):
         start: the value a layer's constructor gives a vector (1 for a norm's gain, .25 for a
             PReLU slope), or None.
         remark: what to know about a parameter that can be filled all the same (a mask over it), or "".
+        within: class names of the layer that owns it and of all around that, innermost first.
     """
 
     name: str
@@ -69,3 +70,4 @@ class ParameterInfo(JsonMixin):
     aliases: tuple[str, ...] = ()
     start: float | None = None
     remark: str = ""
+    within: tuple[str, ...] = field(default=(), metadata=LATER)

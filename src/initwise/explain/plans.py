@@ -25,11 +25,12 @@ def told_recipe(chosen: Recipe, facts: Mapping[str, Any]) -> Explanation:
     only(f"recipe {chosen.name!r}", facts, ())
     row = chosen.row
     steps = tuple((step.matching, step.doing) for step in chosen.steps)
+    gaps = tuple(("not said yet", gap) for gap in row.gaps)
     return Explanation(
         title=chosen.name,
         summary=row.summary,
         law="; ".join(f"{matching}: {doing}" for matching, doing in steps),
-        facts=(*also_called(row.aliases), *options(chosen), *steps),
+        facts=(*also_called(row.aliases), *options(chosen), *steps, *gaps),
         differences=row.differences,
         avoid=row.avoid,
         citation=row.citation,

@@ -1,5 +1,7 @@
-"""Recipes: how published model families initialize, parameter by parameter."""
+"""Recipes: how published model families initialize, part by part."""
 
-from .base import Recipe, RecipeRow, Step, recipe, recipes, registry
+from .base import Recipe, RecipeRow, recipe, recipes, registry
+from .parts import PARTS, part_of
+from .rules import Rule
 
-__all__ = ["Recipe", "RecipeRow", "Step", "recipe", "recipes", "registry"]
+__all__ = ["PARTS", "Recipe", "RecipeRow", "Rule", "part_of", "recipe", "recipes", "registry"]

@@ -1,20 +1,15 @@
-"""A recipe's mechanism: the per-role rules of a published model family, as frozen data.
+"""A recipe's mechanism: the rules of a published model family, part by part, as frozen data.
 
-A recipe is a list of steps. The first step that matches a parameter decides; what none matches is
-left alone and listed with that reason. Nothing is matched silently: a step that must match and
-does not is an error, because a rule that never fires is the commonest way an initialization goes
-missing.
+Nothing is matched silently. A recipe that does not find the parts it is about says which, and what
+the model has instead; what no rule is for is left alone and listed with that reason.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
-import math
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from ..core.codec import JsonMixin
 from ..core.errors import ModelError
@@ -22,56 +17,22 @@ from ..core.fill import Fill
 from ..core.parameter import ParameterInfo
 from ..core.plan import Plan
 from ..core.registry import Registry
-from ..schemes import Option, Scheme
+from ..schemes import Option
 from ..schemes.base import Value, checked_options, options_of
+from .rules import COMMON, Rule
+from .structure import Place, places
 
-DEPTHS = ("", "total", "index")
+Given = Annotated[float, "0 means: as the model's shapes and names tell it"]
 
 
-@dataclass(frozen=True)
-class Step(JsonMixin):
-    """What some parameters of a model get.
-
-    Attributes:
-        scheme: their law; None leaves them as they are.
-        roles: roles it is for, () for all.
-        names: globs on the full name ("*.c_proj.weight"), () for all.
-        direct: apply the law to the tensor itself, whatever its role (N(1, 0.02) for a norm's
-            gain); otherwise by role, so that biases are 0 and norms start as themselves.
-        depth: "total" divides the std by √(2L), "index" by √(2(l+1)), with L the number of
-            blocks and l the parameter's own, from 0; "" by nothing.
-        option: name of the option that holds `names`; then it must match something.
-        reason: why, in one sentence.
-    """
-
-    scheme: Scheme | None
-    roles: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()
-    direct: bool = False
-    depth: str = ""
-    option: str = ""
-    reason: str = ""
-
-    @property
-    def matching(self) -> str:
-        """For whom, in words."""
-        words = [*self.roles, *self.names]
-        return ", ".join(words) if words else "everything else"
-
-    @property
-    def doing(self) -> str:
-        """What they get, in words."""
-        if self.scheme is None:
-            return "left as they are"
-        over = {"total": ", std over √(2L)", "index": ", std over √(2(l+1))"}.get(self.depth, "")
-        return f"{self.scheme}{over}" + ("" if self.direct else ", by role")
-
-    def matches(self, info: ParameterInfo) -> bool:
-        """Is this step for that parameter? Tied names count."""
-        if self.roles and info.role not in self.roles:
-            return False
-        names = (info.name, *info.aliases)
-        return not self.names or any(fnmatch.fnmatchcase(name, glob) for name in names for glob in self.names)
+def _common(
+    *,
+    assign: Annotated[str, 'parts the names do not tell: "part=glob, part=glob"'] = "",
+    width: Given = 0.0,
+    heads: Given = 0.0,
+    depth: Given = 0.0,
+) -> None:
+    """Options of every recipe: what a model's names and shapes do not tell."""
 
 
 @dataclass(frozen=True)
@@ -80,31 +41,38 @@ class RecipeRow:
 
     Attributes:
         name, aliases: what users call it.
-        steps: the function `steps(**options) -> tuple[Step, ...]`.
+        steps: the function `steps(**options) -> tuple[Rule, ...]`; an option `flavor` chooses among
+            published variants of one model.
         summary: plain words. citation: the source. evidence: as for schemes.
         differences: where implementations of the same model differ.
-        avoid: when not to use it.
+        avoid: when not to use it. gaps: what it does not say yet.
     """
 
     name: str
-    steps: Callable[..., tuple[Step, ...]]
+    steps: Callable[..., tuple[Rule, ...]]
     summary: str
     citation: str
-    evidence: str
+    evidence: str = "verified in source"
     aliases: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()
     avoid: str = ""
+    gaps: tuple[str, ...] = ()
 
     @property
     def options(self) -> tuple[Option, ...]:
         """The options with their defaults and meanings."""
-        return options_of(self.steps)
+        return (*options_of(self.steps), *options_of(_common))
+
+    @property
+    def flavors(self) -> tuple[str, ...]:
+        """Its published variants; () if there is only one."""
+        return next((option.legal for option in self.options if option.name == "flavor"), ())
 
     def to_dict(self) -> dict[str, Any]:
         """The row as JSON data, its function left out."""
         data = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         del data["steps"]
-        for name in ("aliases", "differences"):
+        for name in ("aliases", "differences", "gaps"):
             data[name] = list(data[name])
         return {**data, "options": [option.to_dict() for option in self.options]}
 
@@ -131,7 +99,7 @@ class Recipe(JsonMixin):
         object.__setattr__(self, "name", row.name)
         checked = checked_options(f"recipe {row.name!r}", row.options, dict(self.options))
         object.__setattr__(self, "options", checked)
-        row.steps(**dict(checked))
+        _ = self.steps
 
     @property
     def row(self) -> RecipeRow:
@@ -139,9 +107,15 @@ class Recipe(JsonMixin):
         return registry[self.name]
 
     @property
-    def steps(self) -> tuple[Step, ...]:
-        """The rules, in the order they are tried."""
-        return self.row.steps(**dict(self.options))
+    def steps(self) -> tuple[Rule, ...]:
+        """The rules, without those that every recipe has."""
+        own = {option.name for option in options_of(self.row.steps)}
+        return self.row.steps(**{name: value for name, value in self.options if name in own})
+
+    def __str__(self) -> str:
+        defaults = {option.name: option.default for option in self.row.options}
+        given = [f"{name}={value!r}" for name, value in self.options if value != defaults[name]]
+        return self.name + (f"({', '.join(given)})" if given else "")
 
     def plan(self, parameters: Iterable[ParameterInfo]) -> Plan:
         """Every parameter's Fill, from an adapter's list.
@@ -150,84 +124,100 @@ class Recipe(JsonMixin):
             parameters: as `adapter_for(model).parameters(model)` gives them.
 
         Returns:
-            The Plan; parameters that are frozen, refused or matched by no step are in `kept`.
+            The Plan; parameters that are frozen, refused or matched by no rule are in `kept`.
 
         Raises:
-            ModelError: a step that must match names nothing of this model, or depth is asked of
-                a model without numbered blocks.
+            ModelError: the model has none of a part that the recipe is about, two rules want
+                different things of one tensor, or a formula needs a number (depth, heads) that
+                the model does not tell.
         """
-        infos, steps = tuple(parameters), self.steps
-        self._check(infos, steps)
-        blocks = _blocks(infos)
+        found = places(tuple(parameters), dict(self.options))
+        rules = (*self.steps, *COMMON)
+        self._check(found, rules)
         fills: list[tuple[str, Fill]] = []
         kept: list[tuple[str, str]] = []
-        for info in infos:
-            found = self._decide(info, steps, blocks)
-            if isinstance(found, Fill):
-                fills.append((info.name, found))
+        for place in found:
+            decided = self._decide(place, rules)
+            if isinstance(decided, Fill):
+                fills.append((place.info.name, decided))
             else:
-                kept.append((info.name, found))
+                kept.append((place.info.name, decided))
         return Plan(self.name, tuple(fills), tuple(kept))
 
-    def _check(self, infos: tuple[ParameterInfo, ...], steps: tuple[Step, ...]) -> None:
-        for step in steps:
-            if step.option and not any(step.matches(info) for info in infos):
-                raise ModelError(
-                    f"no parameter is called {' or '.join(step.names)}",
-                    where=f"recipe {self.name!r}",
-                    expected=f"a matrix that {step.reason}",
-                    cause="the model's layers have other names than this family's",
-                    fix=f'Say which it is, for example recipe("{self.name}", {step.option}="*.out.weight").',
-                )
+    def _check(self, found: Sequence[Place], rules: Sequence[Rule]) -> None:
+        missing = [rule for rule in rules if rule.missing(found)]
+        if missing:
+            raise _misfit(self, missing, found)
 
-    def _decide(self, info: ParameterInfo, steps: tuple[Step, ...], blocks: Mapping[str, int]) -> Fill | str:
+    def _decide(self, place: Place, rules: Sequence[Rule]) -> Fill | str:
+        info = place.info
         if info.status not in ("ready", "empty"):
             return info.problem or info.status
-        step = next((step for step in steps if step.matches(info)), None)
-        if step is None:
-            return f"no rule of recipe {self.name!r} names it"
-        if step.scheme is None:
-            return step.reason or f"recipe {self.name!r} leaves it"
-        fill = step.scheme.fill(info.fans) if step.direct else step.scheme.fill_parameter(info)
+        rule = _chosen(self, place, [rule for rule in rules if rule.matches(place)])
+        if rule is None:
+            return _unruled(self, place)
+        fill = rule.law.make(place)
         if fill is None:
-            return "of unknown purpose: only an explicit rule touches it"
-        divisor, words = _divisor(step, info, blocks, self.name)
-        reason = step.reason or fill.reason
-        fill = fill.scaled(1 / divisor) if words else fill
+            return rule.reason or f"recipe {self.name!r} leaves it"
+        drawn = fill.law != "constant" or fill.mean != 0
         return dataclasses.replace(
             fill,
             layout=fill.layout or info.layout,
-            zero_row=info.zero_row,
-            reason=reason + words if info.role in ("weight", "recurrent", "embedding") else fill.reason,
+            zero_row=info.zero_row if drawn else None,
+            reason=rule.reason or fill.reason,
             citation=self.row.citation,
         )
 
 
-def _blocks(infos: tuple[ParameterInfo, ...]) -> dict[str, int]:
-    """Numbered blocks by the path before the number: {"transformer.h": 12}."""
-    found: dict[str, set[int]] = {}
-    for info in infos:
-        match = re.match(r"(.*?)\.(\d+)\.", info.name)
-        if match:
-            found.setdefault(match[1], set()).add(int(match[2]))
-    return {path: len(numbers) for path, numbers in found.items()}
-
-
-def _divisor(step: Step, info: ParameterInfo, blocks: Mapping[str, int], recipe: str) -> tuple[float, str]:
-    """What the std is divided by for depth, and the words for it."""
-    if not step.depth:
-        return 1.0, ""
-    match = re.match(r"(.*?)\.(\d+)\.", info.name)
-    if match is None:
+def _chosen(recipe: Recipe, place: Place, rules: Sequence[Rule]) -> Rule | None:
+    """The most particular rule. Raises ModelError if two of them disagree."""
+    if not rules:
+        return None
+    rank = max(rule.rank for rule in rules)
+    best = [rule for rule in rules if rule.rank == rank]
+    other = next((rule for rule in best[1:] if rule.law.words != best[0].law.words), None)
+    if other is not None:
         raise ModelError(
-            "its name has no block number, so depth is unknown",
-            where=info.name,
-            expected=f"a name like h.3.attn.c_proj.weight for recipe {recipe!r}",
+            f"two rules want it: {best[0].matching} ({best[0].doing}) and {other.matching} ({other.doing})",
+            where=f"recipe {recipe.name!r}, {place.info.name}",
+            expected="one rule, or one that is more particular",
+            fix=f'Say what it is: recipe("{recipe.name}", assign="PART={place.info.name}").',
         )
-    if step.depth == "index":
-        return math.sqrt(2 * (int(match[2]) + 1)), f", over √(2·{int(match[2]) + 1}) for block {match[2]}"
-    count = blocks[match[1]]
-    return math.sqrt(2 * count), f", over √(2·{count}) for {count} blocks"
+    return best[0]
+
+
+def _unruled(recipe: Recipe, place: Place) -> str:
+    if place.role == "bare":
+        return "of unknown purpose: only an explicit rule touches it"
+    return f"no rule of recipe {recipe.name!r} is for {place.part or place.role}"
+
+
+def _misfit(recipe: Recipe, missing: Sequence[Rule], found: Sequence[Place]) -> ModelError:
+    """The recipe is about parts the model does not have."""
+    asked = next((rule for rule in missing if rule.option), None)
+    if asked is not None:
+        return ModelError(
+            f"no parameter is called {' or '.join(asked.names)}",
+            where=f"recipe {recipe.name!r}",
+            expected=f"{asked.option}: {asked.reason}",
+            cause="the model's layers have other names",
+        )
+    left = [place.info.name for place in found if not place.part and place.role in ("weight", "embedding")]
+    has = sorted({place.part for place in found if place.part})
+    wanted = sorted({part for rule in missing for part in rule.missing(found)})
+    return ModelError(
+        f"the model has no {', '.join(wanted)}",
+        where=f"recipe {recipe.name!r}",
+        expected="a model of this family",
+        cause=f"it has {', '.join(has) or 'no part the names tell'}"
+        + (f"; of unknown part: {_listed(left)}" if left else ""),
+        fix=f'Name its parts, if it is one: recipe("{recipe.name}", assign="{wanted[0]}=GLOB").',
+    )
+
+
+def _listed(names: Sequence[str], limit: int = 5) -> str:
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
 
 
 def recipe(name: str, **options: Any) -> Recipe:
@@ -235,6 +225,9 @@ def recipe(name: str, **options: Any) -> Recipe:
 
     Raises:
         UnknownNameError: no such recipe. OptionError: an option it does not have.
+
+    >>> print(recipe("gpt2", std=0.01))
+    gpt2(std=0.01)
     """
     return Recipe(registry[name].name, tuple(options.items()))
 

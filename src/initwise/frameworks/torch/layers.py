@@ -8,10 +8,12 @@ convolution, (in, out/groups, *kernel) for a transposed one.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
@@ -58,7 +60,21 @@ def slots(module: nn.Module) -> tuple[str, Slots]:
             return _kind(cls), ROWS[cls](module)
         if cls.__name__ in BY_NAME and not cls.__module__.startswith("torch."):
             return cls.__name__, BY_NAME[cls.__name__](module)
+    if is_norm(module):
+        return type(module).__name__, _foreign_norm(module)
     return "", {}
+
+
+def is_norm(module: nn.Module) -> bool:
+    """Is it somebody's own norm: "…Norm…" by its class, without layers inside, with a gain of one axis?"""
+    own = module._parameters
+    gains = [own[name] for name in GAINS if own.get(name) is not None]
+    return (
+        "norm" in type(module).__name__.lower()
+        and not any(True for _ in module.children())
+        and len(gains) == 1
+        and all(tensor.ndim == 1 for tensor in own.values() if tensor is not None)
+    )
 
 
 def _kind(cls: type) -> str:
@@ -104,6 +120,35 @@ def _norm(module: Any) -> Slots:
         "weight": Slot("norm_gain", Layout(axes), start=1.0),
         "bias": Slot("norm_bias", Layout(axes), start=0.0),
     }
+
+
+GAINS = ("weight", "scale", "gain", "gamma")
+SHIFTS = ("bias", "beta", "shift")
+
+
+def _foreign_norm(module: nn.Module) -> Slots:
+    neutral = _neutral_gain(module)
+    row = {name: Slot("norm_gain", Layout("o"), start=neutral) for name in GAINS}
+    return row | {name: Slot("norm_bias", Layout("o"), start=0.0) for name in SHIFTS}
+
+
+def _neutral_gain(module: nn.Module) -> float:
+    """0 for a norm that computes with 1 + w (Gemma's), 1 for all others.
+
+    By what a copy answers with all its weights at 0: a plain norm then gives nothing. The name does
+    not tell: one model may have norms of both kinds.
+    """
+    width = next(tensor.shape[0] for tensor in module._parameters.values() if tensor is not None)
+    try:
+        copied = copy.deepcopy(module).to_empty(device="cpu").float()
+        with torch.no_grad():
+            for tensor in copied.parameters():
+                tensor.zero_()
+            answer = copied(torch.linspace(-1.0, 2.0, width).reshape(1, 1, width))
+        return 0.0 if isinstance(answer, torch.Tensor) and bool(answer.any()) else 1.0
+    except Exception:
+        # a norm with further inputs (a gate, a condition) cannot be asked; those in use start at 1
+        return 1.0
 
 
 def _prelu(module: nn.PReLU) -> Slots:

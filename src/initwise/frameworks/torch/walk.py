@@ -36,9 +36,20 @@ def parameters(model: nn.Module) -> tuple[ParameterInfo, ...]:
     owners = underlying(model)
     seen: set[int] = set()
     found: list[ParameterInfo] = []
+    classes: dict[str, str] = {}
     for path, module in layers(model):
-        found += _of_module(path, module, names, blocked, owners, seen)
+        classes[path] = type(module).__name__
+        within = _within(path, classes)
+        for info in _of_module(path, module, names, blocked, owners, seen):
+            found.append(replace(info, within=within))
     return tuple(found)
+
+
+def _within(path: str, classes: Mapping[str, str]) -> tuple[str, ...]:
+    """Class names of the layer at `path` and of all around it, innermost first."""
+    steps = path.split(".") if path else []
+    around = [".".join(steps[:count]) for count in range(len(steps), -1, -1)]
+    return tuple(classes[outer] for outer in around if outer in classes)
 
 
 def underlying(model: nn.Module) -> dict[int, str]:
