@@ -215,10 +215,15 @@ def _piece(job: Job, block: Block) -> Piece:
     itemsize = job.out.itemsize
     axes = [(size, stride // itemsize, step) for size, stride, step in block.axes]
     inner = axes[-1] if axes else _NOWHERE
-    if job.fill.law == "constant" or (len(axes) > 1 and (inner[2] != 1 or inner[0] < LONG)):
+    together = len(axes) == 1 and inner[1] == 1
+    if job.fill.law == "constant":
+        if not together:
+            return _points(job, block, axes)
+        return Piece(job, "level", block.address, block.first, _three(axes), _groups(0, inner[0]))
+    if inner[2] != 1 or (len(axes) > 1 and inner[0] < LONG):
         return _points(job, block, axes)
-    if len(axes) > 1 or inner[1:] != (1, 1):
-        return _lines(job, block, axes) if inner[2] == 1 else _points(job, block, axes)
+    if not together:
+        return _lines(job, block, axes)
     return Piece(job, "line", block.address, block.first, _three(axes), _groups(block.first, inner[0]))
 
 

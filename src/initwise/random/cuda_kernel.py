@@ -35,8 +35,9 @@ programs fit on a multiprocessor of 65,536; on sm_90 ten of them spill then, in 
 
 KINDS = ("constant", "uniform", "normal", "truncated_normal", "symmetric")
 """symmetric: a truncated normal whose two sides are alike."""
-MODES = ("line", "lines", "points")
-"""line: one contiguous run. lines: runs of consecutive elements, anywhere in memory. points: any block."""
+MODES = ("line", "lines", "points", "level")
+"""line: one contiguous run. lines: runs of consecutive elements, anywhere in memory. points: any block.
+level: one contiguous run of a constant."""
 COLUMNS = (
     "address", "first", "seed", "id", "kind", "mode", "program", "tiles",
     "size_0", "size_1", "size_2", "stride_0", "stride_1", "stride_2", "step_0", "step_1", "step_2",
@@ -58,7 +59,7 @@ _ACROSS, _HEIGHT, _UPRIGHT, _BITS = (_C[name] for name in COLUMNS[17:])
 _COLUMNS, _REALS, _WHOLES, _AFFINE = (tl.constexpr(n) for n in (len(COLUMNS), REALS, WHOLES, AFFINE))
 _LANES, _TILES = tl.constexpr(LANES), tl.constexpr(TILES)
 _CONSTANT, _UNIFORM, _NORMAL, _TRUNCATED, _SYMMETRIC = (tl.constexpr(k) for k in range(len(KINDS)))
-_LINE, _LINES, _POINTS = (tl.constexpr(k) for k in range(len(MODES)))
+_LINE, _LINES, _POINTS, _LEVEL = (tl.constexpr(k) for k in range(len(MODES)))
 
 _L0, _L1, _L2, _L3, _L4, _L5, _L6, _L7, _L8 = (tl.constexpr(x) for x in c.LOGARITHM)
 _S0, _S1, _S2, _S3 = (tl.constexpr(x) for x in c.SINE)
@@ -316,6 +317,15 @@ def _points(job, kind, law, begin, end, number: tl.constexpr, cell: tl.constexpr
 
 
 @triton.jit
+def _level(job, begin, end, cell: tl.constexpr):
+    out = tl.load(job + _ADDRESS).to(tl.pointer_type(cell))
+    size, bits = tl.load(job + _SIZE + 2).to(tl.int32), tl.load(job + _BITS).to(cell)
+    for tile in range(begin, end):
+        place = tile * (4 * _LANES) + tl.arange(0, 4 * _LANES)
+        tl.store(out + place, tl.full((4 * _LANES,), 0, cell) + bits, place < size)
+
+
+@triton.jit
 def fill_kernel(programs, jobs, wholes, reals, affines, number: tl.constexpr, cell: tl.constexpr):
     """Program p fills some tiles of job programs[p]: its kind and mode are the same for all lanes."""
     program = tl.program_id(0)
@@ -329,5 +339,7 @@ def fill_kernel(programs, jobs, wholes, reals, affines, number: tl.constexpr, ce
         _line(job, kind, law, begin, end, number, cell)
     elif mode == _LINES:
         _lines(job, kind, law, begin, end, number, cell)
+    elif mode == _LEVEL:
+        _level(job, begin, end, cell)
     else:
         _points(job, kind, law, begin, end, number, cell)
