@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..core.layout import Fans, recounted
+from ..core.layout import Fans, Layout, recounted
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class Flavor:
             for a law without fans.
         settings: options of the scheme that it sets; one given by the user wins.
         required: options that have no default there, so the user must give them.
-        flattens: for laws of a matrix: the axes it makes rows of, "first" or "last"; "" for true outputs.
+        flattens: for laws of a matrix: how it makes one of more axes, "torch", "keras", "jax" or "haiku";
+            "" for the layer's own matrix.
         evidence: how well this is known; one of `base.EVIDENCE`.
         note: what else is to be known of it.
     """
@@ -107,10 +108,23 @@ def plain(flavors: tuple[Flavor, ...]) -> tuple[Flavor, ...]:
     return tuple(replace(flavor, count="") for flavor in flavors)
 
 
-def _flattened(fans: Fans, rows: str) -> Fans:
-    """The fans with a layout of one matrix: the first stored axis against the rest, or the last."""
+def _flattened(fans: Fans, framework: str) -> Fans:
+    """The fans with a layout of one matrix, of which a framework makes rows of one stored axis."""
     if fans.layout is None or len(fans.shape) < 2:
         return fans
-    rest = len(fans.shape) - 1
-    axes = "o" + "i" * rest if rows == "first" else "i" * rest + "o"
-    return replace(fans, layout=type(fans.layout)(axes), parts=())
+    rows = _row_axis(fans.layout, framework)
+    axes = "".join("o" if axis == rows else "i" for axis in range(len(fans.shape)))
+    return replace(fans, layout=Layout(axes, transposed=False), parts=())
+
+
+def _row_axis(layout: Layout, framework: str) -> int:
+    """torch and Lasagne: the first axis stored; the others: the last. Of a kernel, as each stores it.
+
+    torch, Keras and Haiku store a transposed convolution with in and out exchanged.
+    """
+    axes, first = layout.axes, framework == "torch"
+    if layout.spatial:
+        swapped = bool(layout.transposed) and framework != "jax"
+        letter = "i" if swapped else "o"
+        return axes.index(letter) if first else axes.rindex(letter)
+    return 0 if first else axes.rindex("o")

@@ -7,7 +7,9 @@ from typing import Annotated
 from ..core.errors import FillError
 from ..core.fill import Fill
 from ..core.layout import Fans, Layout
+from ..core.shaped import matrix_sizes
 from .base import Known, SchemeRow, registry
+from .flavors import Flavor
 
 Factor = Annotated[float, "a factor on the matrix; it may be negative, not zero or NaN"]
 
@@ -35,7 +37,7 @@ def delta_orthogonal(fans: Fans, *, gain: Factor = 1.0) -> Fill:
     shape, layout = _axes(fans)
     if layout is None or not layout.spatial:
         return orthogonal(fans, gain=gain).because("no kernel axes: an orthogonal matrix")
-    inputs, outputs = layout.size(shape, "i"), layout.size(shape, "o")
+    outputs, inputs, _ = matrix_sizes(shape, layout)
     if inputs > outputs:
         raise FillError(
             f"delta_orthogonal: {inputs} input and {outputs} output channels",
@@ -54,6 +56,8 @@ def delta_orthogonal(fans: Fans, *, gain: Factor = 1.0) -> Fill:
     return fill.because(f"orthogonal at the kernel's centre, singular values {abs(gain):.6g}")
 
 
+_SVD = "By SVD, signs left to LAPACK: nearly Haar's law, which is drawn here."
+
 registry.add(
     SchemeRow(
         name="orthogonal",
@@ -65,8 +69,9 @@ registry.add(
         evidence="verified in source",
         differences=(
             "torch, Keras and JAX: QR with signs fixed (Haar), as here. Lasagne, LSUV and OpenAI baselines: "
-            "SVD without.",
-            "torch and Lasagne flatten (out, in·field), Keras and JAX (field·in, out): the same law.",
+            "SVD, whose signs are left to LAPACK; as a flavor they are Haar's too.",
+            "torch and Lasagne flatten (out, in·field), Keras and JAX (field·in, out): the same law, but not "
+            "for groups, experts or a transposed convolution, of whose inputs torch and Keras make rows.",
             "A matrix with more inputs than outputs keeps lengths only on average: some inputs are lost.",
         ),
         avoid="convolutions where the operator itself is to be orthogonal: delta_orthogonal does that.",
@@ -75,6 +80,22 @@ registry.add(
             Known((256, 64), "oi", "std", 0.0625, source="1/√256, the longer side"),
             Known((64, 64), "oi", "gain", 2**0.5, (("gain", 2**0.5),)),
             Known((64, 16, 3, 3), "oihw", "std", 0.0833333333, source="1/√max(64, 144)"),
+            Known((64, 16, 3, 3), "oihw", "std", 0.0833333333, groups=4, source="a group: 1/√max(16, 144)"),
+            Known((64, 32, 4, 4), "iohw", "std", 0.0312500000, source="1/√max(32, 64·16)"),
+            Known((64, 32, 4, 4), "iohw", "std", 0.0441941738, (("flavor", "torch"),), source="1/√(32·16)"),
+            Known((64, 32, 4, 4), "iohw", "std", 0.0441941738, (("flavor", "keras"),), source="1/√(4·4·32)"),
+            Known((64, 32, 4, 4), "iohw", "std", 0.0312500000, (("flavor", "jax"),), source="1/√(4·4·64)"),
+            Known((8, 64, 64), "boi", "std", 0.0156250000, (("flavor", "torch"),), source="as (8, 4096)"),
+            Known((8, 64, 64), "boi", "std", 0.1250000000, source="each expert: 1/√64"),
+        ),
+        flavors=(
+            Flavor("torch", "torch.nn.init.orthogonal_(gain=1)", flattens="torch"),
+            Flavor("keras", "keras.initializers.Orthogonal(gain=1.0)", flattens="keras"),
+            Flavor("jax", "jax.nn.initializers.orthogonal(scale=1.0)", flattens="jax"),
+            Flavor("flax", "flax.linen.initializers.orthogonal(scale=1.0)", flattens="jax"),
+            Flavor("haiku", "hk.initializers.Orthogonal(scale=1.0, axis=-1)", flattens="haiku"),
+            Flavor("lasagne", "lasagne.init.Orthogonal(gain=1.0)", flattens="torch", note=_SVD),
+            Flavor("baselines", "baselines ortho_init(scale=1.0)", flattens="jax", note=_SVD),
         ),
     )
 )
