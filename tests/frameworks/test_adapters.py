@@ -32,8 +32,8 @@ class BoxAdapter(type(adapters["torch"])):
     def parameters(self, model):
         return super().parameters(model.inner)
 
-    def moments(self, model, name):
-        return super().moments(model.inner, name)
+    def values(self, model, name):
+        return super().values(model.inner, name)
 
 
 def measured(model, example, **options):

@@ -105,7 +105,8 @@ def test_the_digest_is_what_it_says():
     ledger = init_(model, "he_normal")
     for name, parameter in sorted(model.named_parameters()):
         shape = ",".join(map(str, parameter.shape))
-        total.update(f"{name}\0{shape}\0float32\0".encode() + parameter.detach().numpy().tobytes())
+        own = hashlib.sha256(parameter.detach().numpy().tobytes()).digest()
+        total.update(f"{name}\0{shape}\0float32\0".encode() + own)
     assert ledger.digest == total.hexdigest()
 
 

@@ -13,7 +13,7 @@ from initwise.core.parameter import ParameterInfo
 from initwise.core.plan import Plan
 from initwise.explain import explain
 from initwise.frameworks.initialize import init_, plan_for
-from initwise.frameworks.proof import proven
+from initwise.frameworks.proof import Found, proven
 from initwise.schemes import scheme
 
 
@@ -90,9 +90,9 @@ def test_few_weights_that_are_not_zero_are_no_cause_to_doubt_the_write():
 def test_a_write_that_left_the_zeros_out_is_found():
     info = ParameterInfo("w", (500, 400), "float32", "weight")
     fill = Fill.sparse(1.0, "keep", 0.1, "output", shape=info.shape)
-    proven(info, fill, (0.0, math.sqrt(0.1)))
+    proven(info, fill, Found(0.0, math.sqrt(0.1), b""))
     with pytest.raises(ModelError, match=r"holds mean 0, std 1; expected mean 0, std 0\.316"):
-        proven(info, fill, (0.0, 1.0))
+        proven(info, fill, Found(0.0, 1.0, b""))
 
 
 def test_a_fill_without_shape_learns_it_and_one_of_another_shape_is_refused():

@@ -145,8 +145,8 @@ class Ledger(JsonMixin, Rendered):
         plan: the plan's name.
         seed: the stream's seed.
         entries: one per parameter, in the model's order; tied names have a line each.
-        digest: SHA-256 over names, shapes, dtypes and bytes of all filled tensors: equal digests
-            mean equal weights.
+        digest: SHA-256 over names, shapes, dtypes and the SHA-256 of the bytes of all filled tensors:
+            equal digests mean equal weights.
     """
 
     plan: str

@@ -11,6 +11,7 @@ from ..core.errors import UnknownNameError
 from ..core.fill import Fill
 from ..core.parameter import ParameterInfo
 from ..core.records import Explanation
+from ..frameworks.proof import read
 from ..frameworks.protocol import Adapter, adapter_for
 from ..schemes import registry, scheme
 from .functions import told_activation
@@ -85,8 +86,8 @@ def _line(model: Any, adapter: Adapter, info: ParameterInfo) -> str:
         parts.append(f"constructor: {fill.formula}, std {fill.std:.4g}" if fill else "no known law")
     if info.status in ("refused", "empty"):
         return ", ".join([*parts, f"{info.status}: {info.problem or 'no elements'}"])
-    mean, std = adapter.moments(model, info.name)
-    return ", ".join([*parts, f"measured: mean {mean:.4g}, std {std:.4g}"])
+    held = read(adapter, model, [info])[0]
+    return ", ".join([*parts, f"measured: mean {held.mean:.4g}, std {held.std:.4g}"])
 
 
 def _constructed(default: str, info: ParameterInfo) -> Fill | None:

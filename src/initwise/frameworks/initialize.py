@@ -12,7 +12,7 @@ from ..core.plan import Plan
 from ..core.records import Ledger, LedgerEntry
 from ..core.stream import checked_seed
 from .planning import Resolved, resolve
-from .proof import declared, digest, proven
+from .proof import Found, declared, digest, proven, read
 from .protocol import Adapter, adapter_for, door
 
 __all__ = ["init_", "plan_for"]
@@ -90,9 +90,11 @@ def init_(
     if not fills and not resolved.spared:
         _not_nothing(model, infos, dict(resolved.plan.kept))
     _write(adapter, model, fills, seed)
-    found = {info.name: _proven(adapter, model, info, fill) for info, fill in fills}
-    entries = tuple(_entries(infos, dict(resolved.plan.kept), found))
-    return Ledger(resolved.plan.name, seed, entries, digest(adapter, model, [info for info, _ in fills]))
+    written = [info for info, _ in fills]
+    found = read(adapter, model, written)
+    filled = {info.name: _proven(info, fill, held) for (info, fill), held in zip(fills, found, strict=True)}
+    entries = tuple(_entries(infos, dict(resolved.plan.kept), filled))
+    return Ledger(resolved.plan.name, seed, entries, digest(written, found))
 
 
 def _write(adapter: Adapter, model: Any, fills: Sequence[tuple[ParameterInfo, Fill]], seed: int) -> None:
@@ -137,13 +139,20 @@ def _way_out(model: Any, info: ParameterInfo) -> str:
     return f"Name it in a rule: rules={{{info.name!r}: 'normal'}}, or any other law that needs no fans."
 
 
-def _proven(adapter: Adapter, model: Any, info: ParameterInfo, fill: Fill) -> LedgerEntry:
+def _proven(info: ParameterInfo, fill: Fill, found: Found) -> LedgerEntry:
     """The entry of a parameter just filled. Raises ModelError if the write did not stick."""
-    found = adapter.moments(model, info.name)
     proven(info, fill, found)
     reason = "; ".join(filter(None, (fill.reason, info.remark)))
     return LedgerEntry(
-        info.name, info.shape, info.dtype, "filled", fill, *declared(info, fill), *found, reason
+        info.name,
+        info.shape,
+        info.dtype,
+        "filled",
+        fill,
+        *declared(info, fill),
+        found.mean,
+        found.std,
+        reason,
     )
 
 

@@ -21,7 +21,7 @@ from ..core.layout import Fans, Layout, fans
 from ..core.parameter import ROLES, ParameterInfo
 from ..core.storage import DTYPES, extent, overlaps
 from .overlap import overlapping
-from .proof import moments, pieces
+from .proof import pieces
 from .protocol import adapters
 
 Array = NDArray[Any]
@@ -212,10 +212,6 @@ class NumpyAdapter:
         """An array's stored bits, row-major, in flat pieces; bfloat16 as uint16."""
         for piece in pieces(_named(model, name), _flat):
             yield piece.view(np.uint16) if piece.dtype.name == "bfloat16" else piece
-
-    def moments(self, model: Any, name: str) -> tuple[float, float]:
-        """Mean and standard deviation (n in the denominator), accumulated in float64."""
-        return moments(piece.astype(np.float64) for piece in pieces(_named(model, name), _flat))
 
     def trace(self, model: Any, example: Any) -> Graph:
         """Raises UnsupportedError: arrays do not say what is done with them."""

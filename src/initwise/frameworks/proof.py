@@ -1,22 +1,25 @@
 """What was found in memory after filling: its moments, whether they are the declared ones, its digest.
 
-Arrays here are NumPy's or any framework's own: what is used of them is shape, slicing along the first
-axis, `mean` and `sum`.
+Every value is read back once, parameters side by side in threads.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import ModelError
 from ..core.fill import Fill
 from ..core.parameter import ParameterInfo
 from ..core.storage import DTYPES
+from ..random.threads import run_all
 from .fitting import leaves
 from .protocol import Adapter
 
@@ -24,8 +27,48 @@ SIGMAS = 8.0
 """How many standard errors off is no longer chance: about 1e-15 per tensor."""
 
 
-PIECE = 1 << 20
-"""Elements read at a time."""
+PIECE = 1 << 16
+"""Elements read at a time: in double precision they still fit the cache."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one parameter's memory holds: mean, std (n in the denominator) and SHA-256 of its bytes."""
+
+    mean: float
+    std: float
+    digest: bytes
+
+
+def read(adapter: Adapter, model: Any, infos: Sequence[ParameterInfo]) -> list[Found]:
+    """What each parameter's memory holds."""
+    found: dict[int, Found] = {}
+
+    def look(place: int) -> None:
+        found[place] = _found(adapter.values(model, infos[place].name), infos[place].dtype)
+
+    # the largest first, so that no thread is left with it at the end
+    order = sorted(range(len(infos)), key=lambda place: -math.prod(infos[place].shape))
+    run_all([functools.partial(look, place) for place in order])
+    return [found[place] for place in range(len(infos))]
+
+
+def _found(values: Iterable[NDArray[Any]], dtype: str) -> Found:
+    digest = hashlib.sha256()
+
+    def numbers() -> Iterator[NDArray[np.float64]]:
+        for piece in values:
+            digest.update(_little(piece).data)
+            yield _numbers(piece, dtype)
+
+    mean, std = moments(numbers())
+    return Found(mean, std, digest.digest())
+
+
+def _numbers(bits: NDArray[Any], dtype: str) -> NDArray[np.float64]:
+    if dtype == "bfloat16" and bits.dtype == np.uint16:
+        bits = (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
+    return bits.astype(np.float64)
 
 
 def pieces(array: Any, flat: Callable[[Any], Any]) -> Iterator[Any]:
@@ -43,16 +86,17 @@ def pieces(array: Any, flat: Callable[[Any], Any]) -> Iterator[Any]:
             yield from pieces(rows[0] if len(rows) == 1 and rows.ndim > 1 else rows, flat)
 
 
-def moments(numbers: Iterable[Any]) -> tuple[float, float]:
+def moments(numbers: Iterable[NDArray[np.float64]]) -> tuple[float, float]:
     """Mean and standard deviation (n in the denominator) over float64 vectors; NaN without any.
 
     Two groups are joined by the update of Chan, Golub and LeVeque (1979).
     """
     count, mean, square = 0, 0.0, 0.0
     for piece in numbers:
-        n, average = math.prod(piece.shape), float(piece.mean())
-        gap = average - mean
-        square += float(((piece - average) ** 2).sum()) + gap * gap * count * n / (count + n)
+        n, average = piece.size, float(piece.mean())
+        gap, away = average - mean, piece - average
+        # einsum: a plain dot would wake the threads of BLAS for each piece
+        square += float(np.einsum("i,i->", away, away)) + gap * gap * count * n / (count + n)
         mean += gap * n / (count + n)
         count += n
     return (mean, math.sqrt(square / count)) if count else (math.nan, math.nan)
@@ -68,7 +112,7 @@ def declared(info: ParameterInfo, fill: Fill) -> tuple[float, float]:
     return mean, math.sqrt(max(second - mean**2, 0.0))
 
 
-def proven(info: ParameterInfo, fill: Fill, found: tuple[float, float]) -> None:
+def proven(info: ParameterInfo, fill: Fill, found: Found) -> None:
     """Raise ModelError if the values found cannot have come from `fill`: writing did nothing."""
     mean, std = declared(info, fill)
     count = math.prod(info.shape)
@@ -77,11 +121,11 @@ def proven(info: ParameterInfo, fill: Fill, found: tuple[float, float]) -> None:
     # of few weights that are not zero each is much of the sum: their own std tells the chance
     spread = max([leaf.scale if leaf.law == "sparse" else leaf.std for leaf in leaves(fill)] + [std])
     slack = SIGMAS * spread / math.sqrt(max(count, 1)) + quantum
-    stuck = abs(found[0] - mean) <= slack and (abs(found[1] - std) <= slack or count < 2)
-    if stuck and all(map(math.isfinite, found)):
+    stuck = abs(found.mean - mean) <= slack and (abs(found.std - std) <= slack or count < 2)
+    if stuck and math.isfinite(found.mean) and math.isfinite(found.std):
         return
     raise ModelError(
-        f"after filling with {fill.formula} the memory holds mean {found[0]:.6g}, std {found[1]:.6g}",
+        f"after filling with {fill.formula} the memory holds mean {found.mean:.6g}, std {found.std:.6g}",
         where=info.name,
         expected=f"mean {mean:.6g}, std {std:.6g}",
         cause="something between the parameter and its memory (a tensor subclass, a hook, another "
@@ -90,13 +134,12 @@ def proven(info: ParameterInfo, fill: Fill, found: tuple[float, float]) -> None:
     )
 
 
-def digest(adapter: Adapter, model: Any, infos: Iterable[ParameterInfo]) -> str:
-    """SHA-256 over name, shape, dtype and bytes (little-endian, row-major) of tensors, by name."""
+def digest(infos: Iterable[ParameterInfo], found: Iterable[Found]) -> str:
+    """SHA-256 over name, shape, dtype and SHA-256 of the bytes (little-endian, row-major), by name."""
     total = hashlib.sha256()
-    for info in sorted(infos, key=lambda info: info.name):
+    for info, held in sorted(zip(infos, found, strict=True), key=lambda pair: pair[0].name):
         total.update(f"{info.name}\0{','.join(map(str, info.shape))}\0{info.dtype}\0".encode())
-        for piece in adapter.values(model, info.name):
-            total.update(_little(piece).data)
+        total.update(held.digest)
     return total.hexdigest()
 
 

@@ -67,11 +67,7 @@ class Adapter(Protocol):
 
     def values(self, model: Any, name: str) -> Iterator[NDArray[np.generic]]:
         """One parameter's values, in storage order, in flat pieces of bounded size and of the stored
-        bits (bfloat16 as uint16 bits) together forming the digest; see `moments` for numbers."""
-        ...
-
-    def moments(self, model: Any, name: str) -> tuple[float, float]:
-        """Mean and standard deviation of one parameter's values, accumulated in float64."""
+        bits (bfloat16 as uint16 bits). Called from several threads at once, for different names."""
         ...
 
     def trace(self, model: Any, example: Any) -> Graph:

@@ -18,7 +18,6 @@ from ...core.parameter import ParameterInfo
 from ..device import able
 from ..memory import fill as engine
 from ..memory import fill_together
-from ..proof import moments as moments_of
 from ..proof import pieces
 from .holders import INVERTED, SPECTRAL, Holding, effective, forward, holdings, holds, originals
 from .state import untouched
@@ -189,11 +188,6 @@ def values(model: nn.Module, name: str) -> Iterator[NDArray[np.generic]]:
     for piece in pieces(effective(*find(model, name)), _flat):
         bits = piece.cpu()
         yield bits.view(torch.uint16).numpy() if bits.dtype == torch.bfloat16 else bits.numpy()
-
-
-def moments(model: nn.Module, name: str) -> tuple[float, float]:
-    """Mean and standard deviation (n in the denominator) of a parameter, accumulated in float64."""
-    return moments_of(piece.to(torch.float64) for piece in pieces(effective(*find(model, name)), _flat))
 
 
 def _flat(tensor: Tensor) -> Tensor:

@@ -55,12 +55,6 @@ class TorchAdapter:
 
         return values(model, name)
 
-    def moments(self, model: Any, name: str) -> tuple[float, float]:
-        """See `adapter.moments`."""
-        from .adapter import moments
-
-        return moments(model, name)
-
     def trace(self, model: Any, example: Any) -> Graph:
         """See `trace.trace`."""
         from .trace import trace
