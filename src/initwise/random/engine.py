@@ -25,6 +25,8 @@ CHUNK = 1 << 18
 """Elements to a task: about a tenth of a millisecond, so that Ctrl-C is answered at once."""
 
 
+SMALL_MATRIX = 1 << 17
+"""Elements up to which one thread makes a tensor of a matrix law while others make the next ones."""
 ALIGNED = 1024
 """Runs are cut at multiples of this many elements, so that pieces begin on cache lines."""
 
@@ -159,10 +161,11 @@ def _in_order(todo: Iterable[Job]) -> Iterator[list[Job]]:
     of which one may be a zero row) must come later."""
     todo = list(todo)
     yield [job for job in todo if job.fill.law not in SHAPED_LAWS and job.fill.law != "constant"]
-    for law in (*sorted(SHAPED_LAWS), "constant"):
-        for job in todo:
-            if job.fill.law == law:
-                yield [job]
+    matrices = [job for job in todo if job.fill.law in MATRIX_LAWS]
+    yield [job for job in matrices if job.out.size <= SMALL_MATRIX]
+    yield from ([job] for job in matrices if job.out.size > SMALL_MATRIX)
+    for law in (*sorted(SHAPED_LAWS - MATRIX_LAWS), "constant"):
+        yield from ([job] for job in todo if job.fill.law == law)
 
 
 def _pieces(job: Job) -> Iterator[Job]:
