@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from initwise.activations import activation, activations, gain
-from initwise.core.errors import OptionError, UnknownNameError
+from initwise.activations import activation, activations, gain, gate
+from initwise.core.errors import OptionError
 
-# E[φ], E[φ²], Var[φ], 1/√E[φ²], 1/√Var[φ], 1/√E[φ′²], by an independent quadrature, six decimals
+# E[φ], E[φ²], Var[φ], 1/√E[φ²], 1/√Var[φ], 1/√E[φ′²], by an independent quadrature, six decimals; the
+# backward gain of a gate is not in that table
 TABLE = {
     "identity": (0, 1, 1, 1, 1, 1),
     "relu": (0.398942, 0.5, 0.340845, 1.414214, 1.712859, 1.414214),
@@ -39,12 +40,13 @@ TABLE = {
     "sin": (0, 0.432332, 0.432332, 1.520867, 1.520867, 1.327251),
     "abs": (0.797885, 1, 0.363380, 1, 1.658897, 1),
     "exp": (1.648721, 7.389056, 4.670774, 0.367879, 0.462706, 0.367879),
-    "glu": (0, 0.293379, 0.293379, 1.846229, 1.846229, math.nan),
-    "swiglu": (0, 0.355776, 0.355776, 1.676532, 1.676532, math.nan),
-    "geglu": (0, 0.425221, 0.425221, 1.533530, 1.533530, math.nan),
-    "reglu": (0, 0.5, 0.5, 1.414214, 1.414214, math.nan),
+    "glu": (0, 0.293379, 0.293379, 1.846229, 1.846229, None),
+    "swiglu": (0, 0.355776, 0.355776, 1.676532, 1.676532, None),
+    "geglu": (0, 0.425221, 0.425221, 1.533530, 1.533530, None),
+    "reglu": (0, 0.5, 0.5, 1.414214, 1.414214, None),
 }
-# σ_w² = gain², χ_∥ and χ₁ at q = 1, to the digits printed; σ_w² of elu and silu by 30-digit quadrature
+# σ_w² = gain², χ_∥ and χ₁ at q = 1, to the digits printed. The table has 1.550520 for elu and 2.810757 for
+# silu, squares of rounded gains: 30-digit quadrature gives the numbers below, as the test after next says.
 STABILITY = {
     "relu": (2, 1, 1),
     "tanh": (2.536175, 0.461, 1.178),
@@ -57,7 +59,7 @@ STABILITY = {
 
 
 def assert_digits(got, printed, digits):
-    assert got == pytest.approx(printed, rel=0, abs=0.51 * 10**-digits, nan_ok=True)
+    assert got == pytest.approx(printed, rel=0, abs=0.51 * 10**-digits)
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -72,7 +74,8 @@ def test_moments_have_the_tables_digits(name):
         moments.backward_gain,
     )
     for number, printed in zip(got, TABLE[name], strict=True):
-        assert_digits(number, printed, 6)
+        if printed is not None:
+            assert_digits(number, printed, 6)
 
 
 @pytest.mark.parametrize("name", STABILITY)
@@ -84,18 +87,21 @@ def test_stability_of_unit_variance_has_the_tables_digits(name):
     assert_digits(moments.chi(), chi, 3 if name != "selu" else 4)
 
 
-@pytest.mark.parametrize(
-    ("name", "q", "weight_variance"),
-    [
-        ("gelu", (3 + math.sqrt(17)) / 2, 1.983058),
-        ("silu", 14.320174, 1.988005),
-        ("mish", 1.670169, 2.013524),
-    ],
-)
-def test_doubly_critical_points(name, q, weight_variance):
-    moments = activation(name).moments(q)
-    assert moments.chi(weight_variance) == pytest.approx(1, abs=1e-6)
-    assert moments.chi_parallel(weight_variance) == pytest.approx(1, abs=1e-6)
+def test_two_last_digits_of_the_table_are_off_and_these_are_right():
+    mpmath = pytest.importorskip("mpmath")
+
+    def weight_variance(phi):
+        def integrand(z):
+            return phi(z) ** 2 * mpmath.npdf(z)
+
+        return 1 / mpmath.quad(integrand, [-20, -4, -1, 0, 1, 4, 20])
+
+    with mpmath.workdps(30):
+        elu = weight_variance(lambda z: z if z > 0 else mpmath.expm1(z))
+        silu = weight_variance(lambda z: z / (1 + mpmath.exp(-z)))
+    assert gain("elu") ** 2 == pytest.approx(float(elu), rel=1e-14)
+    assert gain("silu") ** 2 == pytest.approx(float(silu), rel=1e-14)
+    assert (round(float(elu), 6), round(float(silu), 6)) == (1.550519, 2.810761)
 
 
 def test_closed_forms_hold_to_twelve_digits():
@@ -139,20 +145,21 @@ def test_kinks_nobody_declared_are_found(kink, q):
 @pytest.mark.parametrize("row", activations(), ids=lambda row: row.name)
 def test_every_row_agrees_with_sampling_and_with_its_own_slope(row):
     chosen, q = activation(row.name), 0.7
-    z = np.random.default_rng(0).standard_normal(40_000)
-    x = math.sqrt(q) * z
+    a, x = math.sqrt(q) * np.random.default_rng(0).standard_normal((2, 40_000))
     values, slopes, moments = chosen.elementwise(x), chosen.slope(x), chosen.moments(q)
-    scale = math.sqrt(q) if row.gated else 1.0
-    for sample, expected in ((values**2, moments.second / scale**2), (slopes**2, moments.derivative_second)):
-        if math.isfinite(expected):
-            tolerance = 5 * sample.std() / math.sqrt(z.size) + 1e-9
-            assert sample.mean() == pytest.approx(expected, abs=tolerance)
+    output = a * values if row.gated else values
+    steepness = values**2 + (a * slopes) ** 2 if row.gated else slopes**2
+    if row.spread:
+        # its slope is drawn for negative x
+        drawn = chosen.spread(x)
+        output, steepness = np.sqrt(output**2 + drawn**2), steepness + (drawn / x) ** 2
+    for sample, expected in ((output**2, moments.second), (steepness, moments.derivative_second)):
+        tolerance = 5 * sample.std() / math.sqrt(x.size) + 1e-9
+        assert sample.mean() == pytest.approx(expected, abs=tolerance)
     assert moments.error < 1e-10 * max(moments.second, 1)
     assert row.citation
     assert row.formula
-    assert type(moments).from_json(moments.to_json()) == pytest.approx(moments) or math.isnan(
-        moments.derivative_second
-    )
+    assert type(moments).from_json(moments.to_json()) == moments
 
 
 def test_the_error_bound_holds_for_the_variance_at_which_tanh_is_steep():
@@ -161,95 +168,99 @@ def test_the_error_bound_holds_for_the_variance_at_which_tanh_is_steep():
     assert moments.second == pytest.approx(1 - 2 / math.sqrt(2 * math.pi * 1e6), abs=1e-8)
 
 
-class TestCallables:
-    def test_a_numpy_function_has_its_rows_gain(self):
-        assert gain(np.tanh) == gain("tanh")
+class TestWhatToKeep:
+    def test_each_is_a_column_of_the_table(self):
+        assert_digits(gain("silu"), 1.676532, 6)
+        assert gain("silu", keep="second_moment") == gain("silu")
+        assert_digits(gain("silu", keep="variance"), 1.787187, 6)
+        assert_digits(gain("silu", keep="gradient"), 1.623320, 6)
+        assert gain("silu", backward=True) == gain("silu", keep="gradient")
 
-    def test_torch_functions_and_modules_are_called_on_tensors(self):
-        torch = pytest.importorskip("torch")
-        assert gain(torch.nn.functional.gelu) == pytest.approx(gain("gelu"), rel=1e-12)
-        assert gain(torch.nn.LeakyReLU(0.2), backward=True) == pytest.approx(
-            gain("leaky_relu(0.2)", backward=True), rel=1e-12
-        )
-        assert gain(torch.nn.PReLU()) == pytest.approx(gain("prelu"), rel=1e-12)
+    def test_all_at_once_with_the_error_bound(self):
+        gains = activation("gelu").gains(1.0)
+        assert gains.forward == gain("gelu")
+        assert gains.variance == gain("gelu", keep="variance")
+        assert gains.backward == gain("gelu", backward=True)
+        # the critical pair at q = 1
+        assert_digits(gains.weight_variance, 2.193700, 6)
+        assert_digits(gains.bias_variance, 0.067192, 6)
+        assert_digits(gains.chi_parallel, 1.144, 3)
+        assert 0 < gains.error < 1e-13
+        assert 100 < gains.evaluations < 10_000
+        assert type(gains).from_json(gains.to_json()) == gains
 
-    def test_looking_at_a_module_changes_neither_it_nor_the_global_random_state(self):
-        torch = pytest.importorskip("torch")
-        module = torch.nn.RReLU()
-        before = torch.random.get_rng_state()
-        gain(module)
-        assert module.training
-        assert torch.equal(torch.random.get_rng_state(), before)
+    def test_relative_to_any_variance(self):
+        # sin: E[sin²] = (1 − e^(−2q))/2, E[cos²] = (1 + e^(−2q))/2
+        q = 2.5
+        assert gain("sin", q=q) == pytest.approx(math.sqrt(2 * q / (1 - math.exp(-2 * q))), rel=1e-13)
+        assert gain("sin", q=q, backward=True) == pytest.approx(math.sqrt(2 / (1 + math.exp(-2 * q))))
 
-    def test_a_float32_function_is_good_to_six_digits(self):
-        def leaky(x):
-            return np.maximum(np.float32(x), np.float32(0.1) * np.float32(x))
-
-        assert gain(leaky) == pytest.approx(gain("leaky_relu(0.1)"), rel=1e-6)
-        assert gain(leaky, backward=True) == pytest.approx(gain("leaky_relu(0.1)"), rel=1e-4)
-
-    def test_a_callable_is_not_kept_alive(self):
-        import gc
-        import weakref
-
-        class Square:
-            def __call__(self, x):
-                return x * x
-
-        square = Square()
-        gain(square)
-        alive = weakref.ref(square)
-        del square
-        gc.collect()
-        assert alive() is None
-
-
-class TestErrors:
-    def test_an_unknown_name_says_what_was_meant(self):
-        with pytest.raises(UnknownNameError, match="no activation is called 'rellu'") as caught:
-            gain("rellu")
-        assert "Did you mean 'relu'?" in str(caught.value)
-
-    @pytest.mark.parametrize(
-        ("thing", "text"),
-        [
-            ("relu(3)", "activation 'relu': 'relu(3)' has too many parameters"),
-            ("leaky_relu(x)", "activation 'leaky_relu': negative_slope='x'; expected a finite number"),
-            ("leaky_relu(slope=1)", "activation 'leaky_relu': it has no parameter 'slope'"),
-            (3, "activation is a int; expected a registered name or a function of an array"),
-            (np.log, "activation 'log': the function gives nan at x = "),
-            (np.sum, "activation 'sum' cannot be called on an array; expected a function of one array"),
-            (lambda x: np.exp(x) / np.exp(x).sum(), "activation '<lambda>' is no elementwise function"),
-            (lambda x: np.exp(x * x), "activation '<lambda>': E[f²] over N(0, 1) does not converge"),
-            (
-                lambda x: 0 * x,
-                "activation '<lambda>': it is zero almost everywhere, the gain would be infinite",
-            ),
-        ],
-    )
-    def test_what_is_no_activation_is_refused(self, thing, text):
+    def test_another_wish_is_refused(self):
         with pytest.raises(OptionError) as caught:
-            gain(thing)
-        assert str(caught.value).startswith(text)
+            gain("relu", keep="varience")
+        assert str(caught.value) == (
+            "gain: keep='varience'.\n  Did you mean 'variance'?\n  Known: gradient, second_moment, variance."
+        )
+        with pytest.raises(OptionError, match="gain: backward=True with keep='variance'"):
+            gain("relu", backward=True, keep="variance")
 
-    def test_a_step_has_no_backward_gain(self):
+    def test_what_nothing_keeps(self):
+        with pytest.raises(OptionError, match="it is constant, the gain would be infinite"):
+            gain(lambda x: 0 * x + 3, keep="variance")
         with pytest.raises(OptionError, match="its derivative is zero almost everywhere"):
-            gain(lambda x: np.where(x > 0, 1.0, 0.0), backward=True)
+            gain(lambda x: 3.0, backward=True)
+        assert gain(lambda x: 3.0) == pytest.approx(1 / 3)
 
-    def test_a_gate_has_no_single_backward_gain(self):
-        with pytest.raises(OptionError, match="activation 'swiglu' has two inputs"):
-            gain("swiglu", backward=True)
 
-    @pytest.mark.parametrize("q", [0, -1, math.nan, math.inf, "one"])
-    def test_a_variance_that_is_none_is_refused(self, q):
-        with pytest.raises(OptionError, match="expected a variance between"):
-            gain("relu", q=q)
+class TestGates:
+    @pytest.mark.parametrize(
+        ("name", "phi"), [("glu", "sigmoid"), ("swiglu", "silu"), ("geglu", "gelu"), ("reglu", "relu")]
+    )
+    def test_a_pair_of_inputs_shares_one_forward_and_one_backward_gain(self, name, phi):
+        q = 1.7
+        alone = activation(phi).moments(q)
+        assert gain(name, q=q) == pytest.approx(1 / math.sqrt(alone.second), rel=1e-13)
+        both = alone.second + q * alone.derivative_second
+        assert gain(name, q=q, backward=True) == pytest.approx(1 / math.sqrt(both), rel=1e-13)
+
+    def test_a_bilinear_gate_is_a_product(self):
+        # E[(ab)²] = q², and each factor is the other's derivative
+        assert gain("bilinear", q=4) == pytest.approx(0.5, rel=1e-13)
+        assert gain("bilinear", q=4, backward=True) == pytest.approx(1 / math.sqrt(8), rel=1e-13)
+
+    def test_a_homogeneous_gate_doubles_every_deviation(self):
+        # a·relu(b) has degree 2: at the forward gain both factors are 2, so signal and gradient blow up
+        moments = activation("reglu").moments(3.0)
+        assert moments.chi() == pytest.approx(2, rel=1e-12)
+        assert moments.chi_parallel() == pytest.approx(2, rel=1e-12)
+
+    def test_any_function_can_gate(self):
+        assert gain(gate("silu")) == pytest.approx(gain("swiglu"), rel=1e-14)
+        assert gain(gate(np.tanh), q=2) == pytest.approx(
+            1 / math.sqrt(activation("tanh").moments(2).second), rel=1e-12
+        )
+        assert gate("glu") is activation("glu")
+        assert gate(np.tanh).name == "gate(tanh)"
+
+    def test_sampled_pairs_of_matrices_keep_signal_and_gradient(self):
+        rng, width, hidden, batch = np.random.default_rng(1), 256, 512, 64
+        x, error = rng.standard_normal((batch, width)), rng.standard_normal((batch, hidden))
+        a, b = rng.standard_normal((2, width, hidden)) / math.sqrt(width)
+        one, other, phi = x @ a, x @ b, activation("silu")
+        output = one * phi.elementwise(other)
+        assert (output**2).mean() == pytest.approx(1 / gain("swiglu") ** 2, rel=0.05)
+        back = (error * phi.elementwise(other)) @ a.T + (error * one * phi.slope(other)) @ b.T
+        # std gain/√fan_out instead of 1/√fan_in
+        scale = gain("swiglu", backward=True) ** 2 / hidden * width
+        assert (back**2).mean() * scale == pytest.approx(1, rel=0.05)
 
 
 def test_names_with_parameters_are_the_same_activation():
     assert activation("leaky_relu(0.2)") is activation("lrelu", negative_slope=0.2)
     assert activation("leaky_relu(negative_slope=0.2)").name == "leaky_relu(0.2)"
     assert activation("leaky_relu(0.01)").name == "leaky_relu"
+    assert activation(activation("leaky_relu"), negative_slope=0.2) is activation("leaky_relu(0.2)")
+    assert gain("LeakyReLU", negative_slope=0.2) == gain("leaky_relu(0.2)")
 
 
 def test_a_gate_multiplies_its_halves():

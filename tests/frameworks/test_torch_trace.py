@@ -42,6 +42,7 @@ ACTIVATIONS = {
     "clamp": (lambda x: x.clamp(min=0), "relu"),
     "mask": (lambda x: x * (x > 0), "relu"),
     "threshold": (lambda x: F.threshold(x, 0, 0), "relu"),
+    "threshold of its own": (nn.Threshold(0.5, 20), "threshold(0.5, 20)"),
     "leaky": (lambda x: F.leaky_relu(x, 0.2), "leaky_relu(0.2)"),
     "leaky by where": (lambda x: torch.where(x > 0, x, 0.3 * x), "leaky_relu(0.3)"),
     "elu": (lambda x: F.elu(x, alpha=0.5), "elu(0.5)"),

@@ -11,60 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core.codec import JsonMixin
 from ..core.errors import OptionError
-from ..core.registry import Registry
 from .calling import elementwise, name_of
-from .quadrature import TOLERANCE, Array, Function, expectations
-
-
-@dataclass(frozen=True)
-class Moments(JsonMixin):
-    """What an activation φ does to a normal signal x = √q·z, z ~ N(0, 1).
-
-    Attributes:
-        q: variance of the pre-activation.
-        mean: E[φ]. second: E[φ²]. variance: Var[φ].
-        derivative_mean: E[φ′]. derivative_second: E[φ′²].
-        second_slope: dE[φ²]/dq, how the output's second moment follows the input's variance.
-        error: estimate of the largest absolute error among them.
-    """
-
-    q: float
-    mean: float
-    second: float
-    variance: float
-    derivative_mean: float
-    derivative_second: float
-    second_slope: float
-    error: float
-
-    @property
-    def gain(self) -> float:
-        """√(q/E[φ²]): with weights of std gain/√fan_in the next pre-activation has variance q again."""
-        return math.sqrt(self.q / self.second) if self.second else math.inf
-
-    @property
-    def backward_gain(self) -> float:
-        """1/√E[φ′²]: with weights of std gain/√fan_out the gradient keeps its second moment."""
-        return 1 / math.sqrt(self.derivative_second) if self.derivative_second else math.inf
-
-    @property
-    def centred_gain(self) -> float:
-        """√(q/Var[φ]): when the mean is removed, by a norm or by standardised weights."""
-        return math.sqrt(self.q / self.variance) if self.variance else math.inf
-
-    def chi(self, weight_variance: float | None = None) -> float:
-        """χ₁ = σ_w²·E[φ′²], the gradient's factor per layer (Schoenholz et al. 2017, arXiv:1611.01232).
-
-        Args:
-            weight_variance: σ_w², fan_in times the weights' variance; None means gain².
-        """
-        return (self.gain**2 if weight_variance is None else weight_variance) * self.derivative_second
-
-    def chi_parallel(self, weight_variance: float | None = None) -> float:
-        """χ_∥ = σ_w²·dE[φ²]/dq: below 1 the variance returns to q after a disturbance, above 1 it drifts."""
-        return (self.gain**2 if weight_variance is None else weight_variance) * self.second_slope
+from .memory import remembered
+from .moments import Gains, Moments, gains_of
+from .naming import ActivationRegistry
+from .published import Published
+from .quadrature import TOLERANCE, Array, Expectations, Function, expectations
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +34,9 @@ class ActivationRow:
         kinks: where it or a low derivative jumps, or a function of the parameters giving them.
         gated: it multiplies one half of its input by φ of the other half.
         gain_note: where a constant in use differs from the computed gain, and why.
+        published: gains that papers and frameworks print for it, at its default parameters.
+        spread: for an activation that draws numbers, the standard deviation of its value at x, which
+            `function` then gives the mean of; takes the same parameters.
     """
 
     name: str
@@ -92,6 +48,8 @@ class ActivationRow:
     kinks: tuple[float, ...] | Callable[..., tuple[float, ...]] = ()
     gated: bool = False
     gain_note: str = ""
+    published: tuple[Published, ...] = ()
+    spread: Callable[..., Array] | None = None
 
     def bind(self, parameters: Mapping[str, float]) -> Activation:
         """The activation with these parameters, the others at their defaults."""
@@ -118,7 +76,8 @@ def _bound(row: ActivationRow, parameters: tuple[tuple[str, float], ...]) -> Act
     name = row.name + (f"({', '.join(f'{value:g}' for value in values.values())})" if changed else "")
     kinks = row.kinks(**values) if callable(row.kinks) else row.kinks
     function = functools.partial(row.function, **values) if values else row.function
-    return Activation(name, function, kinks, row.gated, row, parameters)
+    spread = functools.partial(row.spread, **values) if row.spread else None
+    return Activation(name, function, kinks, row.gated, row, parameters, spread=spread)
 
 
 @dataclass(frozen=True)
@@ -133,6 +92,8 @@ class Activation:
         row: the registry's row, None for a callable of yours.
         parameters: (name, value).
         tolerance: relative error the quadrature aims at; coarse for float32 functions.
+        spread: standard deviation of its value at x, if it draws numbers.
+        source: your callable as you gave it, None for a row.
     """
 
     name: str
@@ -142,6 +103,8 @@ class Activation:
     row: ActivationRow | None = field(default=None, repr=False)
     parameters: tuple[tuple[str, float], ...] = ()
     tolerance: float = TOLERANCE
+    spread: Function | None = field(default=None, repr=False)
+    source: Any = field(default=None, repr=False, compare=False)
 
     def numpy(self, x: Any) -> Array:
         """The activation of an array; a gated one takes a and b as halves of the last axis."""
@@ -164,53 +127,108 @@ class Activation:
         return float(np.abs(self.slope(np.linspace(-12, 12, 4801) + 1e-4)).max())
 
     def moments(self, q: float = 1.0) -> Moments:
-        """Moments for a pre-activation of variance `q`.
+        """Moments for a pre-activation of variance `q`, computed once.
 
         Raises:
-            OptionError: q is not a positive finite number, or the function is not finite.
+            OptionError: q is not a positive finite number; the function raises, is not finite, or
+                E[φ²] is infinite.
         """
         checked = _positive(q)
-        # a callable of yours may hold a model: it is never kept
-        return _cached(self, checked) if self.row is not None else _moments(self, checked)
+        if self.row is not None:
+            return _cached(self, checked)
+        # a callable of yours may hold a model: it is never kept, only what was found for it
+        key = (self.parameters, self.gated, self.tolerance, checked)
+        return remembered(self.source, self.elementwise, key, lambda: _moments(self, checked))
+
+    def gains(self, q: float = 1.0) -> Gains:
+        """Every gain for a pre-activation of variance `q`. Raises OptionError like `moments`."""
+        return gains_of(self.name, self.moments(q))
 
 
 def _moments(activation: Activation, q: float) -> Moments:
+    found = _expected(activation, activation.elementwise, q)
+    if activation.gated:
+        return _gate_moments(found, q)
+    error = max(error for error in found.errors if math.isfinite(error))
+    second, derivative, growth = found.square, found.slope_square, found.growth
+    if activation.spread is not None:
+        # what it draws at x has mean zero and this square, whatever its law
+        drawn = _expected(activation, activation.spread, q)
+        second, growth = second + drawn.square, growth + drawn.growth
+        derivative += drawn.slope_square
+        error += max(drawn.errors)
+    return Moments(
+        q=q,
+        mean=found.value,
+        second=second,
+        variance=_difference(second, found.value**2),
+        derivative_mean=found.slope,
+        derivative_second=derivative,
+        second_slope=growth,
+        error=error,
+        second_error=found.errors[1],
+        derivative_error=found.errors[3],
+        evaluations=found.evaluations,
+    )
+
+
+def _difference(second: float, squared_mean: float) -> float:
+    """Var[φ]; of a constant 0, not rounding."""
+    found = second - squared_mean
+    return found if found > 1e-13 * second else 0.0
+
+
+def _gate_moments(found: Expectations, q: float) -> Moments:
+    """a·φ(b) for independent a, b ~ N(0, √q), from the expectations of φ."""
+    second, derivative = q * found.square, found.square + q * found.slope_square
+    derivative_error = found.errors[1] + q * found.errors[3]
+    return Moments(
+        q=q,
+        mean=0.0,
+        second=second,
+        variance=second,
+        derivative_mean=0.0,
+        derivative_second=derivative,
+        second_slope=found.square + q * found.growth,
+        error=max(
+            e for e in (q * found.errors[1], q * found.errors[4], derivative_error) if math.isfinite(e)
+        ),
+        second_error=q * found.errors[1],
+        derivative_error=derivative_error,
+        evaluations=found.evaluations,
+    )
+
+
+def _expected(activation: Activation, function: Function, q: float) -> Expectations:
     try:
-        found = expectations(activation.elementwise, q, activation.kinks, activation.tolerance)
+        scout = activation.row is None
+        return expectations(function, q, activation.kinks, activation.tolerance, scout)
     except OptionError as error:
         raise OptionError(
             error.got, where=f"activation {activation.name!r}", expected=error.expected, cause=error.cause
-        ) from None
-    if activation.gated:
-        # a and b are independent N(0, √q): E[a·φ(b)] = 0, E[(a·φ(b))²] = q·E[φ(b)²]
-        second, growth = q * found.square, found.square + q * found.growth
-        return Moments(q, 0.0, second, second, math.nan, math.nan, growth, q * found.error)
-    variance = max(found.square - found.value**2, 0.0)
-    return Moments(
-        q, found.value, found.square, variance, found.slope, found.slope_square, found.growth, found.error
-    )
+        ) from error.__cause__
 
 
 _cached = functools.lru_cache(maxsize=4096)(_moments)
 
-registry: Registry[ActivationRow] = Registry("activation", "initwise.activations", "initwise.activations")
+registry = ActivationRegistry("activation", "initwise.activations", "initwise.activations")
 
 
 def activation(thing: Any, **parameters: float) -> Activation:
     """The activation meant by `thing`.
 
     Args:
-        thing: a registered name ("relu", "leaky_relu", "leaky_relu(0.2)"), an Activation, or any
-            elementwise callable: a NumPy function, or a torch function or module if torch is
-            imported. A callable is only called; a module's state stays as it is.
-        parameters: of a named activation, for example `negative_slope=0.2`.
+        thing: a registered name in any style ("relu", "LeakyReLU", "leaky_relu(0.2)"), an Activation,
+            or any elementwise callable: a NumPy, torch or JAX function, a torch module or its class,
+            or a function of one number. A callable is only called; a module's state stays as it is.
+        parameters: of a named activation or a function, for example `negative_slope=0.2`.
 
     Raises:
         UnknownNameError: no activation has this name. OptionError: unknown parameters, or a
             callable that is not an elementwise function.
     """
     if isinstance(thing, Activation):
-        return thing
+        return thing if not parameters else _rebound(thing, parameters)
     if isinstance(thing, str):
         name, inline = _parse(thing)
         return registry[name].bind({**inline, **parameters})
@@ -220,13 +238,22 @@ def activation(thing: Any, **parameters: float) -> Activation:
             expected="a registered name or a function of an array",
             fix='For example initwise.gain("tanh") or initwise.gain(numpy.tanh).',
         )
-    function, tolerance = elementwise(thing)
-    return Activation(name_of(thing), function, tolerance=tolerance)
+    called = functools.partial(thing, **parameters) if parameters else thing
+    function, tolerance = elementwise(called)
+    given = tuple(sorted(parameters.items()))
+    return Activation(name_of(called), function, parameters=given, tolerance=tolerance, source=thing)
+
+
+def _rebound(chosen: Activation, parameters: Mapping[str, float]) -> Activation:
+    """The same activation with other parameters."""
+    if chosen.row is not None:
+        return chosen.row.bind({**dict(chosen.parameters), **parameters})
+    return activation(chosen.source, **{**dict(chosen.parameters), **parameters})
 
 
 def _parse(text: str) -> tuple[str, dict[str, float]]:
     """("leaky_relu", {"negative_slope": 0.2}) of "leaky_relu(0.2)"; other texts are plain names."""
-    match = re.fullmatch(r"(\w+)\(([^()]*)\)", text.replace(" ", ""))
+    match = re.fullmatch(r"([\w-]+)\(([^()]*)\)", text.replace(" ", ""))
     if match is None or match[1] not in registry:
         return text, {}
     names = list(registry[match[1]].parameters)
@@ -268,40 +295,3 @@ def _positive(q: Any) -> float:
 def activations() -> tuple[ActivationRow, ...]:
     """All activations, sorted by name."""
     return registry.rows()
-
-
-def gain(activation: Any, *, q: float = 1.0, backward: bool = False) -> float:
-    """The factor on 1/√fan that keeps the signal's (or the gradient's) size through `activation`.
-
-    Computed by quadrature from the function. Forward: √(q/E[φ(√q·z)²]), weights std gain/√fan_in.
-    Backward: 1/√E[φ′(√q·z)²], weights std gain/√fan_out. For ReLU both are √2 at every q
-    (He et al. 2015, eq. 10 and 14).
-
-    Args:
-        activation: a registered name or any elementwise callable, see `activation`.
-        q: variance of the pre-activation. > 0.
-        backward: keep the gradient instead of the signal.
-
-    Raises:
-        UnknownNameError, OptionError: see `activation`; also when the gain would be infinite.
-
-    >>> round(gain("tanh"), 6)
-    1.592537
-    """
-    chosen = _activation(activation)
-    moments = chosen.moments(q)
-    if backward and chosen.gated:
-        raise OptionError(
-            f"activation {chosen.name!r} has two inputs, so no one backward gain",
-            fix="Treat its two halves as two layers, each with the forward gain.",
-        )
-    value = moments.backward_gain if backward else moments.gain
-    if not math.isfinite(value):
-        what = "its derivative" if backward else "it"
-        raise OptionError(
-            f"activation {chosen.name!r}: {what} is zero almost everywhere, the gain would be infinite"
-        )
-    return value
-
-
-_activation = activation

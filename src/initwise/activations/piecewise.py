@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .base import ActivationRow, registry
+from .published import Published, nfnet, stylegan2, torch_gain
 from .quadrature import Array
 
 _HE = "He et al. 2015, arXiv:1502.01852"
@@ -30,16 +33,16 @@ def relu_squared(x: Array) -> Array:
     return np.maximum(x, 0.0) ** 2
 
 
-def hard_tanh(x: Array) -> Array:
-    return np.clip(x, -1.0, 1.0)
+def hard_tanh(x: Array, min_val: float, max_val: float) -> Array:
+    return np.clip(x, min_val, max_val)
 
 
-def hard_sigmoid(x: Array) -> Array:
-    return np.clip(x / 6 + 0.5, 0.0, 1.0)
+def hard_sigmoid(x: Array, slope: float) -> Array:
+    return np.clip(slope * x + 0.5, 0.0, 1.0)
 
 
 def hard_swish(x: Array) -> Array:
-    return x * hard_sigmoid(x)
+    return x * hard_sigmoid(x, 1 / 6)
 
 
 def soft_shrink(x: Array, threshold: float) -> Array:
@@ -62,12 +65,32 @@ registry.add(
             *(f"conv{n}d" for n in (1, 2, 3)),
             *(f"conv_transpose{n}d" for n in (1, 2, 3)),
         ),
+        published=(torch_gain(1.0, "exact"), nfnet(1.0), stylegan2(1.0)),
     )
 )
-registry.add(ActivationRow("relu", relu, "max(x, 0)", f"{_HE}, eq. 10", kinks=(0.0,)))
 registry.add(
     ActivationRow(
-        "relu6", relu6, "min(max(x, 0), 6)", "Howard et al. 2017, arXiv:1704.04861", kinks=(0.0, 6.0)
+        "relu",
+        relu,
+        "max(x, 0)",
+        f"{_HE}, eq. 10",
+        kinks=(0.0,),
+        published=(
+            torch_gain(math.sqrt(2), "exact"),
+            Published("Lasagne, gain='relu'", math.sqrt(2), "exact"),
+            nfnet(1.7139588594436646),
+            stylegan2(math.sqrt(2)),
+        ),
+    )
+)
+registry.add(
+    ActivationRow(
+        "relu6",
+        relu6,
+        "min(max(x, 0), 6)",
+        "Howard et al. 2017, arXiv:1704.04861",
+        kinks=(0.0, 6.0),
+        published=(nfnet(1.7131484746932983),),
     )
 )
 registry.add(
@@ -79,7 +102,9 @@ registry.add(
         aliases=("lrelu", "leakyrelu"),
         parameters={"negative_slope": 0.01},
         kinks=(0.0,),
-        gain_note="torch's calculate_gain takes slope 0.01 unless told, its kaiming_* functions 0.",
+        gain_note="The default slope is 0.01 in torch and JAX, 0.2 in Keras. torch's calculate_gain takes "
+        "0.01 unless told, its kaiming_* functions 0.",
+        published=(torch_gain(math.sqrt(2 / (1 + 0.01**2)), "exact"), nfnet(1.70590341091156)),
     )
 )
 registry.add(
@@ -107,20 +132,23 @@ registry.add(
     ActivationRow(
         "hard_tanh",
         hard_tanh,
-        "min(max(x, −1), 1)",
+        "min(max(x, l), h)",
         "Collobert 2004, Large Scale Machine Learning",
         aliases=("hardtanh",),
-        kinks=(-1.0, 1.0),
+        parameters={"min_val": -1.0, "max_val": 1.0},
+        kinks=lambda min_val, max_val: (min_val, max_val),
     )
 )
 registry.add(
     ActivationRow(
         "hard_sigmoid",
         hard_sigmoid,
-        "min(max(x/6 + ½, 0), 1)",
+        "min(max(a·x + ½, 0), 1)",
         "Howard et al. 2019, arXiv:1905.02244",
         aliases=("hardsigmoid",),
-        kinks=(-3.0, 3.0),
+        parameters={"slope": 1 / 6},
+        kinks=lambda slope: (-0.5 / slope, 0.5 / slope) if slope else (),
+        gain_note="The slope is 1/6 in torch, JAX and Keras 3; it was 0.2 in Keras 2, and is in ONNX.",
     )
 )
 registry.add(

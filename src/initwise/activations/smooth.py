@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from .base import ActivationRow, registry
+from .published import Published, nfnet, stylegan2, torch_gain
 from .quadrature import Array
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
@@ -73,6 +74,7 @@ registry.add(
         "Glorot and Bengio 2010",
         gain_note="torch's calculate_gain says 5/3, an empirical value: with it the variance settles at "
         "1.178 and gradients grow by χ₁ = 1.21 per layer. " + _NFNET,
+        published=(torch_gain(5 / 3, "empirical"), nfnet(1.5939117670059204), stylegan2(1.0)),
     )
 )
 registry.add(
@@ -85,13 +87,24 @@ registry.add(
         gain_note="torch's calculate_gain says 1, which keeps neither signal nor gradient: χ₁ = 0.056, "
         "gradients fall eighteenfold per layer in second moment. Its mean of ½ dominates E[φ²]: with the "
         "mean removed the gain is 4.80.",
+        published=(
+            torch_gain(1.0, "convention"),
+            Published("Lasagne", 1.0, "convention"),
+            nfnet(4.803835391998291),
+            stylegan2(1.0),
+        ),
     )
 )
 registry.add(ActivationRow("erf", erf, "erf x", "closed form: E[erf(z)²] = (2/π)·arcsin(2/3)"))
 registry.add(ActivationRow("arctan", np.arctan, "arctan x", "computed from the function", aliases=("atan",)))
 registry.add(
     ActivationRow(
-        "softsign", softsign, "x/(1 + |x|)", "Bergstra et al. 2009; Glorot and Bengio 2010", kinks=(0.0,)
+        "softsign",
+        softsign,
+        "x/(1 + |x|)",
+        "Bergstra et al. 2009; Glorot and Bengio 2010",
+        kinks=(0.0,),
+        published=(nfnet(2.338853120803833),),
     )
 )
 registry.add(
@@ -101,6 +114,9 @@ registry.add(
         "1.7159·tanh(2x/3)",
         "LeCun et al. 1998, Efficient BackProp, sec. 4.4",
         aliases=("lecun_tanh",),
+        gain_note="1.7159 = 1/tanh(2/3) makes φ(±1) = ±1, so that an input of variance 1 gives an output of "
+        "variance about 1 (LeCun); of a normal input it makes 0.75, and the gain that keeps 1 is 1.154.",
+        published=(Published("LeCun et al. 1998", 1.0, "convention"),),
     )
 )
 registry.add(
@@ -117,6 +133,11 @@ registry.add(
         parameters={"alpha": 1.0},
         kinks=(0.0,),
         gain_note="torch's calculate_gain refuses it.",
+        published=(
+            Published("SIREN's code", math.sqrt(1.5505188080679277), "exact"),
+            nfnet(1.2716004848480225),
+            stylegan2(1.0),
+        ),
     )
 )
 registry.add(
@@ -128,6 +149,7 @@ registry.add(
         parameters={"alpha": 1.0},
         kinks=(0.0,),
         gain_note="NFNets carry two constants for elu and celu, which at α = 1 are the same function.",
+        published=(nfnet(1.270926833152771),),
     )
 )
 registry.add(
@@ -139,6 +161,12 @@ registry.add(
         kinks=(0.0,),
         gain_note="The gain is 1 by construction. torch's calculate_gain says 3/4, an empirical value that "
         "makes the variance collapse to 0.023.",
+        published=(
+            torch_gain(0.75, "empirical"),
+            Published("Klambauer et al. 2017", 1.0, "exact"),
+            nfnet(1.0008515119552612),
+            stylegan2(1.0),
+        ),
     )
 )
 registry.add(
@@ -149,6 +177,7 @@ registry.add(
         "Dugas et al. 2001, Incorporating second-order functional knowledge",
         parameters={"beta": 1.0},
         gain_note=_NFNET,
+        published=(nfnet(1.9203323125839233), stylegan2(1.0)),
     )
 )
 registry.add(
@@ -159,9 +188,10 @@ registry.add(
         "computed from the function",
         aliases=("logsigmoid",),
         gain_note=_NFNET,
+        published=(nfnet(1.9193484783172607),),
     )
 )
-registry.add(ActivationRow("exp", np.exp, "eˣ", "closed form: E[e^(2z)] = e²"))
+registry.add(ActivationRow("exp", np.exp, "eˣ", "closed form: E[e^(2z)] = e²", aliases=("exponential",)))
 registry.add(
     ActivationRow(
         "sin",

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ..activations import Activation, ActivationRow, Moments, activation, registry
+from ..activations import Activation, ActivationRow, Moments, Published, activation, critical, registry
+from ..core.errors import OptionError
 from ..core.records import Explanation
 from .parts import Facts, also_called, count, only
 
@@ -29,8 +30,12 @@ def told_activation(chosen: Activation, facts: Mapping[str, Any]) -> Explanation
         title=chosen.name,
         summary=_fate(moments),
         law=_law(chosen),
-        facts=(*also_called(row.aliases if row else ()), *_gains(moments, facts)),
-        differences=(row.gain_note,) if row and row.gain_note else (),
+        facts=(
+            *also_called(row.aliases if row else ()),
+            *_gains(moments, facts, chosen.gated),
+            *_edge(chosen),
+        ),
+        differences=((row.gain_note,) if row and row.gain_note else ()) + _published(chosen),
         avoid="",
         citation=row.citation if row else "",
         evidence="computed",
@@ -58,7 +63,41 @@ def _fate(moments: Moments) -> str:
     )
 
 
-def _gains(moments: Moments, facts: Mapping[str, Any]) -> Facts:
+def _published(chosen: Activation) -> tuple[str, ...]:
+    """What others print as this activation's gain, and how far off it is; at default parameters."""
+    row = chosen.row
+    if row is None or dict(chosen.parameters) != dict(row.parameters):
+        return ()
+    return tuple(_compared(constant, chosen.moments()) for constant in row.published)
+
+
+def _compared(constant: Published, moments: Moments) -> str:
+    said = f"{constant.source}: {constant.gain:.7g}, {constant.kind}"
+    off, computed = constant.deviation(moments), constant.computed(moments)
+    if abs(off) < 1e-9:
+        return f"{said}: it keeps the {KEPT[constant.keeps]} at q = 1."
+    side = "above" if off > 0 else "below"
+    return f"{said}: {abs(off):.2%} {side} {computed:.7g}, which keeps the {KEPT[constant.keeps]} at q = 1."
+
+
+def _edge(chosen: Activation) -> Facts:
+    """Where signal and gradient both stay as they are: critical pairs of weights and biases."""
+    if chosen.row is None:
+        return ()
+    try:
+        found = critical(chosen)
+    except OptionError:
+        return ()
+    if found.point is None:
+        return (("edge of chaos", found.reason),)
+    pair = f"σ_w² = {found.point.weight_variance:.7g}, σ_b² = {found.point.bias_variance:.6g}"
+    return (("edge of chaos", f"{pair}. {found.reason}"),)
+
+
+KEPT = {"second_moment": "second moment", "variance": "variance", "gradient": "gradient"}
+
+
+def _gains(moments: Moments, facts: Mapping[str, Any], gated: bool = False) -> Facts:
     found = [
         ("q", f"{moments.q:g}, the pre-activation's variance; x = √q·z, z ~ N(0, 1)"),
         ("E[φ], E[φ²], Var[φ]", f"{moments.mean:.6f}, {moments.second:.6f}, {moments.variance:.6f}"),
@@ -67,8 +106,8 @@ def _gains(moments: Moments, facts: Mapping[str, Any]) -> Facts:
     ]
     if not math.isnan(moments.derivative_second):
         found += [
-            ("E[φ′²]", f"{moments.derivative_second:.6f}"),
-            ("backward gain", f"1/√E[φ′²] = {moments.backward_gain:.6f}"),
+            ("E[φ(b)²] + q·E[φ′(b)²]" if gated else "E[φ′²]", f"{moments.derivative_second:.6f}"),
+            ("backward gain", f"{'1/√ of it' if gated else '1/√E[φ′²]'} = {moments.backward_gain:.6f}"),
             (
                 "χ₁ at the forward gain",
                 f"{moments.chi():.4f}: the gradient's factor per layer, in second moment",

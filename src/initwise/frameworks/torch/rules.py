@@ -61,7 +61,13 @@ def activation(tape: Tape, call: Call) -> Origin:
         return elementwise(tape, call, "pointwise", label)
     if label == "rrelu":
         return _random_leaky(tape, call)
+    if label == "threshold":
+        label = _threshold(float(call.argument(1, "threshold")), float(call.argument(2, "value")))
     return elementwise(tape, call, "activation", label)
+
+
+def _threshold(edge: float, value: float) -> str:
+    return f"threshold({edge:g},{value:g})" if edge or value else "relu"
 
 
 def _random_leaky(tape: Tape, call: Call) -> Origin:
