@@ -5,7 +5,7 @@
 
 The rooms and the order of their imports (machine-checked, one way):
 
-    cli > problems > explain > race > choose > predict | measure > frameworks
+    cli > problems > explain > race > choose > predict | measure | torch > frameworks
         > recipes | random | report > schemes > activations > core
 
 Importing this loads next to nothing: a room is opened when one of its names is first used, and no
@@ -104,7 +104,13 @@ __all__ = [  # noqa: RUF022  (sorted as people sort, not by case)
 ]
 
 
+_ROOMS = ("torch",)
+"""Rooms that are used by their own name, as `initwise.torch.init`."""
+
+
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'initwise' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -50,18 +50,18 @@ def task_at(
     address: int, shape: tuple[int, ...], size: int, dtype: str, fill: Fill, name: Any, seed: Any
 ) -> Task | None:
     """The same for `size` contiguous, writable, aligned elements of `dtype` at this address."""
-    ready = _ready(fill, dtype, shape)
-    if ready is None:
+    law = ready(fill, dtype, shape)
+    if law is None:
         return None
     stream, low = Stream(seed, name), 0xFFFFFFFF
     number, seed = stream.id, stream.seed
     key = struct.pack("<4Q", seed & low, seed >> 32, number & low, number >> 32)
-    line, law, _ = ready
-    return functools.partial(line, key, law, 0, size, address)
+    line, at, _ = law
+    return functools.partial(line, key, at, 0, size, address)
 
 
 @functools.lru_cache(maxsize=4096)
-def _ready(fill: Fill, dtype: str, shape: tuple[int, ...]) -> tuple[Callable[..., None], int, Any] | None:
+def ready(fill: Fill, dtype: str, shape: tuple[int, ...]) -> tuple[Callable[..., None], int, Any] | None:
     """The checked law as the kernel takes it: its call, the law's address, and the law's memory."""
     from . import cpu
 
