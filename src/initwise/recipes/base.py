@@ -132,7 +132,7 @@ class Recipe(JsonMixin):
                 the model does not tell.
         """
         found = places(tuple(parameters), dict(self.options))
-        rules = (*self.steps, *COMMON)
+        rules = self.steps
         self._check(found, rules)
         fills: list[tuple[str, Fill]] = []
         kept: list[tuple[str, str]] = []
@@ -153,7 +153,7 @@ class Recipe(JsonMixin):
         info = place.info
         if info.status not in ("ready", "empty"):
             return info.problem or info.status
-        rule = _chosen(self, place, [rule for rule in rules if rule.matches(place)])
+        rule = _chosen(self, place, rules) or _chosen(self, place, COMMON)
         if rule is None:
             return _unruled(self, place)
         fill = rule.law.make(place)
@@ -171,6 +171,7 @@ class Recipe(JsonMixin):
 
 def _chosen(recipe: Recipe, place: Place, rules: Sequence[Rule]) -> Rule | None:
     """The most particular rule. Raises ModelError if two of them disagree."""
+    rules = [rule for rule in rules if rule.matches(place)]
     if not rules:
         return None
     rank = max(rule.rank for rule in rules)

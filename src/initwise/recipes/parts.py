@@ -20,6 +20,7 @@ from ..core.parameter import ParameterInfo
 PARTS: dict[str, str] = {
     "embedding": "table of tokens",
     "position": "learned positions, a table or a tensor",
+    "position.conv": "a convolution that tells positions",
     "relative_position": "biases or tables by distance",
     "token_type": "table of segments",
     "class_token": "class token",
@@ -44,6 +45,7 @@ PARTS: dict[str, str] = {
     "expert.down": "as mlp.down, of an expert",
     "router": "chooses the experts",
     "norm": "gain and bias of a norm",
+    "norm.last": "last norm of a convolutional residual branch",
     "norm.head": "gain of a norm of queries or keys",
     "head": "the last layer: logits, classes, actions",
     "head.transform": "a matrix between body and head",
@@ -102,6 +104,8 @@ CONV = r"_?Conv.*\dd|_ConvNd|Conv2dSame|StdConv2d|WSConv2d"
 TABLE: tuple[Pattern, ...] = (
     # tokens, positions and tables
     Pattern("norm.head", r"(q|k|query|key)_?(layer_?)?norm|norm_(q|k)|norm_(query|key)", roles=NORMS),
+    Pattern("norm.last", r"bn3", r"Bottleneck", NORMS),
+    Pattern("norm.last", r"bn2", r"BasicBlock", NORMS),
     Pattern("norm", roles=NORMS),
     Pattern(
         "relative_position",
@@ -169,7 +173,7 @@ TABLE: tuple[Pattern, ...] = (
     Pattern("ssm.out", r"out_proj", r"(^|\.)(mixer|mamba|ssm|linear_attn)$"),
     Pattern(
         "attention.qkv",
-        r"c_attn|(to_)?qkv(_proj)?|query_key_value|w_?qkv|att_proj|attn_qkv|qkv_\w+|qkvz?_proj",
+        r"c_attn|(to_)?qkv(_proj)?|query_key_value|[wW]_?qkv|att_proj|attn_qkv|qkv_\w+|qkvz?_proj",
     ),
     Pattern(
         "attention.key_value",
@@ -177,7 +181,7 @@ TABLE: tuple[Pattern, ...] = (
     ),
     Pattern(
         "attention.query",
-        r"q|wq(_[ab])?|(to_)?q(_proj|_lin|_[ab]_proj)?|query(_proj|_layer)?|linear_q|q_proj_weight|query_global|"
+        r"q|q_bias|wq(_[ab])?|(to_)?q(_proj|_lin|_[ab]_proj)?|query(_proj|_layer)?|linear_q|q_proj_weight|query_global|"
         r"linear_query",
     ),
     Pattern(
@@ -186,9 +190,11 @@ TABLE: tuple[Pattern, ...] = (
     ),
     Pattern(
         "attention.value",
-        r"v|wv|(to_)?v(_proj|_lin)?|value(_proj|_layer)?|linear_v|v_proj_weight|value_global|linear_value",
+        r"v|v_bias|wv|(to_)?v(_proj|_lin)?|value(_proj|_layer)?|linear_v|v_proj_weight|value_global|linear_value",
         ATTENTION + "|self|Self|mixer|(^|\\.)\\d+$",
     ),
+    # squeeze and excitation under the name of attention, in convolutional networks
+    Pattern("conv.squeeze", r"\d+", r"(^|\.)attention$", kinds=CONV),
     # experts
     Pattern("expert.gate_up", r"gate_up_proj(_bias)?|w1w3|input_linear", EXPERTS + "|block_sparse_moe"),
     Pattern("expert.gate", r"gate_proj|w1", EXPERTS),
@@ -226,6 +232,7 @@ TABLE: tuple[Pattern, ...] = (
     ),
     Pattern("attention.output", r"attn_out|o_proj|out_lin"),
     # heads; before "dense" of an output block
+    Pattern("head", r"predictions?|lm_head", roles=("bare",)),
     Pattern(
         "head.transform",
         r"dense(_\d)?|vocab_transform|pre_logits",
@@ -245,7 +252,8 @@ TABLE: tuple[Pattern, ...] = (
     Pattern("projection", r"proj", r"(^|\.)(visual|vision)$", ("bare", "token")),
     Pattern("projection", r"linear_\d|projection|proj|\d", r"projector|feature_projection|connector"),
     # convolutions
-    Pattern("feature", r"conv\d?|conv", r"feature_extractor|pos_conv", kinds=CONV),
+    Pattern("position.conv", r"conv|\d+", r"pos_conv", kinds=CONV),
+    Pattern("feature", r"conv\d?|conv", r"feature_extractor", kinds=CONV),
     Pattern("feature", r"conv[12]", r"encoder$|Whisper", kinds=r".*1d|_ConvNd"),
     Pattern(
         "patch",

@@ -46,6 +46,7 @@ class Place:
         blocks: number L of blocks of its stack; outside of all, of the model's only stack, or None.
         position: "first", "last", "only" or "middle" of the chain of matrices it belongs to.
         sizes: what is known of the model: "width", "inner", "vocabulary", "heads".
+        stacks: the model's stacks and their numbers of blocks.
     """
 
     info: ParameterInfo
@@ -56,6 +57,7 @@ class Place:
     blocks: int | None = None
     position: str = ""
     sizes: tuple[tuple[str, int], ...] = ()
+    stacks: tuple[tuple[str, int], ...] = ()
 
     @property
     def l(self) -> int:  # noqa: E743 - the literature's letter
@@ -183,6 +185,7 @@ def _place(
         blocks,
         positions.get(info.name, ""),
         sizes.get(stack, sizes[""]),
+        tuple((key, len(stacks.order[key])) for key in sorted(stacks.keys)),
     )
 
 
