@@ -19,7 +19,6 @@ PLAIN = (
     "ctrl",
     "falcon",
     "glm",
-    "gpt_bigcode",
     "gpt_neo",
     "gptj",
     "granite",
