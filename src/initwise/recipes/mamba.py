@@ -1,0 +1,98 @@
+"""State-space models: Mamba, Mamba-2, S4D."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+from .base import RecipeRow, registry
+from .laws import KEPT, ONE, Formula, by_role, normal, times, uniform
+from .rules import Rule
+
+Flavor = Annotated[Literal["reference", "hf"], "mamba_ssm, or what transformers draws"]
+Branches = Annotated[float, "residual branches per block: 1, or 2 with an MLP"]
+Rank = Annotated[float, "dt_scale"]
+Std = Annotated[float, "the configuration's initializer_range (transformers)"]
+
+TORCH = Formula(lambda p: p.fan_in**-0.5, "1/√fan_in")
+DEFAULT = by_role("torch_default")
+LOG_A = "A_log = ln(1 … N) along the state, a law by index that no Fill can say: left as constructed"
+LOG_DT = "log-uniform in [0.001, 0.1] behind softplus, a law no Fill can say yet: left as constructed"
+
+
+def mamba(
+    *, flavor: Flavor = "reference", n_residuals: Branches = 1.0, dt_scale: Rank = 1.0, std: Std = 0.1
+) -> tuple[Rule, ...]:
+    """transformers rescales only if its configuration says so, and by default does not."""
+    if flavor == "hf":
+        return (
+            *_special(dt_scale),
+            Rule(normal(std)),
+            Rule(uniform(TORCH), parts=("ssm.conv", "ssm.out"), needed="all"),
+        )
+    over = Formula(lambda p: (n_residuals * p.L) ** -0.5 * p.fan_in**-0.5, f"1/√({n_residuals:g}·L·fan_in)")
+    return (
+        *_special(dt_scale),
+        Rule(normal(0.02), parts=("embedding",)),
+        Rule(uniform(TORCH), parts=("ssm.in", "ssm.x", "ssm.conv"), needed="any"),
+        Rule(DEFAULT, parts=("ssm.conv",), roles=("bias",)),
+        Rule(uniform(over), parts=("ssm.out", "mlp.down"), needed="any"),
+        Rule(uniform(TORCH), parts=("mlp.up", "mlp.gate_up")),
+        Rule(uniform(TORCH), parts=("head",)),
+    )
+
+
+def _special(dt_scale: float) -> tuple[Rule, ...]:
+    """What all of them share: dt's matrix, D, and the two laws no Fill can say."""
+    rank = times(dt_scale, Formula(lambda p: p.fan_in**-0.5, "1/√dt_rank"))
+    return (
+        Rule(uniform(rank), parts=("ssm.dt",)),
+        Rule(KEPT, parts=("ssm.dt",), roles=("bias",), reason=f"dt's bias: {LOG_DT}"),
+        Rule(KEPT, parts=("ssm.dt_bias",), reason=f"dt's bias: {LOG_DT}"),
+        Rule(KEPT, parts=("ssm.A",), reason=LOG_A),
+        Rule(ONE, parts=("ssm.D",), roles=("bare", "token")),
+    )
+
+
+def s4d() -> tuple[Rule, ...]:
+    """Minimal S4D."""
+    return (
+        Rule(normal(math.sqrt(0.5)), names=("*kernel.C",), roles=("bare",)),
+        Rule(normal(1.0), names=("*.D",), roles=("bare",)),
+        Rule(KEPT, names=("*log_dt", "*log_A_real", "*A_imag"), roles=("bare",), reason=LOG_DT),
+        Rule(DEFAULT, roles=("weight", "bias"), needed="any"),
+    )
+
+
+_GAPS = (
+    "A_log = ln(1 … N) and dt's bias (log-uniform behind softplus) are laws by index, or of a function of a "
+    "uniform: they stay as constructed.",
+)
+registry.add(
+    RecipeRow(
+        name="mamba",
+        aliases=("mamba2", "falcon_mamba"),
+        steps=mamba,
+        summary="Tokens N(0, 0.02), projections and convolution as torch's, output U(±1/√fan_in) over √L, "
+        "dt's matrix U(±1/√rank), D 1. transformers: matrices N(0, 0.1), output not scaled.",
+        citation="state-spaces/mamba, mamba_ssm/models/mixer_seq_simple.py, modules/mamba_simple.py; "
+        "transformers, modeling_mamba",
+        differences=(
+            "transformers' initializer_range is 0.1, its convolution's bias 0, its rescaling off by default.",
+            "transformers' Mamba-2 sets A = 1 … heads; the reference draws it from U(1, 16).",
+        ),
+        avoid="models freshly materialised from the meta device: A_log and dt's bias would be garbage.",
+        gaps=_GAPS,
+    )
+)
+registry.add(
+    RecipeRow(
+        name="s4d",
+        steps=s4d,
+        summary="C complex N(0, 1), D N(0, 1), output convolution as torch's.",
+        citation="state-spaces/s4, models/s4/s4d.py; Gu et al. 2022, arXiv:2206.11893",
+        differences=("C is stored as two real numbers, each of std √½.",),
+        avoid="selective state spaces: mamba.",
+        gaps=_GAPS,
+    )
+)
