@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import FillError, LayoutError, StreamError
-from ..core.fill import SHAPED_LAWS, Fill
+from ..core.fill import MATRIX_LAWS, SHAPED_LAWS, Fill
 from ..core.stream import Stream
 from . import reference
 from .direct import small_task
