@@ -19,8 +19,8 @@ from ..core.errors import OptionError
 if TYPE_CHECKING:
     from .quadrature import Array, Tally
 
-DIVERGES = 0.985
-"""The smallest r that counts as divergence: powers s between 0.978 and 1 are taken for infinite."""
+DIVERGES = 0.93
+"""The smallest r that counts as divergence: powers s between 0.9 and 1 are taken for infinite."""
 
 
 class Depth(NamedTuple):
@@ -33,7 +33,7 @@ class Depth(NamedTuple):
 
 def depth_for(tolerance: float) -> Depth:
     """As close as the function's own precision (float64 or float32) lets a secant mean something."""
-    return Depth(2.0**-40, 6, 22) if tolerance < 1e-8 else Depth(2.0**-14, 2, 8)
+    return Depth(2.0**-36, 4, 20) if tolerance < 1e-8 else Depth(2.0**-14, 2, 8)
 
 
 def inside(function: Tally, q: float, slivers: Array, scale: Array, tolerance: float) -> tuple[Array, Array]:

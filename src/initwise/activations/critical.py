@@ -15,7 +15,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from ..core.codec import JsonMixin
 from ..core.errors import OptionError
@@ -28,8 +28,6 @@ SMALL_Q = 1e-8
 """Where the limit q → 0 is read off, with steps of √q."""
 SAME = 1e-9
 """How close to 1, or to 0 in units of q, counts as equal."""
-
-Kind = Literal["every q", "doubly critical", "q → 0", "line", "none"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class Criticality(JsonMixin):
     """
 
     activation: str
-    kind: Kind
+    kind: str
     point: CriticalPoint | None
     limit: CriticalPoint | None
     line: tuple[CriticalPoint, ...]

@@ -19,6 +19,8 @@ MOST_CALLABLES, MOST_EACH = 256, 64
 _PROBE: Array = np.linspace(-8.0, 8.0, 61) + 0.0123
 _Slot = dict[Hashable, tuple[bytes, Moments]]
 _found: weakref.WeakKeyDictionary[Any, _Slot] = weakref.WeakKeyDictionary()
+_ufuncs: dict[np.ufunc, _Slot] = {}
+"""NumPy's own functions cannot be referenced weakly, and hold nothing."""
 
 
 def remembered(source: Any, function: Function, key: Hashable, compute: Callable[[], Moments]) -> Moments:
@@ -50,7 +52,9 @@ def _fingerprint(function: Function) -> bytes | None:
 
 
 def _slot(source: Any) -> _Slot | None:
-    """Where this callable's moments are kept; None for what cannot be hashed or referenced weakly."""
+    """Where this callable's moments are kept; None for what cannot be hashed or weakly referenced."""
+    if isinstance(source, np.ufunc):
+        return _ufuncs.setdefault(source, {})
     try:
         if source not in _found and len(_found) >= MOST_CALLABLES:
             _found.clear()

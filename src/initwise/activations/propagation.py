@@ -56,8 +56,8 @@ def fixed_point(
     Raises:
         OptionError: a variance that is none; see `activation`.
 
-    >>> round(fixed_point("tanh", (5 / 3) ** 2).q, 6)
-    1.178481
+    >>> round(fixed_point("tanh", (5 / 3) ** 2).q, 5)
+    1.17848
     """
     chosen = activation(thing, **parameters)
     weight, bias = _variance("weight_variance", weight_variance), _variance("bias_variance", bias_variance)

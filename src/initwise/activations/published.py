@@ -28,8 +28,8 @@ class Published(JsonMixin):
 
     source: str
     gain: float
-    kind: Literal["exact", "rounded", "empirical", "sampled", "fitted", "convention"]
-    keeps: Keep = "second_moment"
+    kind: str
+    keeps: str = "second_moment"
 
     def computed(self, moments: Moments) -> float:
         """The gain of an activation with these moments that keeps the same."""
@@ -44,7 +44,7 @@ class Published(JsonMixin):
         return self.gain / self.computed(moments) - 1
 
 
-def torch_gain(gain: float, kind: Literal["exact", "empirical", "convention"]) -> Published:
+def torch_gain(gain: float, kind: str) -> Published:
     """What torch.nn.init.calculate_gain returns."""
     return Published("torch.nn.init.calculate_gain", gain, kind)
 

@@ -93,7 +93,8 @@ def _result(totals: Array, errors: Array, q: float, evaluations: int) -> Expecta
     if totals[3] * q <= 1e-20 * totals[1]:
         totals[2:4] = 0.0  # rounding of a piecewise constant function
     value, square, slope, slope_square, growth = (float(total) for total in totals)
-    bounds = tuple(float(error) for error in errors)
+    # a gap is what the last halving changed; at an undeclared cusp the next ones may change as much again
+    bounds = tuple(2 * float(error) for error in errors)
     return Expectations(value, square, slope, slope_square, growth, bounds, evaluations)
 
 
@@ -156,7 +157,10 @@ def _integrate(
         if int(rest.sum()) > MOST_PANELS:
             # noise or endless structure: take what there is, and say how good it is
             fine, rest = ~thin, rest & False
-            gap[2:4] += np.abs(sums[2:4])  # an average over what is not resolved, but no slope
+        # a panel too light to matter may hide a jump, whose slope grows with every halving
+        gap = np.where(gap > 0.05 * np.abs(sums), np.maximum(gap, np.abs(sums)), gap)
+        # nor is a gap that is only rounding's a measure of what rounding does
+        gap = np.where(gap > tolerance * scale[:, None], np.maximum(gap, allowed), gap)
         total += sums[:, fine].sum(axis=1)
         error += gap[:, fine].sum(axis=1)
         again = np.repeat(rest, 2)
@@ -189,7 +193,7 @@ def _panels(function: Tally, q: float, low: Array, high: Array) -> tuple[Array, 
     ends = np.abs(value[:, NODES:] - value[:, :NODES] @ _TO_ENDS.T) * root[:, NODES:]
     x, value, root = x[:, :NODES], value[:, :NODES], root[:, :NODES]
     value, slope = value * root, _slope(value, half, x) * root
-    noise = _noise(x, value, slope)
+    noise = _noise(x, value, half.ravel())
     missed = np.where(ends <= 32 * noise[:, None], 0.0, ends).max(axis=1) * root.max(axis=1)
     growth = value**2 * (x * x / q - 1) / (2 * q)
     items = (value * root, value**2, slope * root, slope**2, growth)
@@ -197,16 +201,16 @@ def _panels(function: Tally, q: float, low: Array, high: Array) -> tuple[Array, 
     return integrals, missed, _rounding(half.ravel(), noise, value, slope, root, q)
 
 
-def _noise(x: Array, value: Array, slope: Array) -> Array:
+def _noise(x: Array, value: Array, half: Array) -> Array:
     """By how much rounding of x and of f(x) moves a value, in each panel."""
-    steep = np.abs(slope).max(axis=1)
+    steep = np.ptp(value, axis=1) / np.maximum(half, 1e-300)
     found: Array = EPSILON * (np.abs(value).max(axis=1) + np.abs(x).max(axis=1) * steep)
     return found
 
 
 def _rounding(half: Array, noise: Array, value: Array, slope: Array, root: Array, q: float) -> Array:
     """By how much it moves each of the five integrals over each panel."""
-    size, steep, most = (np.abs(item).max(axis=1) for item in (value, slope, root))
+    size, steep, most = np.abs(value).max(axis=1), np.sqrt((slope**2).mean(axis=1)), root.max(axis=1)
     slope_noise = _AMPLIFY * noise / np.maximum(half, 1e-300)
     square = (2 * size + noise) * noise
     slope_square = (2 * steep + slope_noise) * slope_noise
