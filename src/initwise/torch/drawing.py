@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 import sys
 import threading
@@ -19,7 +20,7 @@ from ..frameworks.memory import fill
 from ..random.direct import SMALL, ready
 from . import sharded
 from .captured import captured
-from .laws import InitError, fill_of, renamed, unit_fill
+from .laws import KEPT, InitError, fill_of, renamed, unit_fill
 
 STREAM = "torch.nn.init"
 """The stream's name: which numbers a call draws is told by its seed alone."""
@@ -42,7 +43,7 @@ def next_seed(generator: torch.Generator | None) -> int:
     word = _words.word
     if generator is not None and generator.device.type != "cpu":
         word = torch.empty((), dtype=torch.int64, device=generator.device)
-    return int(word.random_(-(2**63), None, generator=generator).item()) % 2**64
+    return int(word.random_(-(2**63), None, generator=generator).item()) & _WORD
 
 
 def draw(
@@ -60,6 +61,8 @@ def draw(
     """
     if _is_traced():
         return captured(tensor, where, law, numbers, generator)
+    if type(tensor) in _PLAIN and _draw_small(tensor, law, numbers, generator):
+        return tensor
     _check(tensor, generator, where)
     values = fill_of(law, numbers, where)
     if has_no_memory(tensor) or not tensor.numel():
@@ -67,31 +70,48 @@ def draw(
     if tensor.is_complex():
         values, memory = _complex(values, tensor, where)
         _draw_large(memory, where, values, generator)
-    elif not _draw_small(tensor, values, generator):
+    else:
         _draw_large(tensor, where, values, generator)
     return tensor
 
 
-def _draw_small(tensor: Tensor, values: Fill, generator: torch.Generator | None) -> bool:
-    """The short way for a small plain tensor, whose planning would take longer than its filling. False:
-    it is none, and nothing was drawn."""
+def _draw_small(tensor: Tensor, law: str, numbers: Sequence[float], generator: Any) -> bool:
+    """The short way for a small plain tensor, whose planning would take longer than its filling.
+
+    False: it is no such case, or an error; nothing was drawn.
+    """
     size, dtype = tensor.numel(), _ENGINE.get(tensor.dtype)
-    if dtype is None or size > SMALL or type(tensor) not in _PLAIN or tensor.layout is not torch.strided:
+    if dtype is None or not 0 < size <= SMALL or not tensor.is_cpu or tensor.layout is not torch.strided:
         return False
-    if not (tensor.is_cpu and tensor.is_contiguous()) or tensor.is_neg() or tensor.is_inference():
+    if not tensor.is_contiguous() or tensor.is_neg() or tensor.is_inference():
         return False
-    law = ready(values, dtype, tuple(tensor.shape))
-    if law is None:
+    if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+        return False
+    if generator is not None and type(generator) is not torch.Generator:
+        return False
+    try:
+        found = _ready(law, tuple(map(float, numbers)), dtype, tuple(tensor.shape))
+    except TypeError:
+        return False
+    if found is None:
         return False
     seed = next_seed(generator)
     key = struct.pack("<4Q", seed & _LOW, seed >> 32, *_STREAM_WORDS)
-    # law[2] is the memory that law[1] is the address of
-    law[0](key, law[1], 0, size, tensor.data_ptr())
+    found[0](key, found[1], 0, size, tensor.data_ptr())
     torch.autograd.graph.increment_version(tensor)
     return True
 
 
-_LOW = 0xFFFFFFFF
+@functools.lru_cache(maxsize=KEPT)
+def _ready(law: str, numbers: tuple[float, ...], dtype: str, shape: tuple[int, ...]) -> Any:
+    """The kernel's call, the law's address and the memory there; None for what needs the long way."""
+    try:
+        return ready(fill_of(law, numbers, ""), dtype, shape)
+    except InitError:
+        return None
+
+
+_LOW, _WORD = 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF
 _STREAM_WORDS = (Stream(0, STREAM).id & _LOW, Stream(0, STREAM).id >> 32)
 _PLAIN = (Tensor, torch.nn.Parameter)
 _ENGINE = {getattr(torch, name): name for name in DTYPES}
