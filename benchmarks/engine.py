@@ -36,6 +36,7 @@ class Section:
 SECTIONS = {
     "speed": Section("engine_speed:two"),
     "speed-1": Section("engine_speed:one", processors=1),
+    "kernels": Section("engine_kernels:kernels", processors=1),
     "memory": Section("engine_memory:peaks"),
     "sizes": Section("engine_speed:sizes"),
     "small": Section("engine_small:small"),

@@ -28,11 +28,19 @@ def race(contestants: Mapping[str, Run], repeats: int, patience: float = 10.0) -
             spent = sum(times[name])
             if spent > 3 * patience or (spent > patience and len(times[name]) >= 3):
                 continue
-            time.sleep(0.002)  # OpenMP threads of the run before spin on for about a millisecond
+            _settle()
             taken = seconds(run)
             if round_:  # the first touches memory and compiles
                 times[name].append(taken)
     return {name: statistics.median(found) for name, found in times.items()}
+
+
+def _settle(pause: float = 0.002) -> None:
+    """OpenMP threads of the run before spin on for about a millisecond. Wait for them awake: a processor
+    that slept takes some tenths of a millisecond to come back, more than a small run takes."""
+    until = time.perf_counter() + pause
+    while time.perf_counter() < until:
+        pass
 
 
 def seconds(run: Run) -> float:

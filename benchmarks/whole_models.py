@@ -23,7 +23,7 @@ import initwise
 from engine_tools import Run, available, load, machine, processors, seconds, table, use_threads
 from initwise.core.plan import Plan
 from initwise.frameworks.initialize import plan_for
-from initwise.frameworks.proof import digest
+from initwise.frameworks.proof import read
 from initwise.frameworks.protocol import adapter_for
 from initwise.random import fill_arrays
 
@@ -190,10 +190,7 @@ def _parts(model: Any, repeats: int) -> dict[str, float | str]:
         "the same and make the plan: `plan_for`": lambda: plan_for(model, "gpt2"),
         "check that the fills fit: `adapter.check`": lambda: adapter.check(model, pairs, seed=0),
         "fill: `adapter.write` of each": lambda: [adapter.write(model, *p, seed=0) for p in pairs],
-        "prove mean and std: `adapter.moments` of each": lambda: [
-            adapter.moments(model, i.name) for i in infos
-        ],
-        "the ledger's SHA-256: `digest`": lambda: digest(adapter, model, infos),
+        "read back mean, std and SHA-256: `proof.read`": lambda: read(adapter, model, infos),
     }
     return _raced(steps, repeats)
 
