@@ -1,6 +1,6 @@
 """Write what docs and README have from the code itself: `make readme`.
 
-- docs/schemes.md and docs/names.md, from the registries and the public names;
+- docs/schemes.md and docs/names.md, from the registries, their flavors and the public names;
 - in README.md, each block between `<!-- output of: COMMAND -->` and `<!-- end -->`;
 - docs/choose.txt and docs/images/choose.svg, from one run of `initwise choose`.
 
@@ -10,6 +10,7 @@ tests/docs holds the first two and the deterministic blocks to what the code say
 from __future__ import annotations
 
 import inspect
+import math
 import re
 import subprocess
 import sys
@@ -19,9 +20,12 @@ from pathlib import Path
 import initwise
 from initwise.activations import activations
 from initwise.choose.candidates import CANDIDATES
+from initwise.core.counts import COMPATS
+from initwise.core.fill import Fill
+from initwise.core.layout import Layout, fans
 from initwise.problems import problems
 from initwise.recipes import recipes
-from initwise.schemes import schemes
+from initwise.schemes import Flavor, SchemeRow, scheme, schemes
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -64,7 +68,7 @@ def schemes_page() -> str:
 
 
 def names_page() -> str:
-    """docs/names.md: every public name with the first sentence of its docstring."""
+    """docs/names.md: every public name with the first sentence of its docstring; where names disagree."""
     rows = (
         (f"`{name}`", _first_sentence(getattr(initwise, name)))
         for name in initwise.__all__
@@ -73,8 +77,81 @@ def names_page() -> str:
     intro = (
         "The public names of `initwise`; `help(initwise.NAME)` tells arguments, units, errors and sources."
     )
-    table = _table(("Name", "What it is"), rows)
-    return f"# Public names\n\n{MADE}{intro}\n`__version__` is the version.\n\n{table}\n"
+    parts = [
+        "# Public names",
+        MADE + intro + "\n`__version__` is the version.",
+        _table(("Name", "What it is"), rows),
+        "## Where names of schemes disagree",
+        "`scheme(NAME)` is the law of the first line, with true fans; `scheme(NAME, flavor=…)` is that "
+        "framework's law of\nthis name, its own count of the fans included. Numbers for three weights; "
+        "a dash if it has no default.\n`initwise explain NAME` tells how well each is known.",
+        _table(("Scheme", "Flavor", "As written there", *_WEIGHTS), _flavor_rows()),
+        "## Fans as frameworks count them",
+        "fan_in, fan_out by `fans(shape, layout, compat=…)`, and the true ones. [Why](notes/fans.md).",
+        _table(("Layer", "Shape", "Layout", "True", *COMPATS), _fan_rows()),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+_WEIGHTS = {
+    "Linear 64 → 256": fans((256, 64), "oi"),
+    "depthwise 96, 7 × 7": fans((96, 1, 7, 7), "oihw", groups=96),
+    "transposed 64 → 32, 4 × 4, stride 2": fans((64, 32, 4, 4), "iohw", stride=2),
+}
+
+
+def _flavor_rows() -> Iterable[tuple[str, ...]]:
+    """A line for the law stated, then one for every set of flavors that draw the same."""
+    for row in schemes():
+        if not row.flavors:
+            continue
+        yield (f"`{row.name}`", "", row.formula, *_flavor_numbers(row, None))
+        alike: dict[tuple[str, ...], list[Flavor]] = {}
+        for flavor in row.flavors:
+            alike.setdefault(_flavor_numbers(row, flavor), []).append(flavor)
+        for numbers, flavors in alike.items():
+            names = ", ".join(f"`{flavor.name}`" for flavor in flavors)
+            yield (f"`{row.name}`", names, "; ".join(f"`{flavor.spelled}`" for flavor in flavors), *numbers)
+
+
+def _flavor_numbers(row: SchemeRow, flavor: Flavor | None) -> tuple[str, ...]:
+    if flavor and flavor.required:
+        return ("–",) * len(_WEIGHTS)
+    made = scheme(row.name, flavor=flavor.name) if flavor else scheme(row.name)
+    return tuple(_numbers(made.fill(weight)) for weight in _WEIGHTS.values())
+
+
+def _numbers(fill: Fill) -> str:
+    if fill.law == "constant":
+        return fill.formula
+    spread = f"mean {fill.mean:.4g}, " if fill.mean else ""
+    bound = f", within ±{fill.high:.4g}" if fill.low == -fill.high and math.isfinite(fill.high) else ""
+    return f"{spread}std {fill.std:.4g}{bound}"
+
+
+_QKV = (("q", 768), ("k", 768), ("v", 768))
+_LAYERS: tuple[tuple[str, tuple[int, ...], Layout], ...] = (
+    ("Linear", (256, 64), Layout("oi")),
+    ("transformers' Conv1D", (768, 2304), Layout("io")),
+    ("Conv2d", (128, 32, 3, 3), Layout("oihw")),
+    ("Conv2d, strided", (128, 32, 4, 4), Layout("oihw", stride=(2, 2))),
+    ("Conv2d, grouped", (128, 8, 3, 3), Layout("oihw", groups=4)),
+    ("Conv2d, depthwise", (96, 1, 7, 7), Layout("oihw", groups=96)),
+    ("Keras DepthwiseConv2D", (7, 7, 96, 1), Layout("hwbo")),
+    ("ConvTranspose2d", (64, 32, 4, 4), Layout("iohw", stride=(2, 2))),
+    ("query, key, value in one", (2304, 768), Layout("oi", parts=_QKV)),
+    ("experts", (8, 256, 64), Layout("boi")),
+    ("DenseGeneral to heads", (768, 12, 64), Layout("ioo")),
+    ("Bilinear", (10, 4, 6), Layout("oii")),
+    ("Embedding", (50257, 768), Layout("vo")),
+)
+
+
+def _fan_rows() -> Iterable[tuple[str, ...]]:
+    for name, shape, layout in _LAYERS:
+        counts = (fans(shape, layout, compat=compat) for compat in (None, *COMPATS))
+        cells = (f"{found.fan_in:g}, {found.fan_out:g}" for found in counts)
+        yield (name, " × ".join(map(str, shape)), str(layout).replace('"', ""), *cells)
 
 
 def _named(row: object) -> str:

@@ -64,6 +64,14 @@ class TestSchemesInNumbers:
             "as torch.nn.init.kaiming_normal_(nonlinearity='relu')"
         )
 
+    def test_under_a_flavor_the_law_is_told_as_it_is_there(self):
+        assert explain("he_normal", flavor="lasagne").law == (
+            "lasagne.init.HeNormal(): N(0, √(scale / ((1 + a²) · fan))), scale 2 and fan_in unless told "
+            "otherwise, scale=1.0, fans as lasagne counts them"
+        )
+        assert explain("uniform_scaling").evidence == "verified in source"
+        assert explain("uniform_scaling", flavor="tensorflow").evidence == "recalled"
+
     def test_through_an_activation(self):
         facts = told("he_normal", fan_in=50, fan_out=100, activation="relu")
         assert facts["signal after relu"] == "second moment × 1 per layer, at q = 1"

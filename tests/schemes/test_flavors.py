@@ -1,11 +1,12 @@
 """Flavors: each framework's law of a name. By formula for all, by real draws for torch and JAX."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from initwise.core.errors import OptionError
+from initwise.core.errors import LayoutError, OptionError
 from initwise.core.fill import Fill
 from initwise.core.layout import Layout, fans
 from initwise.explain import explain
@@ -137,6 +138,14 @@ def test_defaults_of_laws_without_fans(name):
         found = (fill.law, fill.mean, fill.std, fill.low, fill.high)
         assert found == (expected.law, expected.mean, expected.std, expected.low, expected.high), flavor
         assert scheme(name, flavor=flavor).fill().formula == expected.formula
+
+
+def test_the_docs_have_the_row_of_every_flavor():
+    page = (Path(__file__).parents[2] / "docs" / "names.md").read_text(encoding="utf-8")
+    for row in FLAVORED:
+        lines = [line for line in page.splitlines() if line.startswith(f"| `{row.name}` |")]
+        for flavor in row.flavors:
+            assert any(f"`{flavor.name}`" in line and f"`{flavor.spelled}`" in line for line in lines)
 
 
 def test_given_options_win_over_a_flavor_s():
@@ -361,6 +370,15 @@ def test_jax_makes_columns_of_the_last_axis(kind):
     ours = fill_array(np.empty(shape, np.float64), fill, name="weight", seed=11)
     assert _rows_are_orthonormal(theirs.reshape(-1, shape[-1]))
     assert _rows_are_orthonormal(ours.reshape(-1, shape[-1]))
+
+
+def test_keras_flattens_a_depthwise_kernel_with_its_channels():
+    made = scheme("orthogonal", flavor="keras")
+    keras = made.fill(fans((7, 7, 96, 1), "hwbo"))
+    torch = made.fill(fans((96, 1, 7, 7), "oihw", groups=96))
+    assert keras.std == torch.std == pytest.approx(1 / math.sqrt(7 * 7 * 96))
+    with pytest.raises(LayoutError, match="2 filters to a channel"):
+        made.fill(fans((192, 1, 7, 7), "oihw", groups=96))
 
 
 @pytest.mark.parametrize("flavor", ["keras", "haiku"])

@@ -31,7 +31,7 @@ def told_scheme(chosen: Scheme, facts: Mapping[str, Any]) -> Explanation:
     return Explanation(
         title=str(chosen),
         summary=row.summary,
-        law=row.formula,
+        law=_law(chosen),
         facts=(
             *_numbers(chosen, facts),
             *also_called(row.aliases),
@@ -41,8 +41,18 @@ def told_scheme(chosen: Scheme, facts: Mapping[str, Any]) -> Explanation:
         differences=row.differences,
         avoid=row.avoid,
         citation=row.citation,
-        evidence=row.evidence,
+        evidence=chosen.flavor.evidence if chosen.flavor else row.evidence,
     )
+
+
+def _law(chosen: Scheme) -> str:
+    """The law in closed form; under a flavor also how it is written there, and whose fans it takes."""
+    flavor = chosen.flavor
+    if flavor is None:
+        return chosen.row.formula
+    settings = "".join(f", {name}={value}" for name, value in flavor.settings.items())
+    counted = f", fans as {flavor.count} counts them" if flavor.count else ""
+    return f"{flavor.spelled}: {chosen.row.formula}{settings}{counted}"
 
 
 def _legal(row: SchemeRow) -> tuple[str, ...]:

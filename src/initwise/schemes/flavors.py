@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..core.counts import is_depthwise
+from ..core.errors import LayoutError
 from ..core.layout import Fans, Layout, recounted
 
 
@@ -112,19 +114,33 @@ def _flattened(fans: Fans, framework: str) -> Fans:
     """The fans with a layout of one matrix, of which a framework makes rows of one stored axis."""
     if fans.layout is None or len(fans.shape) < 2:
         return fans
-    rows = _row_axis(fans.layout, framework)
+    rows = _row_axis(fans.shape, fans.layout, framework)
     axes = "".join("o" if axis == rows else "i" for axis in range(len(fans.shape)))
     return replace(fans, layout=Layout(axes, transposed=False), parts=())
 
 
-def _row_axis(layout: Layout, framework: str) -> int:
+def _row_axis(shape: tuple[int, ...], layout: Layout, framework: str) -> int:
     """torch and Lasagne: the first axis stored; the others: the last. Of a kernel, as each stores it.
 
     torch, Keras and Haiku store a transposed convolution with in and out exchanged.
     """
     axes, first = layout.axes, framework == "torch"
+    if framework == "keras" and "i" in axes and is_depthwise(shape, layout):
+        return _depthwise_row(shape, layout)
     if layout.spatial:
         swapped = bool(layout.transposed) and framework != "jax"
         letter = "i" if swapped else "o"
         return axes.index(letter) if first else axes.rindex(letter)
     return 0 if first else axes.rindex("o")
+
+
+def _depthwise_row(shape: tuple[int, ...], layout: Layout) -> int:
+    """Keras flattens (k…, channels, multiplier) to (k…·channels, multiplier)."""
+    multiplier = layout.size(shape, "o") // layout.groups
+    if multiplier > 1:
+        raise LayoutError(
+            f"Keras' orthogonal law of a depthwise kernel {shape}, {multiplier} filters to a channel",
+            expected='the kernel as Keras stores it, (h, w, channels, multiplier) with layout "hwbo"',
+            cause="here channels and filters share an axis, there each has its own",
+        )
+    return layout.axes.index("i")

@@ -57,7 +57,7 @@ registry.add(
         aliases=("kaiming_normal", "he", "kaiming"),
         law=he_normal,
         summary="A ReLU halves the second moment, so the variance is doubled: 2 over the fan.",
-        formula="N(0, √(2 / ((1 + a²) · fan))), fan_in unless mode says fan_out",
+        formula="N(0, √(scale / ((1 + a²) · fan))), scale 2 and fan_in unless told otherwise",
         citation=f"{PAPER}, eq. 10, 14 and 15",
         evidence="verified in source",
         differences=(
@@ -173,7 +173,7 @@ registry.add(
         aliases=("kaiming_uniform",),
         law=he_uniform,
         summary="He's variance with bounded values.",
-        formula="U(±√(6 / ((1 + a²) · fan))), fan_in unless mode says fan_out",
+        formula="U(±√(3 · scale / ((1 + a²) · fan))), scale 2 and fan_in unless told otherwise",
         citation=f"{PAPER}, eq. 10, 14 and 15",
         evidence="verified in source",
         differences=(
