@@ -49,6 +49,7 @@ GPT = {
     "eos_token_id": 2,
 }
 ENCODER = {**PLAIN, "type_vocab_size": 2}
+PROPHET = {key: value for key, value in ENCODER.items() if key != "num_hidden_layers"}
 T5 = {"d_model": 64, "d_kv": 24, "num_heads": 4, "d_ff": 160, "num_layers": 2, "vocab_size": 300}
 BART = {
     "d_model": 64,
@@ -96,6 +97,20 @@ SPEECH = {
 }
 MAMBA = {"hidden_size": 64, "num_hidden_layers": 3, "vocab_size": 300, "state_size": 8}
 CONVNEXT = {"hidden_sizes": [32, 64], "depths": [2, 2], "num_stages": 2, "image_size": 32}
+
+LATENT = {
+    **EXPERTS,
+    "num_key_value_heads": 4,
+    "n_routed_experts": 4,
+    "n_group": 2,
+    "topk_group": 1,
+    "first_k_dense_replace": 1,
+    "q_lora_rank": 24,
+    "kv_lora_rank": 20,
+    "qk_rope_head_dim": 8,
+    "qk_nope_head_dim": 8,
+    "v_head_dim": 16,
+}
 
 CASES: tuple[Case, ...] = (
     # decoders
@@ -162,24 +177,7 @@ CASES: tuple[Case, ...] = (
     Case("granitemoe", "granitemoe", "GraniteMoeForCausalLM", EXPERTS),
     Case("phimoe", "phimoe", "PhimoeForCausalLM", EXPERTS),
     Case("gpt_oss", "gpt_oss", "GptOssForCausalLM", EXPERTS),
-    Case(
-        "deepseek_v3",
-        "deepseek_v3",
-        "DeepseekV3ForCausalLM",
-        {
-            **EXPERTS,
-            "num_key_value_heads": 4,
-            "n_routed_experts": 4,
-            "n_group": 2,
-            "topk_group": 1,
-            "first_k_dense_replace": 1,
-            "q_lora_rank": 24,
-            "kv_lora_rank": 20,
-            "qk_rope_head_dim": 8,
-            "qk_nope_head_dim": 8,
-            "v_head_dim": 16,
-        },
-    ),
+    Case("deepseek_v3", "deepseek_v3", "DeepseekV3ForCausalLM", LATENT),
     Case("olmo", "olmo", "OlmoForCausalLM", DECODER, HF),
     Case("olmo2", "olmo2", "Olmo2ForCausalLM", DECODER, HF),
     Case("gemma", "gemma", "GemmaForCausalLM", DECODER),
@@ -196,25 +194,162 @@ CASES: tuple[Case, ...] = (
     Case("helium", "helium", "HeliumForCausalLM", DECODER),
     Case("arcee", "arcee", "ArceeForCausalLM", DECODER),
     Case("smollm3", "smollm3", "SmolLM3ForCausalLM", DECODER),
+    *(
+        Case(name, name, f"{stem}ForCausalLM", DECODER)
+        for name, stem in (
+            ("apertus", "Apertus"),
+            ("bitnet", "BitNet"),
+            ("cohere2", "Cohere2"),
+            ("ernie4_5", "Ernie4_5"),
+            ("glm4", "Glm4"),
+            ("hunyuan_v1_dense", "HunYuanDenseV1"),
+            ("lfm2", "Lfm2"),
+            ("ministral", "Ministral"),
+            ("olmo3", "Olmo3"),
+            ("seed_oss", "SeedOss"),
+        )
+    ),
+    Case("openai", "openai", "OpenAIGPTLMHeadModel", GPT),
+    Case("ernie4_5_moe", "ernie4_5_moe", "Ernie4_5_MoeForCausalLM", {**EXPERTS, "moe_num_experts": 4}),
+    Case("minimax", "minimax", "MiniMaxForCausalLM", EXPERTS),
+    Case("deepseek_v2", "deepseek_v2", "DeepseekV2ForCausalLM", LATENT),
+    Case(
+        "glm4_moe",
+        "glm4_moe",
+        "Glm4MoeForCausalLM",
+        {**EXPERTS, "n_routed_experts": 4, "n_group": 1, "topk_group": 1, "first_k_dense_replace": 1},
+    ),
+    Case(
+        "dots1",
+        "dots1",
+        "Dots1ForCausalLM",
+        {
+            **EXPERTS,
+            "n_routed_experts": 4,
+            "n_group": 1,
+            "topk_group": 1,
+            "first_k_dense_replace": 1,
+            "n_shared_experts": 1,
+        },
+    ),
+    Case(
+        "jamba",
+        "jamba",
+        "JambaForCausalLM",
+        {
+            **EXPERTS,
+            "attn_layer_period": 2,
+            "attn_layer_offset": 1,
+            "expert_layer_period": 2,
+            "expert_layer_offset": 1,
+            "use_mamba_kernels": False,
+        },
+    ),
+    Case(
+        "bamba",
+        "bamba",
+        "BambaForCausalLM",
+        {**DECODER, "attn_layer_indices": [1], "mamba_n_heads": 8, "mamba_d_head": 16, "mamba_d_state": 8},
+    ),
+    Case(
+        "falcon_h1",
+        "falcon_h1",
+        "FalconH1ForCausalLM",
+        {**DECODER, "mamba_n_heads": 8, "mamba_d_head": 16, "mamba_d_state": 8, "mamba_d_ssm": 128},
+    ),
+    Case(
+        "granitemoehybrid",
+        "granitemoehybrid",
+        "GraniteMoeHybridForCausalLM",
+        {
+            **EXPERTS,
+            "layer_types": ["mamba", "attention", "mamba"],
+            "mamba_n_heads": 8,
+            "mamba_d_head": 16,
+            "mamba_d_state": 8,
+            "shared_intermediate_size": 96,
+        },
+    ),
     # encoders and encoder–decoders
+    *(
+        Case(name, name, f"{stem}ForMaskedLM", {**ENCODER, "embedding_size": 48})
+        for name, stem in (
+            ("convbert", "ConvBert"),
+            ("data2vec_text", "Data2VecText"),
+            ("fnet", "FNet"),
+            ("luke", "Luke"),
+            ("megatron_bert", "MegatronBert"),
+            ("nystromformer", "Nystromformer"),
+            ("rembert", "RemBert"),
+            ("roformer", "RoFormer"),
+            ("yoso", "Yoso"),
+        )
+    ),
+    Case("squeezebert", "squeezebert", "SqueezeBertForMaskedLM", {**ENCODER, "embedding_size": 64}),
+    Case("esm", "esm", "EsmForMaskedLM", {**ENCODER, "position_embedding_type": "absolute"}),
+    Case(
+        "mobilebert",
+        "mobilebert",
+        "MobileBertForMaskedLM",
+        {
+            **ENCODER,
+            "hidden_size": 64,
+            "embedding_size": 32,
+            "intra_bottleneck_size": 64,
+            "true_hidden_size": 64,
+        },
+    ),
+    Case("xmod", "xmod", "XmodForMaskedLM", {**ENCODER, "languages": ["en_XX"]}),
+    Case("bert_generation", "bert_generation", "BertGenerationDecoder", {**ENCODER, "is_decoder": True}),
+    Case("dpr", "dpr", "DPRQuestionEncoder", ENCODER),
+    Case(
+        "xlnet",
+        "xlnet",
+        "XLNetLMHeadModel",
+        {"d_model": 64, "n_layer": 3, "n_head": 4, "d_inner": 160, "vocab_size": 300},
+    ),
+    Case(
+        "xlm",
+        "xlm",
+        "XLMWithLMHeadModel",
+        {
+            "emb_dim": 64,
+            "n_layers": 3,
+            "n_heads": 4,
+            "n_words": 300,
+            "n_langs": 2,
+            "max_position_embeddings": 64,
+        },
+    ),
+    Case(
+        "flaubert",
+        "flaubert",
+        "FlaubertWithLMHeadModel",
+        {
+            "emb_dim": 64,
+            "n_layers": 3,
+            "n_heads": 4,
+            "n_words": 300,
+            "n_langs": 2,
+            "max_position_embeddings": 64,
+        },
+    ),
     Case("bert", "bert", "BertForPreTraining", ENCODER, HF),
-    Case("roberta", "roberta", "RobertaForMaskedLM", ENCODER, HF),
-    Case("xlm_roberta", "xlm_roberta", "XLMRobertaForSequenceClassification", ENCODER, HF),
-    Case("camembert", "camembert", "CamembertForMaskedLM", ENCODER, HF),
+    Case("roberta", "roberta", "RobertaForMaskedLM", ENCODER),
+    Case("xlm_roberta", "xlm_roberta", "XLMRobertaForSequenceClassification", ENCODER),
+    Case("camembert", "camembert", "CamembertForMaskedLM", ENCODER),
     Case("electra", "electra", "ElectraForPreTraining", {**ENCODER, "embedding_size": 48}, HF),
     Case(
         "deberta",
         "deberta",
         "DebertaForMaskedLM",
         {**ENCODER, "relative_attention": True, "pos_att_type": ["c2p", "p2c"]},
-        HF,
     ),
     Case(
         "deberta_v2",
         "deberta_v2",
         "DebertaV2ForMaskedLM",
         {**ENCODER, "relative_attention": True, "pos_att_type": ["c2p", "p2c"]},
-        HF,
     ),
     Case("albert", "albert", "AlbertForMaskedLM", {**ENCODER, "embedding_size": 48}, HF),
     Case(
@@ -229,13 +364,12 @@ CASES: tuple[Case, ...] = (
             "vocab_size": 300,
             "max_position_embeddings": 64,
         },
-        HF,
     ),
-    Case("mpnet", "mpnet", "MPNetForMaskedLM", ENCODER, HF),
-    Case("ernie", "ernie", "ErnieForMaskedLM", ENCODER, HF),
-    Case("layoutlm", "layoutlm", "LayoutLMForMaskedLM", ENCODER, HF),
-    Case("longformer", "longformer", "LongformerForMaskedLM", {**ENCODER, "attention_window": 4}, HF),
-    Case("big_bird", "big_bird", "BigBirdForMaskedLM", ENCODER, HF),
+    Case("mpnet", "mpnet", "MPNetForMaskedLM", ENCODER),
+    Case("ernie", "ernie", "ErnieForMaskedLM", ENCODER),
+    Case("layoutlm", "layoutlm", "LayoutLMForMaskedLM", ENCODER),
+    Case("longformer", "longformer", "LongformerForMaskedLM", {**ENCODER, "attention_window": 4}),
+    Case("big_bird", "big_bird", "BigBirdForMaskedLM", ENCODER),
     Case("modernbert", "modernbert", "ModernBertForSequenceClassification", ENCODER),
     Case("t5", "t5", "T5ForConditionalGeneration", {**T5, "tie_word_embeddings": False}),
     Case("t5_gated", "t5", "T5ForConditionalGeneration", {**T5, "feed_forward_proj": "gated-gelu"}),
@@ -255,9 +389,62 @@ CASES: tuple[Case, ...] = (
     Case("blenderbot", "blenderbot", "BlenderbotForConditionalGeneration", BART),
     Case("marian", "marian", "MarianMTModel", BART),
     Case("m2m_100", "m2m_100", "M2M100ForConditionalGeneration", BART),
+    Case("blenderbot_small", "blenderbot_small", "BlenderbotSmallForConditionalGeneration", BART),
+    Case("plbart", "plbart", "PLBartForConditionalGeneration", BART),
+    Case("mvp", "mvp", "MvpForConditionalGeneration", BART),
+    Case("pegasus_x", "pegasus_x", "PegasusXForConditionalGeneration", BART),
+    Case("bigbird_pegasus", "bigbird_pegasus", "BigBirdPegasusForConditionalGeneration", BART),
+    Case(
+        "led",
+        "led",
+        "LEDForConditionalGeneration",
+        {
+            **BART,
+            "max_encoder_position_embeddings": 64,
+            "max_decoder_position_embeddings": 64,
+            "attention_window": 4,
+        },
+    ),
+    Case("trocr", "trocr", "TrOCRForCausalLM", BART),
+    Case(
+        "speech_to_text",
+        "speech_to_text",
+        "Speech2TextForConditionalGeneration",
+        {
+            **BART,
+            "max_source_positions": 64,
+            "max_target_positions": 32,
+            "input_feat_per_channel": 40,
+            "conv_channels": 48,
+        },
+    ),
+    Case(
+        "prophetnet",
+        "prophetnet",
+        "ProphetNetForConditionalGeneration",
+        {
+            **PROPHET,
+            "num_encoder_layers": 2,
+            "num_decoder_layers": 2,
+            "num_encoder_attention_heads": 4,
+            "num_decoder_attention_heads": 4,
+            "encoder_ffn_dim": 160,
+            "decoder_ffn_dim": 160,
+            "decoder_start_token_id": 1,
+        },
+    ),
     # several towers, speech
     Case("clip", "clip", "CLIPModel", TOWERS, HF),
     Case("owlvit", "owlvit", "OwlViTModel", TOWERS, HF),
+    Case("clipseg", "clipseg", "CLIPSegModel", TOWERS, HF),
+    Case("wavlm", "wavlm", "WavLMModel", SPEECH),
+    Case("unispeech", "unispeech", "UniSpeechForPreTraining", SPEECH),
+    Case(
+        "siglip2",
+        "siglip2",
+        "Siglip2Model",
+        {"text_config": TEXT, "vision_config": {**VISION, "hidden_size": 96, "num_patches": 16}},
+    ),
     Case("siglip", "siglip", "SiglipModel", TOWERS),
     Case("whisper", "whisper", "WhisperForConditionalGeneration", WHISPER),
     Case("wav2vec2", "wav2vec2", "Wav2Vec2ForPreTraining", SPEECH),
@@ -326,6 +513,71 @@ CASES: tuple[Case, ...] = (
         {"width_coefficient": 1.0, "depth_coefficient": 0.2, "image_size": 32},
         HF,
     ),
+    Case(
+        "mobilenet_v1",
+        "mobilenet",
+        "MobileNetV1ForImageClassification",
+        {"depth_multiplier": 0.25, "image_size": 32, "min_depth": 8},
+        HF,
+    ),
+    Case(
+        "mobilenet_v2",
+        "mobilenet",
+        "MobileNetV2ForImageClassification",
+        {"depth_multiplier": 0.25, "image_size": 32},
+        HF,
+    ),
+    Case("dpt", "dpt", "DPTModel", VISION),
+    Case("yolos", "yolos", "YolosModel", {**VISION, "image_size": [32, 32]}),
+    Case("videomae", "videomae", "VideoMAEForVideoClassification", {**VISION, "num_frames": 4}),
+    Case("vivit", "vivit", "VivitForVideoClassification", {**VISION, "num_frames": 4}),
+    Case("vit_msn", "vit_msn", "ViTMSNForImageClassification", VISION),
+    Case(
+        "segformer",
+        "segformer",
+        "SegformerForImageClassification",
+        {"hidden_sizes": [16, 32, 40, 64], "depths": [1, 1, 1, 1], "num_attention_heads": [1, 2, 2, 4]},
+    ),
+    Case(
+        "poolformer",
+        "poolformer",
+        "PoolFormerForImageClassification",
+        {"hidden_sizes": [16, 32, 40, 64], "depths": [1, 1, 1, 1]},
+    ),
+    Case(
+        "focalnet",
+        "focalnet",
+        "FocalNetForImageClassification",
+        {
+            "embed_dim": 32,
+            "depths": [1, 1],
+            "hidden_sizes": [32, 64],
+            "focal_levels": [2, 2],
+            "focal_windows": [3, 3],
+            "image_size": 32,
+            "use_layerscale": True,
+            "layerscale_value": 1e-5,
+        },
+    ),
+    Case("timesformer", "timesformer", "TimesformerForVideoClassification", {**VISION, "num_frames": 4}),
+    Case(
+        "cvt",
+        "cvt",
+        "CvtForImageClassification",
+        {"embed_dim": [16, 32, 48], "num_heads": [1, 2, 3], "depth": [1, 2, 3]},
+    ),
+    Case(
+        "pvt",
+        "pvt",
+        "PvtForImageClassification",
+        {"hidden_sizes": [16, 32, 40, 64], "depths": [1, 1, 1, 1], "image_size": 64},
+    ),
+    Case(
+        "dinov2_with_registers",
+        "dinov2_with_registers",
+        "Dinov2WithRegistersModel",
+        {**VISION, "mlp_ratio": 2},
+    ),
     # state spaces
     Case("mamba", "mamba", "MambaForCausalLM", MAMBA, HF),
     Case(
@@ -334,30 +586,33 @@ CASES: tuple[Case, ...] = (
     Case("falcon_mamba", "falcon_mamba", "FalconMambaForCausalLM", MAMBA, HF),
 )
 
-EXPLAINED: tuple[tuple[str, str, str], ...] = (
-    (
-        "siglip",
-        "[hpa]*",
-        "transformers' lecun_normal_ widens the std for a cut at ±2σ but cuts at ±2 in weight units, so that "
-        "its std is 1.137/√fan_in; big_vision's is 1/√fan_in, as here.",
-    ),
-    (
-        "wav2vec2",
-        "position.conv",
-        "transformers writes to the weight behind weight_norm, which is computed anew: torch's default "
-        "stays.",
-    ),
-    (
-        "hubert",
-        "position.conv",
-        "transformers writes to the weight behind weight_norm, which is computed anew: torch's default "
-        "stays.",
-    ),
-    (
-        "vit_mae",
-        "*",
-        "transformers marks the patch convolution as initialized before its embeddings' rule asks for it, so "
-        "that the rule never runs: patches stay N(0, 0.02), class token and positions 0.",
-    ),
+LECUN = (
+    "transformers' lecun_normal_ widens the std for a cut at ±2σ but cuts at ±2 in weight units, so that its "
+    "std is 1.137/√fan_in; big_vision's is 1/√fan_in, as here."
 )
-"""(family, part, reason); both are globs."""
+WEIGHT_NORM = (
+    "transformers writes to the weight behind weight_norm, which is computed anew: torch's default stays."
+)
+MARKED = (
+    "transformers marks the patch convolution as initialized before its embeddings' rule asks for it, "
+    "so that "
+    "the rule never runs: patches stay N(0, 0.02), class token and positions 0."
+)
+RESET = "transformers resets the two projections to torch's default in Wav2Vec2ForPreTraining only."
+SLOPES = "Parameters of a learned activation: its constructor's values stay in transformers too."
+RELATIVE = "Ones from the constructor, and no rule of transformers names them."
+REGISTERS = "transformers' rule does not name the register tokens: the constructor's zeros stay."
+
+EXPLAINED: tuple[tuple[str, str, str], ...] = (
+    ("siglip*", "[hpa]*", LECUN),
+    *((family, "position.conv", WEIGHT_NORM) for family in ("wav2vec2", "hubert", "wavlm", "unispeech")),
+    ("vit_mae", "class_token", MARKED),
+    ("vit_mae", "patch", MARKED),
+    ("unispeech", "weight", RESET),
+    ("unispeech", "bias bias", RESET),
+    ("apertus", "bare*", SLOPES),
+    ("wavlm", "bare*", RELATIVE),
+    ("timesformer", "bare*", "Positions in time: the constructor's zeros stay, in transformers too."),
+    ("dinov2_with_registers", "register_token", REGISTERS),
+)
+"""(family, part, reason); family and part are globs."""

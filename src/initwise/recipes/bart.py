@@ -12,6 +12,24 @@ from .rules import Rule
 Std = Annotated[float, "the configuration's init_std"]
 
 
+KIN = (
+    "bigbird_pegasus",
+    "blenderbot",
+    "blenderbot_small",
+    "led",
+    "m2m_100",
+    "marian",
+    "mbart",
+    "mvp",
+    "pegasus",
+    "pegasus_x",
+    "plbart",
+    "prophetnet",
+    "speech_to_text",
+    "trocr",
+)
+
+
 def bart(*, std: Std = 0.02) -> tuple[Rule, ...]:
     """transformers' BartPreTrainedModel."""
     return (
@@ -24,7 +42,7 @@ def bart(*, std: Std = 0.02) -> tuple[Rule, ...]:
 registry.add(
     RecipeRow(
         name="bart",
-        aliases=("mbart", "pegasus", "blenderbot", "blenderbot_small", "marian", "m2m_100", "plbart", "led"),
+        aliases=KIN,
         steps=bart,
         summary="Every matrix and table N(0, 0.02), padding rows 0; sinusoidal positions are no parameters.",
         citation="transformers, modeling_bart; Lewis et al. 2019, arXiv:1910.13461",

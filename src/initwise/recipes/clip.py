@@ -97,7 +97,7 @@ def siglip() -> tuple[Rule, ...]:
 registry.add(
     RecipeRow(
         name="clip",
-        aliases=("openclip", "owlvit"),
+        aliases=("openclip", "owlvit", "clipseg"),
         steps=clip,
         summary="OpenAI: queries, keys, values N(0, 1/√d), attention's output N(0, 1/√(2Ld)), MLP "
         "1/√(2d) and "

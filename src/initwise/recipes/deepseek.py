@@ -37,7 +37,7 @@ def deepseek_v3(*, flavor: Flavor = "hf") -> tuple[Rule, ...]:
 registry.add(
     RecipeRow(
         name="deepseek_v3",
-        aliases=("deepseek_v2", "glm4_moe"),
+        aliases=("deepseek_v2", "glm4_moe", "dots1"),
         steps=deepseek_v3,
         summary="transformers: everything N(0, 0.02). torchtitan: as Llama 3 there, with experts like MLPs "
         "and the router scaled by depth. The reports: everything N(0, 0.006).",

@@ -54,7 +54,8 @@ def torch_transformer() -> tuple[Rule, ...]:
 def torchscale(*, flavor: Flavor = "subln") -> tuple[Rule, ...]:
     """Encoder-only, decoder-only and encoder–decoder, told apart by the stacks' names."""
     xavier, default = by("xavier_uniform"), by_role("torch_default")
-    factor: Number = {"plain": 1.0, "subln": SUBLN, "deepnorm": DEEPNORM}[flavor]
+    factors: dict[str, Number] = {"plain": 1.0, "subln": SUBLN, "deepnorm": DEEPNORM}
+    factor = factors[flavor]
     narrow = by("xavier_uniform", gain=HALF)
     return (
         Rule(normal(INVERSE_ROOT_WIDTH), parts=("embedding", "position", "head")),

@@ -37,7 +37,7 @@ def llama(*, flavor: Flavor = "hf", std: Std = 0.02) -> tuple[Rule, ...]:
 registry.add(
     RecipeRow(
         name="llama",
-        aliases=("llama3", "mistral", "phi", "phi3", "internlm3", "exaone4"),
+        aliases=("llama3", "mistral", "phi", "phi3", "exaone4"),
         steps=llama,
         summary="transformers: everything N(0, 0.02), nothing scaled by depth. torchtitan: tokens N(0, 1), "
         "matrices 0.02, attention's output, up and down 0.02/√(2(l+1)), head 1/√d cut at ±3σ.",

@@ -6,6 +6,7 @@ import math
 from typing import Annotated, Literal
 
 from .base import RecipeRow, registry
+from .hf_default import hf_rules
 from .laws import KEPT, ONE, Formula, by_role, normal, times, uniform
 from .rules import Rule
 
@@ -64,6 +65,16 @@ def s4d() -> tuple[Rule, ...]:
     )
 
 
+def bamba() -> tuple[Rule, ...]:
+    """transformers' hybrids of attention and state spaces."""
+    return (
+        *hf_rules(0.02),
+        Rule(normal(0.02), parts=("ssm.in", "ssm.out", "ssm.conv"), needed="all"),
+        Rule(ONE, parts=("ssm.dt_bias", "ssm.D"), roles=("bare", "token", "bias")),
+        Rule(KEPT, parts=("ssm.A",), reason=LOG_A),
+    )
+
+
 _GAPS = (
     "A_log = ln(1 … N) and dt's bias (log-uniform behind softplus) are laws by index, or of a function of a "
     "uniform: they stay as constructed.",
@@ -82,6 +93,18 @@ registry.add(
             "transformers' Mamba-2 sets A = 1 … heads; the reference draws it from U(1, 16).",
         ),
         avoid="models freshly materialised from the meta device: A_log and dt's bias would be garbage.",
+        gaps=_GAPS,
+    )
+)
+registry.add(
+    RecipeRow(
+        name="bamba",
+        aliases=("falcon_h1", "granitemoehybrid", "jamba"),
+        steps=bamba,
+        summary="Everything N(0, 0.02), experts and routers too; D and dt's bias 1.",
+        citation="transformers, modeling_bamba, modeling_jamba, modeling_falcon_h1",
+        differences=("Mamba's own code draws dt's bias and leaves its projections to torch.",),
+        avoid="training state spaces from scratch: dt's bias of 1 forgets fast.",
         gaps=_GAPS,
     )
 )

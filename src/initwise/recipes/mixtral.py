@@ -29,7 +29,7 @@ def gpt_oss(*, std: Std = 0.02) -> tuple[Rule, ...]:
 registry.add(
     RecipeRow(
         name="mixtral",
-        aliases=("olmoe", "granitemoe", "ernie4_5_moe", "phimoe"),
+        aliases=("olmoe", "granitemoe", "ernie4_5_moe", "phimoe", "minimax"),
         steps=mixtral,
         summary="Everything N(0, 0.02): experts and routers as every other matrix.",
         citation="transformers, modeling_mixtral",

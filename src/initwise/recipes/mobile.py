@@ -13,6 +13,7 @@ from .rules import Rule
 Flavor = Annotated[
     Literal["tpu", "timm", "torchvision", "hf"], "the original on TPUs, timm, torchvision or transformers"
 ]
+MobileFlavor = Annotated[Literal["torchvision", "hf"], "whose defaults"]
 Std = Annotated[float, "of the truncated normal"]
 
 PER_GROUP = Formula(lambda p: (2 / p.fan_out) ** 0.5, "√(2·groups/(k²·out))")
@@ -32,8 +33,10 @@ def efficientnet(*, flavor: Flavor = "tpu") -> tuple[Rule, ...]:
     )
 
 
-def mobilenet() -> tuple[Rule, ...]:
-    """torchvision's MobileNetV2 and V3."""
+def mobilenet(*, flavor: MobileFlavor = "torchvision") -> tuple[Rule, ...]:
+    """torchvision's MobileNetV2 and V3; transformers draws everything at 0.02."""
+    if flavor == "hf":
+        return (*hf_rules(0.02), Rule(normal(0.02), parts=("conv.depthwise",), needed="all"))
     return (
         Rule(normal(KAIMING_OUT), parts=CONVS, needed="any"),
         Rule(normal(KAIMING_OUT), parts=("conv.depthwise",), needed="all"),
@@ -91,7 +94,7 @@ registry.add(
 registry.add(
     RecipeRow(
         name="mobilenet",
-        aliases=("mobilenet_v2", "mobilenet_v3"),
+        aliases=("mobilenet_v1", "mobilenet_v2", "mobilenet_v3"),
         steps=mobilenet,
         summary="Convolutions He normal by fan-out, groups not divided, classifiers N(0, 0.01).",
         citation="torchvision, models/mobilenetv2.py, models/mobilenetv3.py",

@@ -78,7 +78,7 @@ def _core(flavor: str) -> tuple[Law, Law, Law, Law]:
 registry.add(
     RecipeRow(
         name="olmo",
-        aliases=("olmo2",),
+        aliases=("olmo2", "olmo3"),
         steps=olmo,
         summary="normal: everything N(0, 0.02). full_megatron: cut at ±3σ, residual outputs over √(2L), head "
         "1/√d. mitchell: everything 1/√d, outputs over √(2(l+1)), all cut at ±3σ.",

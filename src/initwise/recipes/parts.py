@@ -115,7 +115,7 @@ TABLE: tuple[Pattern, ...] = (
     ),
     Pattern("mask_token", r"mask_token|masked_spec_embed|mask_emb(ed)?|.*mask_tokens?"),
     Pattern("class_token", r"cls_token|class_token|class_embedding|cls"),
-    Pattern("register_token", r"(dist|distillation|reg|register)_tokens?"),
+    Pattern("register_token", r"(dist|distillation|reg|register|detection)_tokens?"),
     Pattern("token_type", r"token_type_(embeddings?|ids)|segment_embeddings?|tte|seg_embed", roles=TABLES),
     Pattern("label", r"label_emb|embedding_table", "y_embedder|label|class_embed", TABLES),
     Pattern("label", r"label_emb|y_embedder|class_emb(ed)?", roles=TABLES),
@@ -152,7 +152,9 @@ TABLE: tuple[Pattern, ...] = (
     Pattern("modulation", r"\d+|lin|linear|proj|.*modulation.*", r"adaLN|modulation|_mod(\.|$)|AdaLayerNorm"),
     Pattern("modulation", r".*(modulation|adaln).*"),
     Pattern(
-        "timestep", r"\d+|linear_\d|in_layer|out_layer|dense\d?|proj", r"t_embedder|time|vector_in|guidance"
+        "timestep",
+        r"\d+|linear_\d|in_layer|out_layer|dense\d?|proj",
+        r"(^|\.)(t_embedder|time|time_\w+|timestep\w*|vector_in|guidance\w*)(\.|$)|Timestep",
     ),
     # attention before state-space blocks: hybrids have both under "mixer"
     Pattern("attention.gate", r"g_proj|gate|to_gates?|v?e_gate|smear_gate", ATTENTION),
@@ -211,6 +213,12 @@ TABLE: tuple[Pattern, ...] = (
         "mlp.up",
         r"c_fc|fc1|fc_in|up_proj|w3|wi|wi_1|dense_h_to_4h|lin1|linear1|intermediate_dense|ffn|pwconv1|fc1_x|w_up",
     ),
+    Pattern("mlp.up", r"intermediate", r"feed_forward$"),
+    Pattern("mlp.up", r"conv1d", r"intermediate$"),
+    Pattern("mlp.down", r"output", r"feed_forward$"),
+    Pattern("mlp.down", r"conv1d", r"output$"),
+    Pattern("mlp.up", r"dense_?1", r"mlp|ffn"),
+    Pattern("mlp.down", r"dense_?2", r"mlp|ffn"),
     Pattern("mlp.up", r"dense|0", r"intermediate$|(^|_|\.)(mlp|ffn)(\.net)?(\.0)?$"),
     Pattern("mlp.up", r"key", r"feed_forward|ffn|channel_mix"),
     Pattern(

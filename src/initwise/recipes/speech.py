@@ -78,7 +78,7 @@ registry.add(
 registry.add(
     RecipeRow(
         name="wav2vec2",
-        aliases=("data2vec_audio",),
+        aliases=("unispeech", "wavlm"),
         steps=wav2vec2,
         summary="Feature convolutions He normal with uniform biases, positional convolution N(0, 2/√(k·d)), "
         "transformer N(0, 0.02), feature projection as torch's Linear, quantizer N(0, 1) and U[0, 1).",

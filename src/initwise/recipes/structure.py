@@ -191,9 +191,9 @@ def _place(
 
 def _role(info: ParameterInfo, part: str) -> str:
     """The role, that of a bare parameter by its part and name."""
-    if info.role != "bare" or not part:
-        return info.role
     last = info.name.rpartition(".")[2]
+    if info.role != "bare" or not part:
+        return "bias" if info.role == "bare" and last == "bias" else info.role
     if part in ("class_token", "mask_token", "register_token", "position", "relative_position"):
         return "token"
     if part == "norm":

@@ -94,6 +94,28 @@ def convnext(*, flavor: Flavor = "timm", layer_scale: Scale = 1e-6) -> tuple[Rul
     )
 
 
+def hf_vision(*, layer_scale: Scale = 1e-5) -> tuple[Rule, ...]:
+    """What transformers does for most vision models that it does not treat by a rule of their own."""
+    tokens = ("class_token", "register_token", "mask_token", "position", "relative_position")
+    return (
+        *hf_rules(0.02),
+        Rule(ZERO, parts=tokens, roles=("token", "bare")),
+        Rule(normal(0.02), parts=("patch",), needed="all"),
+        Rule(constant(layer_scale), parts=("layer_scale",)),
+    )
+
+
+registry.add(
+    RecipeRow(
+        name="hf_vision",
+        aliases=("dpt", "focalnet", "poolformer", "segformer", "videomae", "vit_msn", "vivit", "yolos"),
+        steps=hf_vision,
+        summary="Matrices and convolutions N(0, 0.02), learned tokens and positions 0.",
+        citation="transformers, modeling_vivit, modeling_dpt, modeling_segformer and others",
+        differences=("The papers' own code mostly draws tokens and positions: vit, deit, swin.",),
+        avoid="training from scratch with positions at 0 where they matter from the first step.",
+    )
+)
 registry.add(
     RecipeRow(
         name="deit",
@@ -120,7 +142,7 @@ registry.add(
 registry.add(
     RecipeRow(
         name="dinov2",
-        aliases=("dinov3", "ijepa"),
+        aliases=("cvt", "dinov2_with_registers", "dinov3", "ijepa", "pvt", "timesformer"),
         steps=dinov2,
         summary="Matrices and convolutions N(0, 0.02), tokens and positions too, mask token 0, LayerScale 1 "
         "(transformers) or 1e-5.",
