@@ -126,3 +126,11 @@ def test_what_contributing_shows_is_all_it_takes(package, title, row, conformanc
         text=True,
     )
     assert "CONTRIBUTING.md" in shown.stdout, shown.stderr
+
+
+def test_what_the_page_on_filling_shows_runs():
+    import re
+
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/filling.md").read_text(encoding="utf-8"), re.S)
+    assert blocks
+    exec("\n".join(blocks), {})
