@@ -216,6 +216,12 @@ class TestWhatHasNoGain:
         with pytest.raises(OptionError, match="E\\[φ′²\\] is infinite, the gain would be zero"):
             gain(root, backward=True)
 
+    def test_a_slope_lost_in_rounding_is_refused(self):
+        # cos is 1 − x²/2 there: values around 1, differences of 1e-12, known to 1e-16
+        with pytest.raises(OptionError, match="its gain 1e\\+06 is only known within"):
+            gain("cos", q=1e-12, backward=True)
+        assert gain("cos", q=1e-8, backward=True) == pytest.approx(1e4, rel=1e-5)
+
     def test_complex_values_are_refused(self):
         with pytest.raises(OptionError, match="cannot be called on an array"):
             gain(lambda x: np.emath.sqrt(x))

@@ -176,6 +176,14 @@ def test_any_callable_has_its_rows_pair():
     assert [p.weight_variance for p in ours.line] == pytest.approx([p.weight_variance for p in rows.line])
 
 
+def test_a_float32_function_is_judged_by_its_precision():
+    def relu32(x):
+        return np.maximum(np.float32(x), np.float32(0))
+
+    assert critical(relu32).kind == "every q"
+    assert critical(lambda x: np.tanh(np.float32(x))).kind == "q → 0"
+
+
 @pytest.mark.parametrize("row", activations(), ids=lambda row: row.name)
 def test_every_row_says_where_it_is_critical(row):
     found = critical(row.name)

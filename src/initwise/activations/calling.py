@@ -82,8 +82,8 @@ def _callers(thing: Callable[..., Any]) -> Iterator[Function]:
     """Ways to call it, the likeliest first."""
     torch, origin = sys.modules.get("torch"), str(getattr(thing, "__module__", "") or "").split(".")[0]
     if torch is not None and isinstance(thing, torch.nn.Module):
-        # a copy in float64 and eval mode: the module itself is not touched
-        thing = copy.deepcopy(thing).double().eval()
+        # a copy on the CPU, in float64 and eval mode: the module itself is not touched
+        thing = copy.deepcopy(thing).to("cpu").double().eval()
         yield from _torch_callers(torch, thing)
     elif torch is not None and origin == "torch":
         yield from _torch_callers(torch, thing)

@@ -84,8 +84,9 @@ def critical(thing: Any, **parameters: float) -> Criticality:
     pairs = [pair for q in LINE_Q if (pair := _pair(chosen, q)) is not None]
     if not pairs:
         return Criticality(chosen.name, "none", None, None, (), _no_slope(chosen))
-    line = tuple(pair for pair in pairs if pair.bias_variance >= -SAME * pair.q)
-    if all(_scale_free(pair) for pair in pairs):
+    same = _same(chosen)
+    line = tuple(pair for pair in pairs if pair.bias_variance >= -same * pair.q)
+    if all(_scale_free(pair, same) for pair in pairs):
         return _every_q(chosen, pairs[0], line)
     limit, double = _limit(chosen), _double(chosen, pairs)
     if double:
@@ -118,7 +119,7 @@ def critical_point(
     if q is None:
         q = _q_for(chosen, _checked(bias_variance))
     pair = _pair(chosen, q)
-    if pair is None or pair.bias_variance < -SAME * pair.q:
+    if pair is None or pair.bias_variance < -_same(chosen) * pair.q:
         needed = _no_slope(chosen) if pair is None else f"σ_b² would be {pair.bias_variance:.4g}"
         raise OptionError(f"activation {chosen.name!r} has no critical pair at q = {q:g}", cause=needed)
     return pair
@@ -164,8 +165,13 @@ def _pair(chosen: Activation, q: float) -> CriticalPoint | None:
     return CriticalPoint(q, weight, q - weight * moments.second, moments.chi_parallel(weight))
 
 
-def _scale_free(pair: CriticalPoint) -> bool:
-    return abs(pair.chi_parallel - 1) < SAME and abs(pair.bias_variance) < SAME * pair.q
+def _same(chosen: Activation) -> float:
+    """SAME, or what a function of less precision allows."""
+    return max(SAME, chosen.tolerance)
+
+
+def _scale_free(pair: CriticalPoint, same: float) -> bool:
+    return abs(pair.chi_parallel - 1) < same and abs(pair.bias_variance) < same * pair.q
 
 
 def _limit(chosen: Activation) -> CriticalPoint | None:
@@ -187,7 +193,7 @@ def _double(chosen: Activation, pairs: list[CriticalPoint]) -> CriticalPoint | N
 
     for low, high in itertools.pairwise(pairs):
         ends = low.chi_parallel - 1, high.chi_parallel - 1
-        if min(map(abs, ends)) > SAME and (ends[0] > 0) != (ends[1] > 0):
+        if min(map(abs, ends)) > _same(chosen) and (ends[0] > 0) != (ends[1] > 0):
             found = _pair(chosen, math.exp(root(drift, math.log(low.q), math.log(high.q))))
             if found is not None and found.bias_variance >= 0:
                 return found

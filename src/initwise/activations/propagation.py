@@ -25,7 +25,8 @@ class FixedPoint(JsonMixin):
         chi: χ₁ there, the gradient's factor per layer in second moment.
         chi_parallel: χ_∥ there, the factor of a deviation of the variance.
         signal_depth: 1/|ln χ_∥|, layers over which a deviation of the variance changes e-fold.
-        gradient_depth: 1/|ln χ₁|, likewise for the gradient; inf at the edge of chaos.
+        gradient_depth: 1/|ln χ₁|, likewise for the gradient; inf at the edge of chaos. Where χ₁ < 1 it is
+            also the depth over which two inputs become alike.
     """
 
     q: float

@@ -90,8 +90,8 @@ def expectations(
 
 
 def _result(totals: Array, errors: Array, q: float, evaluations: int) -> Expectations:
-    if totals[3] * q <= 1e-20 * totals[1]:
-        totals[2:4] = 0.0  # rounding of a piecewise constant function
+    if totals[3] * q <= 1e-28 * totals[1]:
+        totals[2:4] = 0.0  # rounding of a constant
     value, square, slope, slope_square, growth = (float(total) for total in totals)
     # a gap is what the last halving changed; at an undeclared cusp the next ones may change as much again
     bounds = tuple(2 * float(error) for error in errors)
