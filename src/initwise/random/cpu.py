@@ -141,6 +141,3 @@ def _single_support(draw: Draw) -> tuple[float, float]:
         return support(draw, np.float32)
     except ValueError:  # no float32 between the bounds: then only float64 tensors are filled
         return (draw.low, draw.high)
-
-
-_machine = native._machine
