@@ -88,6 +88,14 @@ def test_a_cusp_is_weighed_by_its_shells(place, power):
     within(found.slope_square, float(exact), found.errors[3] + 1e-9)
 
 
+def test_what_a_sliver_holds_is_counted():
+    # half a per cent of E[(|z|^0.6)′²] lies closer to 0 than 1e-11, where no panel goes
+    found = expectations(lambda x: np.abs(x) ** 0.6, 1.0)
+    exact = 0.36 * 2**-0.4 * math.gamma(0.1) / math.sqrt(math.pi)
+    assert found.errors[3] > 5e-3
+    assert found.slope_square == pytest.approx(exact, rel=1e-4)
+
+
 def test_what_diverges_is_infinite_and_what_does_not_is_not():
     assert expectations(lambda x: np.sqrt(np.abs(x)), 1.0).slope_square == math.inf
     log = expectations(lambda x: np.log(np.abs(x)), 1.0)
