@@ -79,6 +79,26 @@ def test_xavier(shape, gain):
     assert uniform.abs().max() < bound
 
 
+@pytest.mark.parametrize("gain", [1.0, 2.5])
+@pytest.mark.parametrize("shape", MATRICES)
+def test_a_scheme_is_the_plain_law_of_torch_s_numbers_to_the_bit(shape, gain):
+    """From one generator state: std and bound are torch's own doubles."""
+    fan_in, fan_out = fans(shape)
+    std, he = (
+        gain * math.sqrt(2.0 / float(fan_in + fan_out)),
+        math.sqrt(2.0 / (1 + gain**2)) / math.sqrt(fan_in),
+    )
+    pairs = [
+        (init.xavier_normal_, (gain,), init.normal_, (0.0, std)),
+        (init.xavier_uniform_, (gain,), init.uniform_, (-math.sqrt(3.0) * std, math.sqrt(3.0) * std)),
+        (init.kaiming_normal_, (gain,), init.normal_, (0.0, he)),
+        (init.kaiming_uniform_, (gain,), init.uniform_, (-math.sqrt(3.0) * he, math.sqrt(3.0) * he)),
+    ]
+    for scheme, given, law, numbers in pairs:
+        drawn = scheme(torch.empty(shape, dtype=torch.float64), *given, generator=seeded())
+        assert torch.equal(drawn, law(torch.empty_like(drawn), *numbers, generator=seeded()))
+
+
 @pytest.mark.parametrize("mode", ["fan_in", "fan_out"])
 @pytest.mark.parametrize(
     ("name", "a"), [("leaky_relu", 0), ("leaky_relu", math.sqrt(5)), ("relu", 0), ("tanh", 0)]
