@@ -1,6 +1,6 @@
 """Write what docs and README have from the code itself: `make readme`.
 
-- docs/schemes.md and docs/names.md, from the registries, their flavors and the public names;
+- docs/schemes.md, docs/recipes.md and docs/names.md, from the registries, their flavors and the public names;
 - in README.md, each block between `<!-- output of: COMMAND -->` and `<!-- end -->`;
 - docs/choose.txt and docs/images/choose.svg, from one run of `initwise choose`.
 
@@ -24,7 +24,8 @@ from initwise.core.counts import COMPATS
 from initwise.core.fill import Fill
 from initwise.core.layout import Layout, fans
 from initwise.problems import problems
-from initwise.recipes import recipes
+from initwise.recipes import PARTS, RecipeRow, recipe, recipes
+from initwise.recipes.laws import KEPT
 from initwise.schemes import Flavor, SchemeRow, scheme, schemes
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,6 +66,41 @@ def schemes_page() -> str:
         ),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def recipes_page() -> str:
+    """docs/recipes.md: every recipe's rules, flavor by flavor, and the vocabulary of parts."""
+    intro = (
+        "A recipe is a table from parts of a network to laws; `recipe(NAME, flavor=...)` chooses among "
+        "published "
+        'variants, and `assign="part=glob"` names parts that a model\'s names do not tell. Biases are 0 '
+        "and norms "
+        "start as themselves unless a rule says otherwise. What is compared with transformers' own "
+        "initialization, and how it comes out: [recipes-agreement.md](recipes-agreement.md)."
+    )
+    parts = _table(("Part", "What it is"), ((f"`{name}`", what) for name, what in PARTS.items()))
+    return (
+        "\n\n".join(
+            ["# Recipes", MADE + intro, *map(_recipe, recipes()), "## The vocabulary of parts", parts]
+        )
+        + "\n"
+    )
+
+
+def _recipe(row: RecipeRow) -> str:
+    said = [
+        f"{row.summary} *{row.citation}* ({row.evidence}).",
+        *(f"Differs: {text}" for text in row.differences),
+    ]
+    said += [f"Not said: {gap}" for gap in row.gaps]
+    tables = [_rules(row, flavor) for flavor in row.flavors or ("",)]
+    return "\n\n".join([f"## {_named(row)}", "\n".join(f"- {text}" for text in said), *tables])
+
+
+def _rules(row: RecipeRow, flavor: str) -> str:
+    chosen = recipe(row.name, **({"flavor": flavor} if flavor else {}))
+    rows = ((f"`{rule.matching}`", rule.reason if rule.law is KEPT else rule.doing) for rule in chosen.steps)
+    return _table((f"flavor {flavor}" if flavor else "for", "law"), rows)
 
 
 def names_page() -> str:
@@ -221,6 +257,7 @@ def picture(report: str) -> str:
 
 def main() -> None:
     (ROOT / "docs" / "schemes.md").write_text(schemes_page(), encoding="utf-8")
+    (ROOT / "docs" / "recipes.md").write_text(recipes_page(), encoding="utf-8")
     (ROOT / "docs" / "names.md").write_text(names_page(), encoding="utf-8")
     report = output_of(CHOOSE)
     (ROOT / "docs" / "choose.txt").write_text(report, encoding="utf-8")

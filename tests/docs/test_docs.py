@@ -30,7 +30,7 @@ def build():
     return module
 
 
-@pytest.mark.parametrize("page", ["schemes", "names"])
+@pytest.mark.parametrize("page", ["schemes", "recipes", "names"])
 def test_generated_pages_are_what_the_code_says_today(build, page):
     made = getattr(build, f"{page}_page")()
     assert made == (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8"), "run make readme"

@@ -19,6 +19,7 @@ from ..core.plan import Plan
 from ..core.registry import Registry
 from ..schemes import Option
 from ..schemes.base import Value, checked_options, options_of
+from .parts import PARTS
 from .rules import COMMON, Rule
 from .structure import Place, places
 
@@ -206,13 +207,14 @@ def _misfit(recipe: Recipe, missing: Sequence[Rule], found: Sequence[Place]) -> 
     left = [place.info.name for place in found if not place.part and place.role in ("weight", "embedding")]
     has = sorted({place.part for place in found if place.part})
     wanted = sorted({part for rule in missing for part in rule.missing(found)})
+    part = next((name for name in wanted if name in PARTS), "")
     return ModelError(
-        f"the model has no {', '.join(wanted)}",
+        f"the model has no {', '.join(wanted) or 'matrix'}",
         where=f"recipe {recipe.name!r}",
         expected="a model of this family",
         cause=f"it has {', '.join(has) or 'no part the names tell'}"
         + (f"; of unknown part: {_listed(left)}" if left else ""),
-        fix=f'Name its parts, if it is one: recipe("{recipe.name}", assign="{wanted[0]}=GLOB").',
+        fix=f'Name its parts, if it is one: recipe("{recipe.name}", assign="{part}=GLOB").' if part else "",
     )
 
 

@@ -52,10 +52,16 @@ class Rule:
     @property
     def matching(self) -> str:
         """For whom, in words."""
-        words = [*self.parts, *self.layers, *self.names, *self.roles]
+        words = ", ".join(self.parts or self.names or self.layers or self.roles)
+        if self.parts and self.names:
+            words += f" named {', '.join(self.names)}"
+        if (self.parts or self.names) and self.layers:
+            words += f" in {', '.join(self.layers)}"
+        if words and self.roles and words != ", ".join(self.roles):
+            words += f" ({', '.join(self.roles)})"
         if self.positions:
-            words.append(f"{' or '.join(self.positions)} of a chain")
-        return ", ".join(words) if words else "every other matrix and table"
+            words = f"{words or 'matrices'}, {' or '.join(self.positions)} of a chain"
+        return words or "every other matrix and table"
 
     @property
     def doing(self) -> str:
@@ -86,7 +92,7 @@ class Rule:
         if self.needed == "all":
             have = {_plain(place.part) for place in matched}
             return tuple(part for part in self.parts if _plain(part) not in have)
-        return () if matched or not self.needed else self.parts or self.layers or self.names
+        return () if matched or not self.needed else self.parts or self.layers or self.names or ("matrix",)
 
 
 def _plain(part: str) -> str:

@@ -353,8 +353,8 @@ def _tells(info: ParameterInfo, part: str) -> Iterable[tuple[str, int]]:
 def _positions(infos: Sequence[ParameterInfo]) -> dict[str, str]:
     """first, last, only or middle of its chain, for every matrix and its bias.
 
-    A chain is a sequence of layers that differ by their number ("actor.0", "actor.2"). A model of
-    which every chain has one layer ("fc1", "fc2", "out") is itself one chain.
+    A chain is a sequence of layers that differ by their number ("actor.0", "actor.2"). Layers without
+    numbers that stand side by side ("fc1", "fc2", "out") are one chain, if there are no others.
     """
     layers: dict[str, list[str]] = {}
     for info in infos:
@@ -362,7 +362,8 @@ def _positions(infos: Sequence[ParameterInfo]) -> dict[str, str]:
             members = layers.setdefault(_chain(info.layer), [])
             if info.layer not in members:
                 members.append(info.layer)
-    if all(len(members) == 1 for members in layers.values()):
+    beside = len({members[0].rpartition(".")[0] for members in layers.values()}) == 1
+    if beside and all(len(members) == 1 for members in layers.values()):
         layers = {"": [members[0] for members in layers.values()]}
     where = {
         layer: _ordinal(i, len(members)) for members in layers.values() for i, layer in enumerate(members)
