@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
+from . import curves
 from .codec import LATER, JsonMixin
+from .curves import Curve
 from .errors import FillError
+from .formulas import formula_of
 from .layout import Layout
 from .shaped import Sparsity, matrix_moments, sparse_std
+from .truncation import FARTHEST as FARTHEST
+from .truncation import truncated_moments as truncated_moments
 
 LAWS = (
     "constant",
@@ -21,6 +23,8 @@ LAWS = (
     "dirac",
     "hadamard",
     "identity",
+    "indexed",
+    "mapped",
     "normal",
     "orthogonal",
     "packed",
@@ -28,12 +32,12 @@ LAWS = (
     "truncated_normal",
     "uniform",
 )
-FARTHEST = 38.5
-"""Sigmas beyond which a normal's tail holds less than 5e-324: no probability, to any float."""
 MATRIX_LAWS = frozenset({"delta_orthogonal", "dirac", "hadamard", "identity", "orthogonal"})
 """Laws of the whole matrix: an element depends on its row and column, not only on its own draw."""
-SHAPED_LAWS = MATRIX_LAWS | {"sparse"}
+SHAPED_LAWS = MATRIX_LAWS | {"indexed", "sparse"}
 """Laws whose mean and std follow from the tensor's shape."""
+CURVES: Mapping[str, Mapping[str, Any]] = {"indexed": curves.INDEXED, "mapped": curves.MAPPED}
+"""Laws that are functions, of an element's place or of its uniform variate, and the functions they know."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Fill(JsonMixin):
             random, zeros included; NaN while the shape is not known.
         low, high: the support. ±inf for a normal; equal for a constant.
         loc, scale: the parent normal's mean and std (truncated normal and sparse only).
-        gain: the factor of a matrix law (Q·gain).
+        gain: the factor of a matrix law (Q·gain) or a curve; of a curve it may be negative.
         layout: the axes, needed by matrix laws and by the canonical element order;
             None means storage order, and (rows, rest) for a matrix.
         parts: `(name, size, fill)` along the layout's part axis, for law "packed".
@@ -55,6 +59,8 @@ class Fill(JsonMixin):
         reason: one sentence: which rule made this, with its numbers.
         citation: the paper or source the rule comes from.
         sparsity: how many weights of each unit are zero, for law "sparse".
+        curve: the function, for laws "mapped" and "indexed".
+        draw: of a packed part, the name of the part whose numbers it draws too; "" is its own.
     """
 
     law: str
@@ -71,6 +77,8 @@ class Fill(JsonMixin):
     reason: str = ""
     citation: str = ""
     sparsity: Sparsity | None = field(default=None, metadata=LATER)
+    curve: Curve | None = field(default=None, metadata=LATER)
+    draw: str = field(default="", metadata=LATER)
 
     def __post_init__(self) -> None:
         if self.law not in LAWS:
@@ -81,6 +89,14 @@ class Fill(JsonMixin):
                 expected='a Sparsity for law "sparse", None for all others',
                 fix='Make it with Fill.sparse(std, "zero", 0.1, "input").',
             )
+        if (self.law in CURVES) != (self.curve is not None):
+            raise FillError(
+                f"law {self.law!r} with curve {self.curve}",
+                expected=f"a Curve for {' and '.join(CURVES)}, None for all others",
+                fix='Make it with Fill.mapped("log_uniform", 0.001, 0.1) or Fill.indexed("linear", 1, 1).',
+            )
+        if self.curve is not None:
+            curves.checked(CURVES[self.law], self.curve)
         if self.low > self.high:
             raise FillError(f"{self.law}: low {self.low!r} > high {self.high!r}", expected="low ≤ high")
 
@@ -203,12 +219,55 @@ class Fill(JsonMixin):
         return cls("sparse", 0.0, realised, scale=std, layout=layout, sparsity=sparsity, **why)
 
     @classmethod
+    def mapped(cls, curve: str, *numbers: float, gain: float = 1.0, **why: Any) -> Fill:
+        """gain·f(u): a function of the element's uniform variate, one of `curves.MAPPED`.
+
+        >>> Fill.mapped("log_uniform", 0.001, 0.1).formula
+        'log-uniform on [0.001, 0.1)'
+        """
+        gain, law = _finite("mapped", "gain", gain), Curve(curve, numbers)
+        curves.checked(curves.MAPPED, law)
+        mean, std, low, high = _times(gain, curves.mapped_moments(law))
+        return cls("mapped", mean, std, low, high, gain=gain, curve=law, **why)
+
+    @classmethod
+    def indexed(
+        cls,
+        curve: str,
+        *numbers: float,
+        gain: float = 1.0,
+        shape: Sequence[int] = (),
+        layout: Layout | None = None,
+        **why: Any,
+    ) -> Fill:
+        """gain·f(place): nothing is drawn; a function of the element's indices, one of `curves.INDEXED`.
+
+        Args:
+            shape, layout: as for `matrix`.
+
+        >>> Fill.indexed("log_linear", 1, 1, shape=(64, 16)).formula
+        'ln(1 + 1·n)'
+        """
+        gain, law = _finite("indexed", "gain", gain), Curve(curve, numbers)
+        curves.checked(curves.INDEXED, law)
+        mean, std, low, high = _times(gain, curves.indexed_moments(law, tuple(shape), layout))
+        return cls("indexed", mean, std, low, high, gain=gain, layout=layout, curve=law, **why)
+
+    @classmethod
     def packed(cls, parts: Iterable[tuple[str, int, Fill]], *, layout: Layout, **why: Any) -> Fill:
         """Named pieces along the layout's part axis, each with its own law and its own stream."""
         pieces = tuple((str(name), int(size), fill) for name, size, fill in parts)
         total = sum(size for _, size, _ in pieces)
         if not pieces or any(size < 0 for _, size, _ in pieces):
             raise FillError(f"packed: parts {[(n, s) for n, s, _ in pieces]}", expected="named sizes ≥ 0")
+        sizes = {name: size for name, size, _ in pieces}
+        for name, size, fill in pieces:
+            if fill.draw and sizes.get(fill.draw) != size:
+                raise FillError(
+                    f"packed: part {name!r} of {size} draws the numbers of {fill.draw!r}",
+                    expected="a part of the same size",
+                    legal=sizes,
+                )
         share = [size / total if total else 0.0 for _, size, _ in pieces]
         mean = sum(w * fill.mean for w, (_, _, fill) in zip(share, pieces, strict=True))
         second = sum(w * (fill.std**2 + fill.mean**2) for w, (_, _, fill) in zip(share, pieces, strict=True))
@@ -232,6 +291,9 @@ class Fill(JsonMixin):
         axes, sizes = self.layout or layout, tuple(shape)
         if self.law == "sparse" and self.sparsity is not None:
             return replace(self, std=sparse_std(self.scale, self.sparsity, sizes, axes))
+        if self.law == "indexed" and self.curve is not None:
+            mean, std, low, high = _times(self.gain, curves.indexed_moments(self.curve, sizes, axes))
+            return replace(self, mean=mean, std=std, low=low, high=high)
         if self.law in MATRIX_LAWS:
             mean, std = matrix_moments(self.law, self.gain, sizes, axes)
             return replace(self, mean=mean, std=std)
@@ -264,13 +326,13 @@ class Fill(JsonMixin):
             high=self.high * factor,
             loc=self.loc * factor,
             scale=self.scale * factor,
-            gain=self.gain * factor if self.law in MATRIX_LAWS else self.gain,
+            gain=self.gain * factor if self.law in MATRIX_LAWS or self.law in CURVES else self.gain,
         )
 
     @property
     def formula(self) -> str:
         """The law in closed form: "N(0, 0.0417)", "U(±0.137)", "orthogonal × 1.41" …"""
-        return str(_FORMULA[self.law](self))
+        return formula_of(self)
 
     def __str__(self) -> str:
         text = self.formula
@@ -281,27 +343,11 @@ class Fill(JsonMixin):
         return text + (f" [{self.citation}]" if self.citation else "")
 
 
-def _uniform_formula(fill: Fill) -> str:
-    if fill.low == -fill.high:
-        return f"U(±{fill.high:.6g})"
-    return f"U[{fill.low:.6g}, {fill.high:.6g})"
-
-
-_FORMULA: dict[str, Any] = {
-    "constant": lambda f: f"{f.mean:g}",
-    "normal": lambda f: f"N({f.mean:g}, {f.std:.6g})",
-    "uniform": _uniform_formula,
-    "truncated_normal": lambda f: (
-        f"N({f.loc:g}, {f.scale:.6g}) on ({f.low:.6g}, {f.high:.6g}), std {f.std:.6g}"
-    ),
-    "orthogonal": lambda f: f"orthogonal × {f.gain:.6g}",
-    "delta_orthogonal": lambda f: f"delta-orthogonal × {f.gain:.6g}",
-    "identity": lambda f: f"identity × {f.gain:g}",
-    "dirac": lambda f: f"dirac × {f.gain:g}",
-    "hadamard": lambda f: f"identity or Hadamard × {f.gain:.6g}",
-    "sparse": lambda f: f"N(0, {f.scale:.6g}), {f.sparsity}",
-    "packed": lambda f: " | ".join(f"{name}: {part.formula}" for name, _, part in f.parts),
-}
+def _times(gain: float, moments: curves.Moments) -> curves.Moments:
+    """The moments of gain times a curve's values."""
+    mean, std, low, high = moments
+    ends = (gain * low, gain * high) if gain else (0.0, 0.0)
+    return gain * mean, abs(gain) * std, min(ends), max(ends)
 
 
 def _number(law: str, what: str, value: Any) -> float:
@@ -326,32 +372,3 @@ def _scale(law: str, value: Any) -> float:
     if std < 0:
         raise FillError(f"{law}: std {std!r}", expected="std ≥ 0", cause="a variance or a sign was passed")
     return std
-
-
-@functools.lru_cache(maxsize=4096)
-def truncated_moments(a: float, b: float) -> tuple[float, float] | None:
-    """Mean and std of z ~ N(0,1) given a < z < b (in sigmas), or None if that holds no probability.
-
-    By Gauss–Legendre quadrature of the density relative to its maximum on [a, b], so that far
-    tails ([6, 7]) and slivers ([-0.001, 0.001]) keep full accuracy.
-    """
-    mode = min(max(0.0, a), b)
-    if abs(mode) > FARTHEST:
-        return None
-    # beyond these the density is below 1e-20 of its maximum on the interval
-    reach = 10.0 if mode == 0 else min(10.0, 50.0 / abs(mode))
-    low, high = max(a, mode - reach), min(b, mode + reach)
-    if not low < high:
-        return None
-    nodes, weights = np.polynomial.legendre.leggauss(80)
-    edges = np.linspace(low, high, 17)
-    half = (edges[1:] - edges[:-1])[:, None] / 2
-    # t is the distance from the mode: differences stay exact however far out the mode is
-    t = (edges[:-1][:, None] - mode) + half * (1 + nodes)
-    density = np.exp(-t * (mode + t / 2)) * weights * half
-    total = density.sum()
-    if not total > 0:
-        return None
-    mean = float((t * density).sum() / total)
-    variance = float(((t - mean) ** 2 * density).sum() / total)
-    return mode + mean, math.sqrt(variance)

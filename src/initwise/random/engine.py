@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import FillError, LayoutError, StreamError
-from ..core.fill import MATRIX_LAWS, SHAPED_LAWS, Fill
+from ..core.fill import CURVES, MATRIX_LAWS, SHAPED_LAWS, Fill
 from ..core.stream import Stream
 from . import reference
 from .direct import small_task
@@ -160,11 +160,12 @@ def _in_order(todo: Iterable[Job]) -> Iterator[list[Job]]:
     """Jobs that may run together: what is written over other values (a sparse law's zeros, then constants,
     of which one may be a zero row) must come later."""
     todo = list(todo)
-    yield [job for job in todo if job.fill.law not in SHAPED_LAWS and job.fill.law != "constant"]
+    later = SHAPED_LAWS - {"indexed"} | {"constant"}
+    yield [job for job in todo if job.fill.law not in later]
     matrices = [job for job in todo if job.fill.law in MATRIX_LAWS]
     yield [job for job in matrices if job.out.size <= SMALL_MATRIX]
     yield from ([job] for job in matrices if job.out.size > SMALL_MATRIX)
-    for law in (*sorted(SHAPED_LAWS - MATRIX_LAWS), "constant"):
+    for law in (*sorted(later - MATRIX_LAWS - {"constant"}), "constant"):
         yield from ([job] for job in todo if job.fill.law == law)
 
 
@@ -178,10 +179,12 @@ def _pieces(job: Job) -> Iterator[Job]:
         return
     if fill.law in SHAPED_LAWS:
         _shaped().check(fill, region.shape, where)
+    if fill.law == "indexed":
+        fill = fill.of_shape(region.shape)
     check_range(fill, job.dtype, where)
     if fill.law == "sparse" and job.out.size:
         yield replace(job, fill=Fill.normal(0.0, fill.scale, layout=fill.layout))
-    if fill.law not in (*SHAPED_LAWS, "constant"):
+    if fill.law not in (*SHAPED_LAWS, *CURVES, "constant"):
         support(draw_of(fill), np.float64 if job.dtype == "float64" else np.float32, where)
     if job.out.size:
         yield job
@@ -202,7 +205,7 @@ def _parts(job: Job) -> Iterator[Job]:
     begin = 0
     for name, size, part in fill.parts:
         law = part if part.layout is not None else replace(part, layout=replace(fill.layout, parts=()))
-        yield from _pieces(_cut(job, axis, begin, size, law, job.stream.part(name)))
+        yield from _pieces(_cut(job, axis, begin, size, law, job.stream.part(part.draw or name)))
         begin += size
 
 
@@ -262,7 +265,7 @@ def _around(job: Job, row: int | None) -> list[Job]:
 def _tasks(job: Job) -> list[Task]:
     if job.fill.law == "constant":
         return [functools.partial(_write_constant, job)]
-    if job.fill.law in SHAPED_LAWS:
+    if job.fill.law in SHAPED_LAWS or job.fill.law in CURVES:
         return list(_shaped().tasks(job.out, job.dtype, job.fill, job.stream, job.region))
     return [task for block in blocks(job) for task in _split(job, block)]
 

@@ -185,6 +185,6 @@ def _reach(fill: Fill) -> float:
             max(min(fill.loc + REACH * fill.scale, fill.high), fill.low),
         ]
         return max(abs(edge) for edge in edges)
-    if fill.law in ("constant", "uniform"):
+    if fill.law in ("constant", "uniform", "mapped", "indexed"):
         return max(abs(fill.low), abs(fill.high))
     return abs(fill.gain)

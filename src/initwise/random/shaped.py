@@ -1,4 +1,5 @@
-"""Laws of the whole matrix, by the modules that know them: one door for the engine."""
+"""Laws of the whole matrix and laws that are functions, by the modules that know them: one door for the
+engine."""
 
 from __future__ import annotations
 
@@ -8,18 +9,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.fill import Fill
+from ..core.fill import CURVES, Fill
 from ..core.stream import Stream
-from . import matrix, reference, sparse, structured
-from .matrix import check
+from . import mapped, matrix, reference, sparse, structured
 from .output import Region
 from .threads import Task
 
 __all__ = ["check", "tasks"]
 
 
+def check(fill: Fill, shape: tuple[int, ...], where: str) -> None:
+    """Raise LayoutError unless a tensor of this shape can hold the law."""
+    if fill.law in CURVES:
+        mapped.check(fill, shape, where)
+    else:
+        matrix.check(fill, shape, where)
+
+
 def tasks(out: NDArray[Any], dtype: str, fill: Fill, stream: Stream, region: Region) -> list[Task]:
     """What writes `fill` into `out`, the block `region` of the tensor; half types as uint16 bits."""
+    if fill.law in CURVES:
+        return mapped.tasks(out, dtype, fill, stream, region)
     if fill.law == "sparse":
         return sparse.tasks(out, fill, stream, region)
     if fill.law in structured.LAWS:
