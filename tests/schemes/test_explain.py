@@ -72,6 +72,11 @@ class TestSchemesInNumbers:
         assert explain("uniform_scaling").evidence == "verified in source"
         assert explain("uniform_scaling", flavor="tensorflow").evidence == "recalled"
 
+    def test_fans_as_a_framework_counts_them_are_not_called_true(self):
+        counted = explain(fans((64, 32, 4, 4), "iohw", compat="torch"))
+        assert counted.title == "fan_in 512, fan_out 1024 as torch counts"
+        assert counted.summary == "What torch's initializers count from the stored shape, true or not."
+
     def test_through_an_activation(self):
         facts = told("he_normal", fan_in=50, fan_out=100, activation="relu")
         assert facts["signal after relu"] == "second moment × 1 per layer, at q = 1"

@@ -272,6 +272,21 @@ def test_torch_truncates_nothing_when_only_the_std_is_given():
     assert np.abs(drawn).max() > 4 * 0.02
 
 
+@pytest.mark.parametrize("kind", ["linear", "grouped", "transposed"])
+def test_transformers_widens_for_a_truncation_that_it_does_not_make(kind):
+    torch = pytest.importorskip("torch")
+    hub = pytest.importorskip("transformers.initialization")
+    shape, layout = WEIGHTS[kind]
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        tensor = torch.empty(shape)
+        hub.lecun_normal_(tensor)
+    _holds(tensor.numpy(), "lecun_normal", "huggingface", shape, layout)
+    meant = scheme("lecun_normal", flavor="timm").fill(fans(shape, layout))
+    assert tensor.std().item() == pytest.approx(meant.std / 0.8796256610342398, rel=0.03)
+    assert tensor.abs().max() > meant.high
+
+
 def test_every_torch_flavor_is_drawn_or_is_a_constant_or_a_rotation():
     found = {row.name for row in FLAVORED if row.flavor("torch")}
     assert found == {*TORCH, "constant", "orthogonal"}

@@ -119,11 +119,17 @@ def told_fill(fill: Fill, facts: Mapping[str, Any]) -> Explanation:
     )
 
 
+def _counted(compat: str) -> str:
+    if compat:
+        return f"What {compat}'s initializers count from the stored shape, true or not."
+    return "fan_in: products summed into one output. fan_out: outputs that one input feeds."
+
+
 def told_fans(weight: Fans, facts: Mapping[str, Any]) -> Explanation:
     only("Fans", facts, ())
     return Explanation(
         title=str(weight),
-        summary="fan_in: products summed into one output. fan_out: outputs that one input feeds.",
+        summary=_counted(weight.compat),
         law=f"{weight.layout} on shape {weight.shape}" if weight.layout else "",
         facts=(("average", f"{weight.average:g}"), ("geometric mean", f"{weight.geometric:g}")),
     )

@@ -36,6 +36,7 @@ registry.add(
         differences=(
             "torch's eye_ and Keras' Identity take matrices only, torch without a gain; here a kernel "
             "gets it at its centre.",
+            "Haiku's Identity fails above two axes (it calls a method that arrays do not have).",
         ),
         avoid="plain stacks that must learn different units: the rows differ only by their inputs.",
         known=(

@@ -111,7 +111,8 @@ registry.add(
         evidence="verified in source",
         differences=(
             "Keras and Haiku default to scale 1, fan_in, truncated_normal, as here; JAX has no defaults.",
-            "timm and Hugging Face: variance_scaling_ defaults to a plain normal, and counts as torch does.",
+            "timm and transformers default to a plain normal and count as torch does; transformers' own "
+            "truncated one is widened for a cut at two sigmas that it does not make: see lecun_normal.",
             "JAX truncates complex weights with a constant that makes their variance 1.9 % too large.",
             "Keras on its torch backend draws four times and keeps the first draw if all lie outside: 4.3e-6 "
             "of its truncated weights are beyond two parent sigmas.",
@@ -151,7 +152,6 @@ registry.add(
                 "timm variance_scaling_(scale=1.0, mode='fan_in', distribution='normal')",
                 "torch",
                 {"distribution": "normal"},
-                note="Hugging Face has the same function.",
             ),
         ),
     )
