@@ -47,8 +47,8 @@ registry.add(
         evidence="verified in source",
         differences=(
             "Keras, JAX, Haiku and timm: a truncated normal of this std. The SELU paper: a plain one.",
-            "transformers 5 widens for a truncation at two sigmas, then truncates at ±2 in weight units, that "
-            "is, not at all: std 1.137/√fan_in.",
+            "transformers 5 widens for a truncation at two sigmas, then truncates at ±2 in weight units, "
+            "that is, not at all: std 1.137/√fan_in.",
             "torch has no such function; kaiming_normal_(nonlinearity='linear') is this law.",
         ),
         avoid=_AVOID,
