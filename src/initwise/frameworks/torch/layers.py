@@ -67,13 +67,13 @@ def slots(module: nn.Module) -> tuple[str, Slots]:
 
 def is_norm(module: nn.Module) -> bool:
     """Is it somebody's own norm: "…Norm…" by its class, without layers inside, with a gain of one axis?"""
-    own = module._parameters
+    own = dict(module._parameters.items())  # of a scripted module it is no dict
     gains = [own[name] for name in GAINS if own.get(name) is not None]
     return (
         "norm" in type(module).__name__.lower()
         and not any(True for _ in module.children())
         and len(gains) == 1
-        and all(tensor.ndim == 1 for tensor in own.values() if tensor is not None)
+        and all(tensor.ndim == 1 for tensor in own.values())
     )
 
 
@@ -138,7 +138,7 @@ def _neutral_gain(module: nn.Module) -> float:
     By what a copy answers with all its weights at 0: a plain norm then gives nothing. The name does
     not tell: one model may have norms of both kinds.
     """
-    width = next(tensor.shape[0] for tensor in module._parameters.values() if tensor is not None)
+    width = next(tensor.shape[0] for tensor in module.parameters())
     try:
         copied = copy.deepcopy(module).to_empty(device="cpu").float()
         with torch.no_grad():
