@@ -215,8 +215,10 @@ class GemmaNorm(nn.Module):
 
 def test_t35_a_norm_of_unknown_class_keeps_its_own_start():
     model = nn.Sequential(GemmaNorm(), nn.RMSNorm(4), nn.Linear(4, 4))
-    statuses = {entry.name: entry.status for entry in init_(model, "he_normal").entries}
-    assert statuses["0.weight"] == "kept"
+    nn.init.ones_(model[0].weight)
+    entries = {entry.name: entry for entry in init_(model, "he_normal").entries}
+    # it computes 1 + w, which is seen from what it answers
+    assert (entries["0.weight"].status, entries["0.weight"].reason) == ("filled", "GemmaNorm starts it at 0")
     assert not model[0].weight.any()
     assert bool((model[1].weight == 1).all())
 

@@ -67,8 +67,8 @@ def slots(module: nn.Module) -> tuple[str, Slots]:
 
 def is_norm(module: nn.Module) -> bool:
     """Is it somebody's own norm: "…Norm…" by its class, without layers inside, with a gain of one axis?"""
-    own = dict(module._parameters.items())  # of a scripted module it is no dict
-    gains = [own[name] for name in GAINS if own.get(name) is not None]
+    own = dict(module.named_parameters(recurse=False))
+    gains = [name for name in GAINS if name in own]
     return (
         "norm" in type(module).__name__.lower()
         and not any(True for _ in module.children())
