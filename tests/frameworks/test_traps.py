@@ -271,3 +271,21 @@ def test_t45_delta_orthogonal_sees_the_output_axis_first():
     centre = layer.weight[:, :, 1, 1]
     assert torch.allclose(centre.T @ centre, torch.eye(4), atol=1e-5)
     assert float(layer.weight.detach().abs().sum()) == pytest.approx(float(centre.detach().abs().sum()))
+
+
+def test_asking_a_norm_of_unknown_class_leaves_hooks_and_random_state_alone():
+    class NoisyNorm(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(4))
+
+        def forward(self, x):
+            return x * self.weight * torch.rand(4)
+
+    model, calls = nn.Sequential(nn.Linear(4, 4), NoisyNorm()), []
+    model[1].register_forward_hook(lambda *_: calls.append("after"))
+    model[1].register_forward_pre_hook(lambda *_: calls.append("before"))
+    state = torch.random.get_rng_state()
+    init_(model, "he_normal")
+    assert calls == []
+    assert torch.equal(torch.random.get_rng_state(), state)

@@ -22,6 +22,8 @@ from .threads import Task
 
 SMALL = 1 << 16
 """Elements beyond which threads are worth their start."""
+Ready = tuple[Callable[..., None], int, Any]
+"""A kernel's call, the address of a law's numbers, and the memory they lie in, to be held until the call."""
 _NAMES = {np.dtype(name): name for name in ("float64", "float32", "float16")}
 _BITS = np.dtype(np.uint16)
 
@@ -56,12 +58,17 @@ def task_at(
     stream, low = Stream(seed, name), 0xFFFFFFFF
     number, seed = stream.id, stream.seed
     key = struct.pack("<4Q", seed & low, seed >> 32, number & low, number >> 32)
+    return functools.partial(_run, law, key, size, address)
+
+
+def _run(law: Ready, key: bytes, size: int, address: int) -> None:
+    # the task holds the law's memory: the caches may forget it before the task runs
     line, at, _ = law
-    return functools.partial(line, key, at, 0, size, address)
+    line(key, at, 0, size, address)
 
 
 @functools.lru_cache(maxsize=4096)
-def ready(fill: Fill, dtype: str, shape: tuple[int, ...]) -> tuple[Callable[..., None], int, Any] | None:
+def ready(fill: Fill, dtype: str, shape: tuple[int, ...]) -> Ready | None:
     """The checked law as the kernel takes it: its call, the law's address, and the law's memory."""
     from . import cpu
 

@@ -18,8 +18,8 @@ from . import cache
 PATIENCE = 1.0
 """Seconds of compiling after which we say what takes so long."""
 _lock = threading.Lock()
-_alive: list[Any] = []
-"""Compiled code lives as long as the process."""
+_engines: dict[str, Any] = {}
+"""Compiled code lives as long as the process, and each module is compiled once in it."""
 
 
 def functions(name: str, make: Callable[[], Any], wanted: tuple[str, ...]) -> tuple[int, ...]:
@@ -30,15 +30,23 @@ def functions(name: str, make: Callable[[], Any], wanted: tuple[str, ...]) -> tu
         make: returns the module (llvmlite.ir); called only if its code is not yet on disk.
     """
     with _lock:
-        file = cache.file_of(name, processor())
-        code = cache.load(file)
-        if code is None:
-            with _said(name):
-                engine = _compiled(make(), lambda fresh: cache.save(file, fresh))
-        else:
-            engine = _loaded(code)
-        _alive.append(engine)
-        return tuple(engine.get_function_address(each) for each in wanted)
+        if name not in _engines:
+            _engines[name] = _engine(name, make, wanted)
+        return _addresses(_engines[name], wanted)
+
+
+def _engine(name: str, make: Callable[[], Any], wanted: tuple[str, ...]) -> Any:
+    file = cache.file_of(name, processor())
+    code = cache.load(file)
+    engine = None if code is None else _loaded(code)
+    if engine is not None and all(_addresses(engine, wanted)):
+        return engine
+    with _said(name, "it is kept for later runs" if file else "nothing is kept: INITWISE_CACHE"):
+        return _compiled(make(), lambda fresh: cache.save(file, fresh))
+
+
+def _addresses(engine: Any, wanted: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple(engine.get_function_address(each) for each in wanted)
 
 
 @functools.cache
@@ -57,7 +65,7 @@ def processor() -> str:
 
 def _compiled(module: Any, keep: Callable[[bytes], None]) -> Any:
     module.triple = llvm.get_process_triple()
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(str(module)), _machine())
+    engine = _jit(llvm.parse_assembly(str(module)))
     engine.set_object_cache(notify_func=lambda _, code: keep(code))
     engine.finalize_object()
     return engine
@@ -66,10 +74,15 @@ def _compiled(module: Any, keep: Callable[[bytes], None]) -> Any:
 def _loaded(code: bytes) -> Any:
     """LLVM asks for the code of an empty module, and is given what was kept."""
     empty = llvm.parse_assembly(f'target triple = "{llvm.get_process_triple()}"')
-    engine = llvm.create_mcjit_compiler(empty, _machine())
+    engine = _jit(empty)
     engine.set_object_cache(getbuffer_func=lambda _: code)
     engine.finalize_object()
     return engine
+
+
+def _jit(module: Any) -> Any:
+    # lmm: code and constants in one piece of memory, as the small code model needs them
+    return llvm.create_mcjit_compiler(module, _machine(), use_lmm=True)
 
 
 def _machine() -> Any:
@@ -86,12 +99,12 @@ def _machine() -> Any:
 
 
 @contextmanager
-def _said(name: str) -> Iterator[None]:
+def _said(name: str, after: str = "") -> Iterator[None]:
     """Say what is going on if it takes long, as on a slow or busy machine."""
     say = threading.Timer(
         PATIENCE,
         logging.getLogger("initwise").warning,
-        ("initwise compiles its %s kernel for this processor, once; it is kept for later runs", name),
+        ("initwise compiles its %s kernel for this processor; %s", name, after),
     )
     say.daemon = True
     say.start()

@@ -1,7 +1,8 @@
-"""A pool of plain threads for kernels that release the GIL.
+"""A pool of plain threads for work that releases the GIL.
 
-Not numba's own threads: those are a global setting, die in forked children and abort the process when
-two Python threads fill at once. Tasks here are independent, so any number of threads gives the same bits.
+Tasks are independent, so any number of threads gives the same bits. The threads are our own and not a
+library's: no setting of the process changes, forked children get new ones, and several Python threads
+may fill at once.
 """
 
 from __future__ import annotations
@@ -31,25 +32,28 @@ def thread_count() -> int:
 
 def run_all(tasks: Sequence[Task], threads: int | None = None) -> None:
     """Run every task; the calling thread works too. An exception or Ctrl-C stops the rest and is raised
-    once the tasks under way have ended, so that nothing writes into the tensor afterwards."""
-    count = min(threads or thread_count(), len(tasks))
+    once the tasks under way have ended, so that nothing writes into the tensor afterwards.
+
+    Tasks of a task run one after the other: their threads are already at work.
+    """
+    count = 1 if _inside.task else min(threads or thread_count(), len(tasks))
     if count <= 1:
         for task in tasks:
             task()
         return
-    # imported here: a process that fills little pays nothing for it
-    from concurrent.futures import wait
-
     turn, stop = itertools.count(), threading.Event()
 
     def work() -> None:
         # next() of a count is atomic: no task is run twice
+        _inside.task = True
         try:
             while not stop.is_set() and (index := next(turn)) < len(tasks):
                 tasks[index]()
         except BaseException:
             stop.set()
             raise
+        finally:
+            _inside.task = False
 
     helpers: list[Future[None]] = []
     try:
@@ -58,11 +62,30 @@ def run_all(tasks: Sequence[Task], threads: int | None = None) -> None:
     finally:
         # also set when Ctrl-C hits between two submissions
         stop.set()
-        for helper in helpers:
-            helper.cancel()
-        wait(helpers)
+        # one that has not begun is not waited for: its thread may be busy with another caller's tasks
+        _end([helper for helper in helpers if not helper.cancel()])
     for helper in helpers:
         helper.result() if not helper.cancelled() else None
+
+
+def _end(helpers: Sequence[Future[None]]) -> None:
+    """Wait for all helpers; Ctrl-C meanwhile is raised afterwards, for they still write."""
+    from concurrent.futures import wait
+
+    try:
+        wait(helpers)
+    except KeyboardInterrupt:
+        _end(helpers)
+        raise
+
+
+class _Inside(threading.local):
+    """Is this thread running a task?"""
+
+    task = False
+
+
+_inside = _Inside()
 
 
 def _pool(size: int) -> ThreadPoolExecutor:

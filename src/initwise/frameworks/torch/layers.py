@@ -141,10 +141,11 @@ def _neutral_gain(module: nn.Module) -> float:
     width = next(tensor.shape[0] for tensor in module.parameters())
     try:
         copied = copy.deepcopy(module).to_empty(device="cpu").float()
-        with torch.no_grad():
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
             for tensor in copied.parameters():
                 tensor.zero_()
-            answer = copied(torch.linspace(-1.0, 2.0, width).reshape(1, 1, width))
+            # its forward alone: what is hooked to the module is not to run
+            answer = type(copied).forward(copied, torch.linspace(-1.0, 2.0, width).reshape(1, 1, width))
         return 0.0 if isinstance(answer, torch.Tensor) and bool(answer.any()) else 1.0
     except Exception:
         # a norm with further inputs (a gate, a condition) cannot be asked; those in use start at 1
