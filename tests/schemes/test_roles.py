@@ -10,7 +10,7 @@ from initwise.core.parameter import ROLES, ParameterInfo
 from initwise.schemes import scheme, schemes
 from initwise.schemes.roles import RULES
 
-LAWS = [row for row in schemes() if not row.planner]
+LAWS = [row for row in schemes() if not row.planner and not row.needs]
 
 
 def weight(shape=(96, 64), layout="oi", role="weight", **more):

@@ -10,11 +10,11 @@ from initwise.core.errors import FillError, LayoutError, OptionError, UnknownNam
 from initwise.core.fill import MATRIX_LAWS, SHAPED_LAWS, Fill
 from initwise.core.layout import Fans, Layout, fans
 from initwise.random import fill_array
-from initwise.schemes import Scheme, scheme, schemes
+from initwise.schemes import NEEDS, Scheme, Site, scheme, schemes
 from initwise.schemes.base import EVIDENCE
 
 ROWS = schemes()
-LAWS = [row for row in ROWS if not row.planner]
+LAWS = [row for row in ROWS if not row.planner and not row.needs]
 KNOWN = [
     pytest.param(row, known, id=f"{row.name}-{known.attribute}-{i}")
     for row in ROWS
@@ -73,7 +73,8 @@ def test_known_answer(row, known):
     weight = fans(
         known.shape, known.layout, groups=known.groups, parts=known.parts or None, stride=known.stride
     )
-    fill = scheme(row.name, **dict(known.options)).fill(weight)
+    at = Site(**dict(known.at)) if row.needs else None
+    fill = scheme(row.name, **dict(known.options)).fill(weight, at=at)
     # the published numbers have ten decimals
     assert getattr(fill, known.attribute) == pytest.approx(known.value, rel=0, abs=6e-11)
 
@@ -176,6 +177,10 @@ def test_laws_that_need_fans_say_so(row):
     elif row.planner:
         with pytest.raises(OptionError, match="decides for a whole model"):
             made.fill(MATRIX)
+    elif row.needs:
+        with pytest.raises(OptionError, match="without a place in a model; expected at=Site") as caught:
+            made.fill(MATRIX)
+        assert all(NEEDS[need] in str(caught.value) for need in row.needs)
     else:
         with pytest.raises(OptionError) as caught:
             made.fill((96, 64))

@@ -9,7 +9,7 @@ from typing import Any
 from ..core.fill import Fill
 from ..core.layout import Fans, fans
 from ..core.records import Explanation
-from ..schemes import Flavor, Scheme, SchemeRow, registry, scheme
+from ..schemes import NEEDS, Flavor, Scheme, SchemeRow, registry, scheme
 from .parts import WEIGHT_FACTS, Facts, also_called, moments_of, only, options, through, weight_of
 
 
@@ -34,6 +34,7 @@ def told_scheme(chosen: Scheme, facts: Mapping[str, Any]) -> Explanation:
         law=_law(chosen),
         facts=(
             *_numbers(chosen, facts),
+            *((f"needs {need}", NEEDS[need]) for need in row.needs),
             *also_called(row.aliases),
             *options(chosen),
             *_flavors(chosen, weight_of(facts)),
@@ -57,13 +58,13 @@ def _law(chosen: Scheme) -> str:
 
 def _legal(row: SchemeRow) -> tuple[str, ...]:
     """Facts a scheme can be explained for; one of a whole model has no numbers for a single weight."""
-    return () if row.planner else WEIGHT_FACTS
+    return () if row.planner or row.needs else WEIGHT_FACTS
 
 
 def _numbers(chosen: Scheme, facts: Mapping[str, Any]) -> Facts:
     """The law's numbers for the fans given, and what they do to a signal through the activation given."""
     weight = weight_of(facts)
-    if chosen.row.planner or (weight is None and not chosen.row.elementwise):
+    if chosen.row.planner or chosen.row.needs or (weight is None and not chosen.row.elementwise):
         return ()
     fill = chosen.fill(weight, gain=facts.get("gain", 1.0))
     found = [("these fans", fill.formula)] if weight is not None else [("values", fill.formula)]

@@ -24,6 +24,7 @@ from ..recipes import registry as recipes
 from ..schemes import Scheme, scheme
 from ..schemes import registry as schemes
 from .fitting import fitted
+from .placing import placed
 
 KEEP = "keep"
 MATRICES = frozenset({"weight", "recurrent"})
@@ -97,6 +98,7 @@ def _base(model: Any, infos: Sequence[ParameterInfo], plan: Any, example: Any, s
     planner = getattr(getattr(law, "row", None), "planner", "")
     if planner:
         return _planned(model, law, planner, example, seed)
+    law = placed(law, infos)
     fills: list[tuple[str, Fill]] = []
     kept: list[tuple[str, str]] = []
     for info in infos:
@@ -240,7 +242,7 @@ def _rule(infos: Sequence[ParameterInfo], glob: str, value: Any) -> list[tuple[P
     if isinstance(value, Fill):
         why = value if value.reason else value.because(f"rule {glob!r}")
         return [(info, why) for info in writable]
-    return _by_scheme(glob, _ruling(glob, value), writable)
+    return _by_scheme(glob, placed(_ruling(glob, value), infos), writable)
 
 
 def _matched(infos: Sequence[ParameterInfo], glob: str) -> list[ParameterInfo]:
@@ -286,7 +288,7 @@ def _by_scheme(
 def _directly(glob: str, law: Any, info: ParameterInfo) -> Fill:
     row = getattr(law, "row", None)
     fill: Fill | None = None
-    if row is None or info.role in row.roles:
+    if row is None or row.needs or info.role in row.roles:
         fill = law.fill_parameter(info)
     elif row.elementwise:
         fill = law.fill(None)

@@ -6,5 +6,17 @@ The general functions are the API, the names are sugar: `scheme("he_normal")` is
 
 from .base import Known, Option, Scheme, SchemeRow, registry, scheme, schemes
 from .flavors import Flavor
+from .needs import NEEDS, Site
 
-__all__ = ["Flavor", "Known", "Option", "Scheme", "SchemeRow", "registry", "scheme", "schemes"]
+__all__ = [
+    "NEEDS",
+    "Flavor",
+    "Known",
+    "Option",
+    "Scheme",
+    "SchemeRow",
+    "Site",
+    "registry",
+    "scheme",
+    "schemes",
+]

@@ -20,6 +20,7 @@ from ..core.layout import Fans, Layout, fans
 from ..core.parameter import ParameterInfo
 from ..core.registry import Registry
 from .flavors import Flavor
+from .needs import NEEDS, Site, missing, options_for, settings_of
 from .options import Option, Value, checked_options, is_number, options_of
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Rule",
     "Scheme",
     "SchemeRow",
+    "Site",
     "Value",
     "checked_options",
     "options_of",
@@ -55,6 +57,7 @@ class Known(JsonMixin):
         options: of the scheme.
         attribute, value: an attribute of the Fill ("std", "high", "gain" …) and what it must be.
         source: where the value comes from.
+        at: for a row with needs, the attributes of the `Site` as (name, value).
     """
 
     shape: tuple[int, ...]
@@ -66,6 +69,7 @@ class Known(JsonMixin):
     parts: tuple[tuple[str, int], ...] = ()
     stride: tuple[int, ...] = ()
     source: str = ""
+    at: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,8 @@ class SchemeRow:
 
     Attributes:
         name, aliases: what users call it.
-        law: the function `law(fans, **options) -> Fill`.
+        law: the function `law(fans, **options) -> Fill`; with needs `law(fans, at, **options)`, which may
+            give None: leave it as it is.
         summary: plain words.
         formula: the law in closed form.
         citation: paper or source, with the equation.
@@ -87,10 +92,11 @@ class SchemeRow:
         roles: what particular roles get instead of `roles.RULES`.
         planner: "module:function" for schemes of a whole model, called as
             `function(model, example, seed=…, **options) -> Plan`; "" for all others.
+        needs: what the law needs beyond fans, of `needs.NEEDS`; it comes in one `Site`.
     """
 
     name: str
-    law: Callable[..., Fill]
+    law: Callable[..., Fill | None]
     summary: str
     formula: str
     citation: str
@@ -103,13 +109,20 @@ class SchemeRow:
     elementwise: bool = False
     roles: Mapping[str, Rule] = field(default_factory=dict)
     planner: str = ""
+    needs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        strange = [need for need in self.needs if need not in NEEDS]
+        if strange:
+            raise OptionError(f"scheme {self.name!r} needs {strange[0]!r}", legal=NEEDS, given=strange[0])
 
     @property
     def options(self) -> tuple[Option, ...]:
         """The law's options with their defaults and meanings, and `flavor` if there are any."""
         names = tuple(flavor.name for flavor in self.flavors)
         flavor = Option("flavor", None, FLAVOR_MEANING, names, "choice")
-        return (*options_of(self.law), *([flavor] if names else []))
+        own = options_of(self.law)
+        return (*own, *options_for(self.needs, own), *([flavor] if names else []))
 
     def flavor(self, name: Value) -> Flavor | None:
         """The flavor of this name, or None."""
@@ -146,6 +159,7 @@ class SchemeRow:
         return {
             **data,
             "planner": self.planner,
+            "needs": list(self.needs),
             "options": [option.to_dict() for option in self.options],
             "flavors": [flavor.to_dict() for flavor in self.flavors],
         }
@@ -177,7 +191,7 @@ class Scheme(JsonMixin):
         row = registry[self.name]
         object.__setattr__(self, "name", row.name)
         object.__setattr__(self, "options", row.checked(dict(self.options)))
-        if not row.planner:
+        if not row.planner and not row.needs:
             # a law that is none shall be refused here, not at the first weight
             row.law(fans((1, 1), "oi"), **self._settings)
 
@@ -199,24 +213,38 @@ class Scheme(JsonMixin):
     @property
     def _settings(self) -> dict[str, Any]:
         """The options of the law itself."""
-        return {name: value for name, value in self.options if name != "flavor" or not self.row.flavors}
+        return settings_of(dict(self.options), self.row.law)
 
-    def fill(self, fans: Fans | None = None, *, gain: float = 1.0) -> Fill:
+    def fill(self, fans: Fans | None = None, *, gain: float = 1.0, at: Site | None = None) -> Fill:
         """The Fill this law gives a weight with these fans; packed parts each by their own fans.
 
         Args:
             fans: from `initwise.fans(shape, layout)`; may be left out by laws that need none.
             gain: a factor ≥ 0 on the law's values (the engine's std is multiplied by it).
+            at: where the weight stands in its model, for schemes that need it (`row.needs`).
 
         Raises:
-            OptionError: no fans for a law that needs them, or a scheme of a whole model.
+            OptionError: no fans for a law that needs them, a scheme of a whole model, or one that needs
+                `at`.
             FillError: a fan of zero, a shape the law cannot fill, a negative or NaN gain.
         """
+        fill = self.placed(fans, gain, at)
+        if fill is None:
+            raise OptionError(
+                f"scheme {self.name!r} leaves {at.part or at.role if at else 'it'} as it is",
+                expected="a parameter that it is for",
+            )
+        return fill
+
+    def placed(self, fans: Fans | None, gain: float, at: Site | None) -> Fill | None:
+        """As `fill`; None where a law with needs leaves the parameter as it is."""
         row = self.row
         if row.planner:
             raise _needs_model(self)
-        if fans is None and row.elementwise:
-            return self._law(None, gain)
+        if row.needs and at is None:
+            raise missing(row.name, row.needs)
+        if fans is None and (row.elementwise or row.needs):
+            return self._law(None, gain, at)
         if not isinstance(fans, Fans):
             raise OptionError(
                 f"fans is {'missing' if fans is None else f'a {type(fans).__name__}'}",
@@ -228,15 +256,18 @@ class Scheme(JsonMixin):
             return Fill.constant(0.0, layout=fans.layout, reason="no elements")
         fans = self.flavor.of(fans) if self.flavor else fans
         if fans.parts and fans.layout is not None:
-            return self._packed(fans, gain)
-        return self._law(fans, gain)
+            return self._packed(fans, gain, at)
+        return self._law(fans, gain, at)
 
-    def fill_parameter(self, info: ParameterInfo, *, gain: float = 1.0) -> Fill | None:
+    def fill_parameter(
+        self, info: ParameterInfo, *, gain: float = 1.0, at: Site | None = None
+    ) -> Fill | None:
         """The Fill for one parameter of a model, by its role (see `initwise.schemes.roles`).
 
         Args:
             info: the parameter, as the framework's adapter describes it.
             gain: a factor ≥ 0 on weights and recurrent matrices (and on a weight's magnitude).
+            at: where it stands in its model, for schemes that need it.
 
         Returns:
             The Fill, or None: leave the parameter as it is.
@@ -248,11 +279,13 @@ class Scheme(JsonMixin):
 
         if self.row.planner:
             raise _needs_model(self)
-        return fill_parameter(self, info, gain)
+        return fill_parameter(self, info, gain, at)
 
-    def _law(self, fans: Fans | None, gain: float) -> Fill:
+    def _law(self, fans: Fans | None, gain: float, at: Site | None = None) -> Fill | None:
         row = self.row
-        fill = self._made(fans)
+        fill = self._made(fans, at)
+        if fill is None:
+            return None
         if fill.layout is None and fans is not None:
             fill = dataclasses.replace(fill, layout=fans.layout)
         if not fill.citation:
@@ -261,8 +294,10 @@ class Scheme(JsonMixin):
             fill = fill.because(f"{fill.reason}; as {self.flavor.spelled}")
         return scaled(fill, gain)
 
-    def _made(self, fans: Fans | None) -> Fill:
+    def _made(self, fans: Fans | None, at: Site | None = None) -> Fill | None:
         try:
+            if self.row.needs:
+                return self.row.law(fans, at, **self._settings)
             return self.row.law(fans, **self._settings)
         except ZeroDivisionError:
             name = "fan_in" if fans is None or fans.fan_in == 0 else "fan_out"
@@ -273,11 +308,14 @@ class Scheme(JsonMixin):
                 cause="an axis of size zero, or fans made by hand",
             ) from None
 
-    def _packed(self, fans: Fans, gain: float) -> Fill:
+    def _packed(self, fans: Fans, gain: float, at: Site | None = None) -> Fill:
         layout = fans.layout or Layout("oi")
         sizes = dict(layout.parts)
-        pieces = [(name, sizes[name], self.fill(part, gain=gain)) for name, part in fans.parts]
-        if all(fill.law == "constant" for _, _, fill in pieces):
+        sites = {name: at and dataclasses.replace(at, piece=name) for name in sizes}
+        pieces = [
+            (name, sizes[name], self.fill(part, gain=gain, at=sites[name])) for name, part in fans.parts
+        ]
+        if all(fill.law == "constant" and fill.mean == pieces[0][2].mean for _, _, fill in pieces):
             return dataclasses.replace(pieces[0][2], layout=layout)
         reason = f"each of {', '.join(sizes)} by its own fans: {pieces[0][2].reason}"
         return Fill.packed(pieces, layout=layout, reason=reason, citation=pieces[0][2].citation)

@@ -25,14 +25,15 @@ from ..core.errors import FillError, ModelError
 from ..core.fill import Fill
 from ..core.layout import Fans
 from ..core.parameter import ParameterInfo
-from .base import Rule, Scheme, scaled
+from .base import Rule, Scheme, Site, scaled
 
 TOKEN_STD = 0.02
+MATRICES = frozenset({"weight", "recurrent"})
 SCALED = frozenset({"weight", "recurrent", "magnitude"})
 """Roles that an extra gain reaches."""
 
 
-def fill_parameter(scheme: Scheme, info: ParameterInfo, gain: float) -> Fill | None:
+def fill_parameter(scheme: Scheme, info: ParameterInfo, gain: float, at: Site | None = None) -> Fill | None:
     """The Fill for one parameter under `scheme`, or None to leave it as it is.
 
     Raises:
@@ -45,7 +46,7 @@ def fill_parameter(scheme: Scheme, info: ParameterInfo, gain: float) -> Fill | N
     if 0 in info.shape:
         return Fill.constant(0.0, layout=info.layout, reason="no elements")
     try:
-        fill = rule(scheme, info)
+        fill = _by_place(scheme, info, at) if scheme.row.needs else rule(scheme, info)
         if fill is None:
             return None
         fill = scaled(fill, gain if info.role in SCALED else 1.0)
@@ -56,6 +57,14 @@ def fill_parameter(scheme: Scheme, info: ParameterInfo, gain: float) -> Fill | N
     if info.zero_row is not None:
         fill = dataclasses.replace(fill, zero_row=info.zero_row)
     return fill
+
+
+def _by_place(scheme: Scheme, info: ParameterInfo, at: Site | None) -> Fill | None:
+    """What a scheme with needs gives the parameter, which knows its own place."""
+    here = dataclasses.replace(at or Site(), info=info)
+    if info.role in MATRICES:
+        return scheme.placed(known_fans(info), 1.0, here)
+    return scheme.placed(info.fans if info.role == "embedding" else None, 1.0, here)
 
 
 def _named(error: FillError, name: str) -> FillError:

@@ -1,0 +1,115 @@
+"""Where each parameter of a model stands, for schemes that need to know it: names and shapes → Sites."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..core.errors import ModelError
+from ..core.fill import Fill
+from ..core.parameter import ParameterInfo
+from ..recipes.structure import Place, places
+from ..schemes import Scheme, SchemeRow, Site
+
+READS = frozenset({"attention", "mlp", "expert"})
+"""Branches of two layers: what reads the residual stream, side by side, and what writes into it."""
+ASIDE = frozenset({"conv.shortcut", "conv.squeeze", "router"})
+"""Matrices of a block that are no layer of its residual branch."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A scheme and the Sites of one model's parameters; answers as the scheme itself does."""
+
+    scheme: Scheme
+    sites: Mapping[str, Site]
+
+    @property
+    def name(self) -> str:
+        """The scheme's name."""
+        return self.scheme.name
+
+    @property
+    def row(self) -> SchemeRow:
+        """The scheme's row."""
+        return self.scheme.row
+
+    def fill_parameter(self, info: ParameterInfo) -> Fill | None:
+        """See `Scheme.fill_parameter`."""
+        return self.scheme.fill_parameter(info, at=self.sites[info.name])
+
+
+def placed(law: Any, infos: Sequence[ParameterInfo]) -> Any:
+    """`law`, with the model's Sites if it is a scheme that needs them.
+
+    Raises:
+        ModelError: a scheme that decides by parts, of which the model's names tell none.
+    """
+    if not getattr(getattr(law, "row", None), "needs", ()) or not isinstance(law, Scheme):
+        return law
+    found = sites(infos, dict(law.options))
+    if "part" in law.row.needs and not any(site.part for site in found.values()):
+        raise ModelError(
+            "no name tells what part of a network a parameter is",
+            where=f"scheme {law.name!r}",
+            expected='names such as "h.3.attn.c_proj.weight"',
+            fix=f'Say it: scheme("{law.name}", assign="attention.output=*.attn.out.weight").',
+        )
+    return Placed(law, found)
+
+
+def sites(infos: Sequence[ParameterInfo], options: Mapping[str, Any] | None = None) -> dict[str, Site]:
+    """Every parameter's Site, by its name.
+
+    Args:
+        options: `assign`, `depth`, `width`, `heads`, as for recipes.
+    """
+    found = places(infos, options)
+    branches = _branches(found)
+    return {place.info.name: _site(place, branches.get(place.info.layer)) for place in found}
+
+
+def _site(place: Place, branch: tuple[int, int] | None) -> Site:
+    sizes = dict(place.sizes)
+    return Site(
+        part=place.part,
+        block=place.block,
+        depth=place.blocks,
+        stack=place.stack,
+        stacks=place.stacks,
+        width=_width(place),
+        heads=sizes.get("heads", 0),
+        layer=branch and branch[0],
+        layers=branch and branch[1],
+        position=place.position,
+        info=place.info,
+    )
+
+
+def _width(place: Place) -> int:
+    try:
+        return place.d
+    except ModelError:
+        return 0
+
+
+def _branches(found: Sequence[Place]) -> dict[str, tuple[int, int]]:
+    """(which layer of its residual branch, how many it has) of each layer in a block, by its path."""
+    chains: dict[tuple[str, int, str], list[list[str]]] = {}
+    for place in found:
+        if place.block is None or place.info.role != "weight" or place.part in ASIDE:
+            continue
+        kind = place.part.partition(".")[0]
+        side = kind if kind in READS else ""
+        chain = chains.setdefault((place.stack, place.block, side), [])
+        if not side or not chain or (place.part.endswith((".output", ".down")) and len(chain) == 1):
+            chain.append([])
+        if place.info.layer not in chain[-1]:
+            chain[-1].append(place.info.layer)
+    return {
+        layer: (index, len(chain))
+        for chain in chains.values()
+        for index, layers in enumerate(chain)
+        for layer in layers
+    }
