@@ -135,12 +135,17 @@ def _fault(fill: Fill, values: np.ndarray, mean: float, std: float) -> str:
     if fill.std == 0:
         off = float(np.abs(values - fill.mean).max())
         return "" if off <= 1e-6 * max(1.0, abs(fill.mean)) else f"measured mean {mean:.4g}, std {std:.4g}"
+    if fill.law == "indexed":
+        same = math.isclose(mean, fill.mean, rel_tol=1e-5) and math.isclose(std, fill.std, rel_tol=1e-5)
+        return "" if same else f"measured mean {mean:.4g}, std {std:.4g}"
     if abs(mean - fill.mean) > ERRORS * fill.std / math.sqrt(n):
         return f"measured mean {mean:.4g}"
     if n >= 8 and abs(std / fill.std - 1) > ERRORS / math.sqrt(2 * n):
         return f"measured std {std:.4g}"
     largest = float(np.abs(values - fill.mean).max())
-    if fill.law in ("uniform", "truncated_normal") and (values.max() > fill.high or values.min() < fill.low):
+    if fill.law in ("uniform", "truncated_normal", "mapped") and (
+        values.max() > fill.high or values.min() < fill.low
+    ):
         return f"a value {largest:.4g} outside of [{fill.low:.4g}, {fill.high:.4g}]"
     if fill.law == "normal" and n > 3000 and largest < 2.5 * fill.std:
         return f"no value beyond {largest / fill.std:.2f}σ: not normal"

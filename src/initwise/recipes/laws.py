@@ -147,6 +147,23 @@ def orthogonal(gain: Number = 1.0) -> Law:
     return Law(make, words)
 
 
+def mapped(curve: str, *numbers: float) -> Law:
+    """A function of the element's uniform variate, one of `core.curves.MAPPED`."""
+    words = Fill.mapped(curve, *numbers).formula
+    return Law(lambda p: Fill.mapped(curve, *numbers, reason=_why(words, p)), words)
+
+
+def indexed(curve: str, *numbers: float) -> Law:
+    """A function of the element's place, one of `core.curves.INDEXED`: nothing is drawn."""
+    words = Fill.indexed(curve, *numbers).formula
+
+    def make(p: Place) -> Fill:
+        shape, layout = p.info.shape, p.info.layout
+        return Fill.indexed(curve, *numbers, shape=shape, layout=layout, reason=_why(words, p))
+
+    return Law(make, words)
+
+
 def by(name: str, *, gain: float = 1.0, whole: bool = False, **options: float | str | bool) -> Law:
     """The scheme called `name`, by the weight's own fans.
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from .base import RecipeRow, registry
 from .hf_default import hf_rules
-from .laws import KEPT, ONE, Formula, by_role, normal, times, uniform
+from .laws import ONE, Formula, between, by_role, constant, indexed, mapped, normal, times, uniform
 from .rules import Rule
 
 Flavor = Annotated[Literal["reference", "hf"], "mamba_ssm, or what transformers draws"]
@@ -17,8 +17,11 @@ Std = Annotated[float, "the configuration's initializer_range (transformers)"]
 
 TORCH = Formula(lambda p: p.fan_in**-0.5, "1/√fan_in")
 DEFAULT = by_role("torch_default")
-LOG_A = "A_log = ln(1 … N) along the state, a law by index that no Fill can say: left as constructed"
-LOG_DT = "log-uniform in [0.001, 0.1] behind softplus, a law no Fill can say yet: left as constructed"
+A_LOG = indexed("log_linear", 1.0, 1.0)
+"""A = −(1 … N) along the state (or, of Mamba-2 in transformers, along the heads), stored as its log."""
+A_DRAWN = mapped("log_of_uniform", 1.0, 16.0)
+DT = mapped("inverse_softplus_log_uniform", 1e-3, 0.1, 1e-4)
+"""The bias for which softplus gives a time step log-uniform in [0.001, 0.1]."""
 
 
 def mamba(
@@ -43,14 +46,22 @@ def mamba(
     )
 
 
+def mamba2(*, flavor: Flavor = "reference", n_residuals: Branches = 1.0, std: Std = 0.1) -> tuple[Rule, ...]:
+    """As Mamba; the reference draws A for each head, transformers counts it."""
+    rules = mamba(flavor=flavor, n_residuals=n_residuals, std=std)
+    if flavor == "hf":
+        return rules
+    return (*(rule for rule in rules if rule.parts != ("ssm.A",)), Rule(A_DRAWN, parts=("ssm.A",)))
+
+
 def _special(dt_scale: float) -> tuple[Rule, ...]:
     """What all of them share: dt's matrix, D, and the two laws no Fill can say."""
     rank = times(dt_scale, Formula(lambda p: p.fan_in**-0.5, "1/√dt_rank"))
     return (
         Rule(uniform(rank), parts=("ssm.dt",)),
-        Rule(KEPT, parts=("ssm.dt",), roles=("bias",), reason=f"dt's bias: {LOG_DT}"),
-        Rule(KEPT, parts=("ssm.dt_bias",), reason=f"dt's bias: {LOG_DT}"),
-        Rule(KEPT, parts=("ssm.A",), reason=LOG_A),
+        Rule(DT, parts=("ssm.dt",), roles=("bias",)),
+        Rule(DT, parts=("ssm.dt_bias",), roles=("bare", "token", "bias")),
+        Rule(A_LOG, parts=("ssm.A",)),
         Rule(ONE, parts=("ssm.D",), roles=("bare", "token")),
     )
 
@@ -60,7 +71,9 @@ def s4d() -> tuple[Rule, ...]:
     return (
         Rule(normal(math.sqrt(0.5)), names=("*kernel.C",), roles=("bare",)),
         Rule(normal(1.0), names=("*.D",), roles=("bare",)),
-        Rule(KEPT, names=("*log_dt", "*log_A_real", "*A_imag"), roles=("bare",), reason=LOG_DT),
+        Rule(between(math.log(1e-3), math.log(0.1)), names=("*log_dt",), roles=("bare",)),
+        Rule(constant(math.log(0.5)), names=("*log_A_real",), roles=("bare",)),
+        Rule(indexed("linear", 0.0, math.pi), names=("*A_imag",), roles=("bare",)),
         Rule(DEFAULT, roles=("weight", "bias"), needed="any"),
     )
 
@@ -71,29 +84,36 @@ def bamba() -> tuple[Rule, ...]:
         *hf_rules(0.02),
         Rule(normal(0.02), parts=("ssm.in", "ssm.out", "ssm.conv"), needed="all"),
         Rule(ONE, parts=("ssm.dt_bias", "ssm.D"), roles=("bare", "token", "bias")),
-        Rule(KEPT, parts=("ssm.A",), reason=LOG_A),
+        Rule(A_LOG, parts=("ssm.A",)),
     )
 
 
-_GAPS = (
-    "A_log = ln(1 … N) and dt's bias (log-uniform behind softplus) are laws by index, or of a function of a "
-    "uniform: they stay as constructed.",
-)
 registry.add(
     RecipeRow(
         name="mamba",
-        aliases=("mamba2", "falcon_mamba"),
+        aliases=("falcon_mamba",),
         steps=mamba,
         summary="Tokens N(0, 0.02), projections and convolution as torch's, output U(±1/√fan_in) over √L, "
-        "dt's matrix U(±1/√rank), D 1. transformers: matrices N(0, 0.1), output not scaled.",
+        "dt's matrix U(±1/√rank), dt's bias for time steps log-uniform in [0.001, 0.1], A_log = ln(1 … "
+        "N), D 1. transformers: matrices N(0, 0.1), output not scaled.",
         citation="state-spaces/mamba, mamba_ssm/models/mixer_seq_simple.py, modules/mamba_simple.py; "
         "transformers, modeling_mamba",
         differences=(
             "transformers' initializer_range is 0.1, its convolution's bias 0, its rescaling off by default.",
-            "transformers' Mamba-2 sets A = 1 … heads; the reference draws it from U(1, 16).",
+            "transformers' Mamba-2 sets A = 1 … heads; the reference draws it from U(1, 16): "
+            'recipe("mamba2").',
         ),
-        avoid="models freshly materialised from the meta device: A_log and dt's bias would be garbage.",
-        gaps=_GAPS,
+        avoid="biases that the reference marks _no_reinit: they are left as its constructor drew them.",
+    )
+)
+registry.add(
+    RecipeRow(
+        name="mamba2",
+        steps=mamba2,
+        summary="As mamba; A drawn from U(1, 16) for each head and stored as its log, D 1.",
+        citation="state-spaces/mamba, modules/mamba2.py; transformers, modeling_mamba2",
+        differences=("transformers sets A = 1 … heads and draws matrices N(0, 0.1).",),
+        avoid="biases that the reference marks _no_reinit: they are left as its constructor drew them.",
     )
 )
 registry.add(
@@ -105,17 +125,16 @@ registry.add(
         citation="transformers, modeling_bamba, modeling_jamba, modeling_falcon_h1",
         differences=("Mamba's own code draws dt's bias and leaves its projections to torch.",),
         avoid="training state spaces from scratch: dt's bias of 1 forgets fast.",
-        gaps=_GAPS,
     )
 )
 registry.add(
     RecipeRow(
         name="s4d",
         steps=s4d,
-        summary="C complex N(0, 1), D N(0, 1), output convolution as torch's.",
+        summary="C complex N(0, 1), D N(0, 1), log dt U[ln 0.001, ln 0.1), A = −1/2 + iπn (S4D-Lin), "
+        "output as torch's.",
         citation="state-spaces/s4, models/s4/s4d.py; Gu et al. 2022, arXiv:2206.11893",
         differences=("C is stored as two real numbers, each of std √½.",),
         avoid="selective state spaces: mamba.",
-        gaps=_GAPS,
     )
 )

@@ -6,13 +6,12 @@ from typing import Annotated, Literal
 
 from .base import RecipeRow, registry
 from .hf_default import hf_rules
-from .laws import ZERO, Formula, between, constant, normal, over_depth, times, uniform
+from .laws import ZERO, Formula, between, constant, indexed, normal, over_depth, times, uniform
 from .rules import Rule
 
 Flavor = Annotated[Literal["nanochat", "hf"], "the training code, or what transformers draws"]
 
 BOUND = Formula(lambda p: (3 / p.d) ** 0.5, "√(3/d)")
-RESIDUAL = Formula(lambda p: 1.15 - 0.10 * p.l / max(p.L - 1, 1), "1.15 − 0.10·l/(L−1)")
 HALF = times(0.5, BOUND)
 READERS = ("attention.query", "attention.key", "attention.value", "attention.qkv")
 
@@ -30,6 +29,9 @@ def nanochat(*, flavor: Flavor = "nanochat") -> tuple[Rule, ...]:
         Rule(normal(0.001), parts=("head",)),
         Rule(between(0.0, 0.02), parts=("attention.gate",)),
         Rule(constant(0.2), names=("*backout*",), roles=("bare", "token")),
+        # one value per block, falling by 0.1 and 0.15 from the first to the last
+        Rule(indexed("power", 1.15, 1.05, 1.0), names=("*resid_lambdas",), roles=("bare", "token")),
+        Rule(indexed("power", 0.20, 0.05, 1.0), names=("*x0_lambdas",), roles=("bare", "token")),
     )
 
 
@@ -57,7 +59,6 @@ registry.add(
             'transformers draws 0.02 and scales attention\'s output alone: flavor="hf".',
         ),
         avoid="models without norms on queries and keys, and optimizers other than Muon.",
-        gaps=("resid_lambdas and x0_lambdas, one vector with a value per block, are left as constructed.",),
     )
 )
 registry.add(

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from .base import RecipeRow, registry
 from .hf_default import hf_rules
-from .laws import KEPT, ONE, normal, over_depth
+from .laws import ONE, mapped, normal, over_depth
 from .rules import Rule
 
 Flavor = Annotated[Literal["hf", "torchtitan"], "what transformers draws, or torchtitan's training recipe"]
@@ -37,7 +37,7 @@ def qwen3_next() -> tuple[Rule, ...]:
         *hf_rules(0.02),
         Rule(normal(0.02), parts=("ssm.in", "ssm.out", "ssm.conv"), needed="any"),
         Rule(ONE, parts=("ssm.dt_bias",)),
-        Rule(KEPT, parts=("ssm.A",), reason="A_log = ln U(0.01, 16), a law no Fill can say yet"),
+        Rule(mapped("log_of_uniform", 0.01, 16.0), parts=("ssm.A",)),
     )
 
 
@@ -66,10 +66,10 @@ registry.add(
     RecipeRow(
         name="qwen3_next",
         steps=qwen3_next,
-        summary="Everything N(0, 0.02); norms that compute 1 + w start at 0, the DeltaNet's gated norm at 1.",
+        summary="Everything N(0, 0.02); norms that compute 1 + w start at 0, the DeltaNet's gated norm "
+        "at 1; A_log = ln U(0.01, 16), dt's bias 1.",
         citation="transformers, modeling_qwen3_next",
         differences=("The two kinds of RMSNorm are told apart by what they compute, not by their names.",),
         avoid="other linear attentions: their dt_bias is drawn.",
-        gaps=("A_log = ln U(0.01, 16) is left as its constructor made it.",),
     )
 )
