@@ -7,6 +7,7 @@ without Triton, or where Triton does not work, everything is: the same bits, slo
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import warnings
 from collections.abc import Iterable, Sequence
@@ -43,10 +44,16 @@ class Target:
 
 
 def able(torch: Any, tensor: Any) -> bool:
-    """Can the kernel write into this tensor? Triton is looked for, not imported."""
+    """Can the kernel write into this tensor?"""
     plain = type(tensor) in (torch.Tensor, torch.nn.Parameter)
     if not (plain and tensor.is_cuda and torch.version.cuda) or str(tensor.device) in _broken:
         return False
+    return _installed()
+
+
+@functools.cache
+def _installed() -> bool:
+    """Triton is looked for, not imported."""
     return importlib.util.find_spec("triton") is not None
 
 
@@ -71,6 +78,8 @@ def fill_there(torch: Any, targets: Sequence[Target]) -> None:
         here = [(target, jobs) for target, jobs in planned if target.tensor.device == device]
         try:
             _launch([job for _, jobs in here for job in jobs if job.fill.law in KINDS], device)
+        except torch.OutOfMemoryError:
+            raise
         except Exception as problem:  # whatever a compiler, a driver or their absence raises
             _broken.add(str(device))
             for target, _ in here:

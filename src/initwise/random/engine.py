@@ -25,7 +25,7 @@ CHUNK = 1 << 18
 """Elements to a task: about a tenth of a millisecond, so that Ctrl-C is answered at once."""
 
 
-SMALL_MATRIX = 1 << 17
+SMALL_MATRIX = 1 << 16
 """Elements up to which one thread makes a tensor of a matrix law while others make the next ones."""
 ALIGNED = 1024
 """Runs are cut at multiples of this many elements, so that pieces begin on cache lines."""

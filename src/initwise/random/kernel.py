@@ -25,7 +25,22 @@ from llvmlite import ir
 from . import constants as c
 from . import philox
 from .calling import AFFINE_DOUBLE, AFFINE_SINGLE, CENTRED, SIDES, TABLE
-from .lanes import DOUBLE, I16, I32, I64, POINTER, SINGLE, Lanes, function, loop, splat, together, vector
+from .lanes import (
+    DOUBLE,
+    I16,
+    I32,
+    I64,
+    POINTER,
+    SINGLE,
+    Lanes,
+    function,
+    largest,
+    least,
+    loop,
+    splat,
+    together,
+    vector,
+)
 from .transforms import TRUNCATED, box_muller, brain, half, uniform, whole
 
 ELEMENT = {"float64": DOUBLE, "float32": SINGLE, "float16": I16, "bfloat16": I16}
@@ -297,11 +312,3 @@ def load(b: ir.IRBuilder, base: Any, kind: Any, at: int) -> Any:
 
 def tiles(b: ir.IRBuilder, size: Any, width: int) -> Any:
     return b.udiv(b.add(size, I64(width - 1)), I64(width))
-
-
-def largest(b: ir.IRBuilder, x: Any, y: Any) -> Any:
-    return b.select(b.icmp_unsigned(">", x, y), x, y)
-
-
-def least(b: ir.IRBuilder, x: Any, y: Any) -> Any:
-    return b.select(b.icmp_unsigned("<", x, y), x, y)

@@ -227,3 +227,13 @@ def function(module: ir.Module, name: str, arguments: Sequence[Any]) -> tuple[An
     """A new void function: itself, a builder at its start, its arguments."""
     made = ir.Function(module, ir.FunctionType(ir.VoidType(), list(arguments)), name)
     return made, ir.IRBuilder(made.append_basic_block("entry")), made.args
+
+
+def least(builder: ir.IRBuilder, x: Any, y: Any) -> Any:
+    """The lesser of two signed integers."""
+    return builder.select(builder.icmp_signed("<", x, y), x, y)
+
+
+def largest(builder: ir.IRBuilder, x: Any, y: Any) -> Any:
+    """The greater of two signed integers."""
+    return builder.select(builder.icmp_signed(">", x, y), x, y)

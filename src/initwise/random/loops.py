@@ -9,7 +9,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from .lanes import DOUBLE, I32, I64, loop, vector
+from .lanes import DOUBLE, I32, I64, largest, least, loop, vector
 
 STRIP = 8
 CHUNK = 192
@@ -35,14 +35,6 @@ def everywhere(b: ir.IRBuilder, number: Any) -> Any:
     """A number, in every lane."""
     first = b.insert_element(ir.Constant(WIDE, ir.Undefined), number, I32(0))
     return b.shuffle_vector(first, first, ir.Constant(vector(I32, STRIP), [0] * STRIP))
-
-
-def least(b: ir.IRBuilder, x: Any, y: Any) -> Any:
-    return b.select(b.icmp_signed("<", x, y), x, y)
-
-
-def largest(b: ir.IRBuilder, x: Any, y: Any) -> Any:
-    return b.select(b.icmp_signed(">", x, y), x, y)
 
 
 def positive(b: ir.IRBuilder, x: Any) -> Any:

@@ -23,7 +23,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from .lanes import DOUBLE, I32, I64, POINTER, SINGLE, function, loop, vector
+from .lanes import DOUBLE, I32, I64, POINTER, SINGLE, function, largest, least, loop, vector
 from .loops import (
     STRIP,
     WIDE,
@@ -33,8 +33,6 @@ from .loops import (
     chunks,
     everywhere,
     get,
-    largest,
-    least,
     positive,
     put,
     spread,
