@@ -70,9 +70,11 @@ def test_every_scheme_of_the_textbook_is_there(name):
 
 @pytest.mark.parametrize(("row", "known"), KNOWN)
 def test_known_answer(row, known):
-    weight = fans(
-        known.shape, known.layout, groups=known.groups, parts=known.parts or None, stride=known.stride
-    )
+    weight = None  # a factor on a branch has no axes and no fans
+    if known.layout:
+        weight = fans(
+            known.shape, known.layout, groups=known.groups, parts=known.parts or None, stride=known.stride
+        )
     at = Site(**dict(known.at)) if row.needs else None
     fill = scheme(row.name, **dict(known.options)).fill(weight, at=at)
     # the published numbers have ten decimals

@@ -44,19 +44,27 @@ def placed(law: Any, infos: Sequence[ParameterInfo]) -> Any:
     """`law`, with the model's Sites if it is a scheme that needs them.
 
     Raises:
-        ModelError: a scheme that decides by parts, of which the model's names tell none.
+        ModelError: a scheme that is about parts of which the model's names tell none.
     """
     if not getattr(getattr(law, "row", None), "needs", ()) or not isinstance(law, Scheme):
         return law
     found = sites(infos, dict(law.options))
-    if "part" in law.row.needs and not any(site.part for site in found.values()):
-        raise ModelError(
-            "no name tells what part of a network a parameter is",
-            where=f"scheme {law.name!r}",
-            expected='names such as "h.3.attn.c_proj.weight"',
-            fix=f'Say it: scheme("{law.name}", assign="attention.output=*.attn.out.weight").',
-        )
+    _touched(law, found)
     return Placed(law, found)
+
+
+def _touched(law: Scheme, found: Mapping[str, Site]) -> None:
+    """Raise ModelError if the scheme is about parts of which the model has none."""
+    wanted = law.row.touches
+    has = sorted({site.part for site in found.values() if site.part})
+    if wanted and not set(wanted) & set(has):
+        raise ModelError(
+            f"the model has no {' and no '.join(wanted)}",
+            where=f"scheme {law.name!r}",
+            expected="one of them: the scheme fills them, it cannot add them",
+            cause=f"it has {', '.join(has)}" if has else "its names tell no part",
+            fix=f'If it has one by another name: scheme("{law.name}", assign="{wanted[0]}=GLOB").',
+        )
 
 
 def sites(infos: Sequence[ParameterInfo], options: Mapping[str, Any] | None = None) -> dict[str, Site]:

@@ -93,6 +93,7 @@ class SchemeRow:
         planner: "module:function" for schemes of a whole model, called as
             `function(model, example, seed=…, **options) -> Plan`; "" for all others.
         needs: what the law needs beyond fans, of `needs.NEEDS`; it comes in one `Site`.
+        touches: parts it is about: a model with none of them is refused, for nothing would come of it.
     """
 
     name: str
@@ -110,6 +111,7 @@ class SchemeRow:
     roles: Mapping[str, Rule] = field(default_factory=dict)
     planner: str = ""
     needs: tuple[str, ...] = ()
+    touches: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         strange = [need for need in self.needs if need not in NEEDS]

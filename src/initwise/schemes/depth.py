@@ -12,6 +12,7 @@ from .needs import Base, Site, otherwise, positive
 
 Std = Annotated[float, "std of matrices that do not write into the residual stream"]
 Cut = Annotated[float, "sigmas at which normals are cut"]
+WRITERS = ("attention.output", "mlp.down", "expert.down", "ssm.out")
 OUTPUT = (("part", "attention.output"), ("depth", 12), ("block", 0))
 
 
@@ -94,6 +95,7 @@ registry.add(
         aliases=("megatron_residual",),
         law=gpt2_residual,
         needs=("part", "depth"),
+        touches=WRITERS,
         summary="GPT-2's rule: everything N(0, 0.02), the ends of residual branches smaller by the root of "
         "their number, so that the sum keeps its size.",
         formula="N(0, std); branch ends N(0, std/√(branches·L))",
@@ -124,6 +126,7 @@ registry.add(
         aliases=("torchtitan_depth",),
         law=depth_index,
         needs=("part", "block"),
+        touches=WRITERS,
         summary="Branch ends smaller the deeper they are: each adds less to a sum that has grown.",
         formula="N(0, std); branch ends N(0, std/√(2(l+1))), l the block from 0",
         citation="torchtitan, models/common/param_init.py; timm, vision_transformer.py, fix_init_weight",
@@ -152,6 +155,7 @@ registry.add(
         aliases=("olmo_init",),
         law=mitchell,
         needs=("part", "block", "width"),
+        touches=WRITERS,
         summary="OLMo's rule: inverse roots of widths, branch ends smaller with the block's index, all cut "
         "at three sigmas.",
         formula="1/√d; attention's output 1/√(2d(l+1)); MLP's output 1/√(2·fan_in·(l+1)); cut at ±3σ",
@@ -198,6 +202,7 @@ registry.add(
         name="wang_init",
         law=wang_init,
         needs=("part", "depth", "width"),
+        touches=WRITERS,
         summary="Branch ends of GPT-NeoX and Pythia: smaller with the depth itself, not with its root.",
         formula="branch ends N(0, 2/(L·√d)); all else small_init",
         citation="gpt-neox, init_functions.py; Black et al. 2022, GPT-NeoX-20B, arXiv:2204.06745",
@@ -223,6 +228,7 @@ registry.add(
         aliases=("normalized_init",),
         law=ngpt_init,
         needs=("part", "depth", "width"),
+        touches=WRITERS,
         summary="OLMo-core's rule for normalised transformers.",
         formula="1/√d cut at ±3σ; branch ends 1/√(2Ld); tables N(0, 1/√d)",
         citation="OLMo-core, nn/transformer/init.py, InitMethod.normalized; Loshchilov et al. 2024, "

@@ -32,6 +32,8 @@ NEEDS: Mapping[str, str] = {
 }
 """What a row may declare."""
 
+SCALARS = ("residual_scale", "layer_scale")
+"""Parts that are factors on a branch or on a shortcut."""
 MATRIX_ROLES = frozenset({"weight", "recurrent"})
 Base = Annotated[str, "the scheme of everything this one says nothing about"]
 
@@ -106,8 +108,10 @@ class Site:
 
     @property
     def role(self) -> str:
-        """The parameter's role; "weight" where there is no model."""
-        return self.info.role if self.info is not None else "weight"
+        """The parameter's role; where there is no model, that of its part: "bare" for a factor."""
+        if self.info is not None:
+            return self.info.role
+        return "bare" if self.part in SCALARS else "weight"
 
     @property
     def writes(self) -> bool:

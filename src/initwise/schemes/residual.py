@@ -1,0 +1,291 @@
+"""Residual branches that start small or as nothing: Fixup, T-Fixup, SkipInit, ReZero, LayerScale, zero-γ."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+from ..core.fill import Fill
+from ..core.layout import Fans
+from .base import Known, SchemeRow, registry, scheme
+from .needs import SCALARS, Base, Site, otherwise
+from .scaling import fan
+
+ENDS = ("attention.value", "attention.output", "mlp.up", "mlp.gate", "mlp.gate_up", "mlp.down")
+"""What T-Fixup, DeepNorm and Sub-LN scale: all of a branch but queries and keys."""
+BROAD = frozenset({"attention.qkv", "attention.key_value"})
+"""Packed matrices of which only the values are scaled."""
+
+
+def is_end(at: Site) -> bool:
+    """Is it a value, an output or a matrix of the MLP?"""
+    part = at.part.replace("expert.", "mlp.")
+    return at.matrix and (part in ENDS or (part in BROAD and at.piece in ("v", "value")))
+
+
+def whole_packed(at: Site) -> bool:
+    """Is it queries, keys and values in one matrix whose pieces nobody told apart?"""
+    return at.matrix and at.part in BROAD and not at.piece
+
+
+def times(fill: Fill | None, factor: float, why: str) -> Fill | None:
+    """The fill times a factor, which is told."""
+    return fill and fill.scaled(factor).because(f"{fill.reason}, times {why}")
+
+
+def fixup_scaling(
+    fans: Fans | None, at: Site, *, base: Annotated[str, "of what is in no branch"] = "torch_default"
+) -> Fill | None:
+    """In a branch of m layers: He (fan_out) · L^(−1/(2m−2)), the last one 0; the head 0."""
+    if at.part in SCALARS and at.role in ("bare", "token"):
+        return Fill.constant(1.0, reason="a branch's multiplier starts at 1")
+    if at.role == "bare" and at.info is not None and "bias" in at.info.name.rpartition(".")[2]:
+        return Fill.constant(0.0, reason="Fixup's scalar bias starts at 0")
+    if at.part == "head" and at.role in ("weight", "bias"):
+        return Fill.constant(0.0, reason="the classifier starts at 0")
+    if not at.matrix or fans is None:
+        return otherwise(base, fans, at)
+    if at.part == "conv.shortcut":
+        return Fill.normal(
+            0.0, math.sqrt(2 / fan(fans, "fan_out")), reason="a shortcut: He by fan_out, no depth"
+        )
+    if at.block is None and at.layers is None:
+        return otherwise(base, fans, at)
+    m, layer = at._known(at.layers, "branch"), at._known(at.layer, "branch")
+    if layer == m - 1:
+        return Fill.constant(0.0, reason=f"last of its branch's {m} layers")
+    factor = at.L ** (-1 / (2 * m - 2))
+    std = math.sqrt(2 / fan(fans, "fan_out")) * factor
+    return Fill.normal(0.0, std, reason=f"He by fan_out times {at.L}^(−1/{2 * m - 2}) = {factor:.6g}")
+
+
+def t_fixup_scaling(fans: Fans | None, at: Site) -> Fill | None:
+    """Xavier; values, outputs and MLPs · 0.67·N^(−1/4) or (9M)^(−1/4); tables N(0, 1/√d)·(9·depth)^(−1/4)."""
+    if at.role == "embedding":
+        depth = at.L
+        factor = (9 * depth) ** -0.25
+        std = at.d**-0.5 * factor
+        return Fill.normal(0.0, std, reason=f"a table: 1/√{at.d} times (9·{depth})^(−1/4) = {factor:.6g}")
+    if not at.matrix or fans is None:
+        return otherwise("xavier_uniform", fans, at)
+    fill = scheme("xavier_uniform").fill(fans)
+    if whole_packed(at) or not is_end(at):
+        return fill
+    if at.decoding():
+        return times(fill, (9 * at.L) ** -0.25, f"(9·{at.L})^(−1/4) = {(9 * at.L) ** -0.25:.6g}")
+    return times(fill, 0.67 * at.L**-0.25, f"0.67·{at.L}^(−1/4) = {0.67 * at.L**-0.25:.6g}")
+
+
+def skipinit_gain(
+    fans: Fans | None,
+    at: Site,
+    *,
+    value: Annotated[float, "of the scalar at each branch's end; at most 1/√L"] = 0.0,
+    base: Base = "he_normal",
+) -> Fill | None:
+    """Scalars at the ends of branches are `value`."""
+    if at.part in SCALARS and at.role in ("bare", "token"):
+        return Fill.constant(
+            value, reason=f"a branch starts at {value:g} of itself: the block is its shortcut"
+        )
+    return otherwise(base, fans, at)
+
+
+def rezero(fans: Fans | None, at: Site, *, base: Base = "xavier_uniform") -> Fill | None:
+    """x + α·f(x) with α = 0."""
+    if at.part in SCALARS and at.role in ("bare", "token"):
+        return Fill.constant(0.0, reason="α = 0: every block starts as the identity")
+    return otherwise(base, fans, at)
+
+
+def layer_scale(
+    fans: Fans | None,
+    at: Site,
+    *,
+    value: Annotated[
+        float | None, "of every factor; None: by depth as CaiT, .1 up to 18 blocks, 1e-5 up to 24, then 1e-6"
+    ] = None,
+    base: Base = "torch_default",
+) -> Fill | None:
+    """Per-channel factors on branches, small."""
+    if at.part not in SCALARS or at.role not in ("bare", "token", "norm_gain"):
+        return otherwise(base, fans, at)
+    if value is not None:
+        return Fill.constant(value, reason=f"a branch starts at {value:g} of itself")
+    by_depth = 0.1 if at.L <= 18 else 1e-5 if at.L <= 24 else 1e-6
+    return Fill.constant(by_depth, reason=f"{at.L} blocks: each branch starts at {by_depth:g} of itself")
+
+
+def zero_gamma(fans: Fans | None, at: Site, *, base: Base = "he_fan_out") -> Fill | None:
+    """The last norm of each branch has gain 0."""
+    if at.part == "norm.last" and at.role == "norm_gain":
+        return Fill.constant(0.0, reason="last norm of its branch: the block starts as its shortcut")
+    return otherwise(base, fans, at)
+
+
+def zero_branch(fans: Fans | None, at: Site, *, base: Base = "lecun_normal") -> Fill | None:
+    """The matrix at the end of each branch is 0, and its bias."""
+    end = at.part in ("attention.output", "mlp.down", "expert.down", "ssm.out", "conv.last", "modulation")
+    end = end or (at.part == "conv" and at.layers is not None and at.layer == at.layers - 1 > 0)
+    if end and at.role in ("weight", "bias"):
+        return Fill.constant(0.0, reason="end of its branch: the block starts as the identity")
+    return otherwise(base, fans, at)
+
+
+CONV = (("part", "conv"), ("block", 0), ("depth", 16), ("layer", 0))
+registry.add(
+    SchemeRow(
+        name="fixup_scaling",
+        law=fixup_scaling,
+        needs=("part", "block", "depth", "branch"),
+        summary="Residual networks without norms: branches start at 0, their first layers shrunk by depth.",
+        formula="branch of m layers: N(0, √(2/fan_out)·L^(−1/(2m−2))), last layer 0; head 0; shortcuts He",
+        citation="Zhang, Dauphin, Ma 2019, Fixup, arXiv:1901.09321, sec. 3; hongyi-zhang/Fixup",
+        evidence="verified in source",
+        differences=(
+            "The authors' code takes fan_out: √(2/(out·k²)); the paper says a standard method, e.g. He.",
+            "L counts residual blocks. The stem keeps torch's default in the authors' code.",
+            "It needs the model's scalar biases and multipliers: this row fills them, it cannot add them.",
+        ),
+        avoid="networks with norms: they need none of it.",
+        known=(
+            # He by fan_out of (128, 8, 3, 3) is √(2/1152)
+            Known(
+                (128, 8, 3, 3), "oihw", "std", 0.25 / 24, at=(*CONV, ("layers", 2)), source="16^(−1/2) = 0.25"
+            ),
+            Known(
+                (128, 8, 3, 3), "oihw", "std", 0.5 / 24, at=(*CONV, ("layers", 3)), source="16^(−1/4) = 0.5"
+            ),
+            Known((128, 8, 3, 3), "oihw", "std", 0.0, at=(*CONV[:3], ("layer", 1), ("layers", 2))),
+        ),
+    )
+)
+registry.add(
+    SchemeRow(
+        name="t_fixup_scaling",
+        law=t_fixup_scaling,
+        needs=("part", "depth", "stacks", "width"),
+        touches=ENDS,
+        summary="Transformers without LayerNorm and warm-up: values, outputs and MLPs shrunk by depth.",
+        formula="Xavier; values, outputs, MLPs · 0.67·N^(−1/4) (encoder), · (9M)^(−1/4) (decoder); tables "
+        "N(0, 1/√d)·(9·depth)^(−1/4)",
+        citation="Huang et al. 2020, T-Fixup, ICML; layer6ai-labs/T-Fixup, transformer_layer.py",
+        evidence="verified in source",
+        differences=(
+            "The code multiplies v_proj by √2 more: fairseq's base for it is 1/√2. Queries and keys keep "
+            "fairseq's 1/√2 there; here they are Xavier.",
+            "A stack alone is taken as an encoder. Tables shared by both take the depth of their only stack.",
+        ),
+        avoid="models with LayerNorm.",
+        known=tuple(
+            Known(
+                (64, 64),
+                "oi",
+                "high",
+                factor * math.sqrt(6 / 128),
+                at=(
+                    ("part", "mlp.up"),
+                    ("depth", 6),
+                    ("stack", stack),
+                    ("stacks", (("encoder", 6), ("decoder", 6))),
+                ),
+                source=f"{stack} factor {factor}, Xavier's bound √(6/128)",
+            )
+            for stack, factor in (("encoder", 0.4280918798), ("decoder", 0.3688939732))
+        ),
+    )
+)
+registry.add(
+    SchemeRow(
+        name="skipinit_gain",
+        law=skipinit_gain,
+        needs=("part",),
+        touches=SCALARS,
+        summary="A scalar at the end of each residual branch starts at 0: the network starts shallow.",
+        formula="scalars of branches = value; all else as the base scheme",
+        citation="De and Smith 2020, Batch normalization biases residual blocks, arXiv:2002.10444, sec. 4; "
+        "deepmind-research, nfnets/skipinit_resnet.py",
+        evidence="verified in source",
+        differences=("The paper allows any value ≤ 1/√L; NF-Nets' skip_gain is 0.",),
+        avoid="models without such scalars: it cannot add them.",
+        known=(Known((), "", "mean", 0.0, at=(("part", "residual_scale"),)),),
+    )
+)
+registry.add(
+    SchemeRow(
+        name="rezero",
+        law=rezero,
+        needs=("part",),
+        touches=SCALARS,
+        summary="Every block starts as the identity: x + α·f(x) with α = 0, no LayerNorm.",
+        formula="α = 0; all else as the base scheme",
+        citation="Bachlechner et al. 2020, ReZero is all you need, arXiv:2003.04887; majumderb/rezero",
+        evidence="verified in source",
+        differences=("In the reference one α serves a layer's attention and its MLP.",),
+        avoid="models without such scalars: it cannot add them.",
+        known=(Known((), "", "mean", 0.0, at=(("part", "residual_scale"),)),),
+    )
+)
+registry.add(
+    SchemeRow(
+        name="layer_scale",
+        law=layer_scale,
+        needs=("part", "depth"),
+        touches=SCALARS,
+        summary="Per-channel factors on residual branches start small, smaller in deeper networks.",
+        formula="γ = value, or 0.1 for L ≤ 18, 1e-5 for L ≤ 24, 1e-6 beyond; all else as the base scheme",
+        citation="Touvron et al. 2021, Going deeper with image transformers, arXiv:2103.17239, sec. 2; "
+        "deit/cait_models.py",
+        evidence="verified in source",
+        differences=(
+            "CaiT's code default is 1e-4, its configurations 1e-5 and 1e-6; ConvNeXt 1e-6; timm 1e-5; "
+            "DeiT-III 1e-6; BEiT 0.1 (base) and 1e-5 (large); DINOv2 in transformers 1.0.",
+            "0.1 up to 18 blocks is the paper's, not checked in source.",
+        ),
+        avoid="float16: it cannot hold 1e-6 (+1.3 %).",
+        known=(
+            Known((), "", "mean", 1e-5, at=(("part", "layer_scale"), ("depth", 24)), source="CaiT-24"),
+            Known((), "", "mean", 1e-6, at=(("part", "layer_scale"), ("depth", 36)), source="CaiT-36"),
+        ),
+    )
+)
+registry.add(
+    SchemeRow(
+        name="zero_gamma",
+        aliases=("zero_init_residual",),
+        law=zero_gamma,
+        needs=("part",),
+        touches=("norm.last",),
+        summary="The last norm of every residual branch starts at gain 0: each block starts as its shortcut.",
+        formula="γ of the branch's last norm = 0; all else as the base scheme",
+        citation="Goyal et al. 2017, Accurate, large minibatch SGD, arXiv:1706.02677, sec. 5.1; torchvision, "
+        "models/resnet.py; timm, models/resnet.py",
+        evidence="verified in source",
+        differences=(
+            "torchvision's zero_init_residual is off by default, timm's on.",
+            "SwinV2 zeros gain and bias of both norms after its branches.",
+        ),
+        avoid="networks whose branches end without a norm.",
+        known=(
+            Known((128, 32, 3, 3), "oihw", "std", 0.0416666667, at=(("part", "conv"),), source="√(2/1152)"),
+        ),
+    )
+)
+registry.add(
+    SchemeRow(
+        name="zero_branch",
+        aliases=("zero_module", "zero_residual_outputs"),
+        law=zero_branch,
+        needs=("part", "branch"),
+        summary="The last matrix of every residual branch is 0: each block starts as the identity.",
+        formula="branch ends and modulations (adaLN-zero) 0, bias too; all else as the base scheme",
+        citation="guided-diffusion, nn.py, zero_module; DiT, models.py; karpathy/nanochat, gpt.py",
+        evidence="verified in source",
+        differences=(
+            "DDPM uses variance scaling with scale 1e-10 instead of 0, EDM's SongUNet a factor 1e-5.",
+            "modded-nanogpt zeros only the MLP's output.",
+        ),
+        avoid="two zero matrices in series: neither would ever move.",
+        known=(Known((64, 256), "oi", "std", 0.0, at=(("part", "mlp.down"),)),),
+    )
+)
