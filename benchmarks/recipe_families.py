@@ -209,6 +209,18 @@ CASES: tuple[Case, ...] = (
             ("seed_oss", "SeedOss"),
         )
     ),
+    Case(
+        "rwkv",
+        "rwkv",
+        "RwkvForCausalLM",
+        {
+            "hidden_size": 64,
+            "attention_hidden_size": 64,
+            "num_hidden_layers": 3,
+            "vocab_size": 300,
+            "intermediate_size": 160,
+        },
+    ),
     Case("openai", "openai", "OpenAIGPTLMHeadModel", GPT),
     Case("ernie4_5_moe", "ernie4_5_moe", "Ernie4_5_MoeForCausalLM", {**EXPERTS, "moe_num_experts": 4}),
     Case("minimax", "minimax", "MiniMaxForCausalLM", EXPERTS),
@@ -577,6 +589,26 @@ CASES: tuple[Case, ...] = (
         "dinov2_with_registers",
         "Dinov2WithRegistersModel",
         {**VISION, "mlp_ratio": 2},
+    ),
+    Case(
+        "audio_spectrogram_transformer",
+        "audio_spectrogram_transformer",
+        "ASTForAudioClassification",
+        {
+            **PLAIN,
+            "patch_size": 8,
+            "num_mel_bins": 24,
+            "max_length": 32,
+            "frequency_stride": 8,
+            "time_stride": 8,
+        },
+    ),
+    Case("vitdet", "vitdet", "VitDetModel", {**VISION, "mlp_ratio": 2}),
+    Case(
+        "decision_transformer",
+        "decision_transformer",
+        "DecisionTransformerModel",
+        {"hidden_size": 64, "n_layer": 3, "n_head": 4, "state_dim": 5, "act_dim": 3},
     ),
     # state spaces
     Case("mamba", "mamba", "MambaForCausalLM", MAMBA, HF),

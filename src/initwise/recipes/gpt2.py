@@ -35,7 +35,7 @@ def gpt2(*, flavor: Flavor = "hf", std: Std = 0.02, residual: Names = "") -> tup
 registry.add(
     RecipeRow(
         name="gpt2",
-        aliases=("nanogpt", "gpt2_hf", "gpt_bigcode", "imagegpt"),
+        aliases=("nanogpt", "gpt2_hf", "gpt_bigcode", "imagegpt", "decision_transformer"),
         steps=gpt2,
         summary="Every matrix and table N(0, 0.02); the two matrices of a block that write into the residual "
         "stream N(0, 0.02/√(2L)); biases 0, norms as themselves.",

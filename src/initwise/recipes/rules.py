@@ -9,6 +9,7 @@ an error that names both.
 from __future__ import annotations
 
 import fnmatch
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -80,7 +81,7 @@ class Rule:
         wanted = self.roles or (DRAWN if self.parts or self.layers or self.names else MATRICES)
         return (
             place.role in wanted
-            and (not self.parts or any(fnmatch.fnmatchcase(place.part, part) for part in self.parts))
+            and (not self.parts or _among(place.part, self.parts))
             and (not self.names or any(named(info, glob) for glob in self.names))
             and (not self.positions or place.position in self.positions)
             and (not self.layers or _inside(place, self.layers))
@@ -93,6 +94,11 @@ class Rule:
             have = {_plain(place.part) for place in matched}
             return tuple(part for part in self.parts if _plain(part) not in have)
         return () if matched or not self.needed else self.parts or self.layers or self.names or ("matrix",)
+
+
+@functools.lru_cache(maxsize=4096)
+def _among(part: str, globs: tuple[str, ...]) -> bool:
+    return any(fnmatch.fnmatchcase(part, glob) for glob in globs)
 
 
 def _plain(part: str) -> str:

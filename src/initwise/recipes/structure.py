@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import collections
 import fnmatch
+import functools
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -269,14 +270,15 @@ class _Stacks:
         return len(self.order[next(iter(self.keys))]) if len(self.keys) == 1 else None
 
 
-def _containers(name: str) -> list[tuple[str, str]]:
+@functools.lru_cache(maxsize=1 << 17)
+def _containers(name: str) -> tuple[tuple[str, str], ...]:
     """(list, path) of each numbered container around a name, outermost first."""
     found = []
     for match in NUMBERED.finditer(name):
         path = name[: match.end()]
         if match.end() < len(name) and match.start():
             found.append((re.sub(r"\d+", "", path).strip("."), path))
-    return found
+    return tuple(found)
 
 
 def _stacks(found: Sequence[tuple[ParameterInfo, str]]) -> _Stacks:
@@ -356,12 +358,11 @@ def _positions(infos: Sequence[ParameterInfo]) -> dict[str, str]:
     A chain is a sequence of layers that differ by their number ("actor.0", "actor.2"). Layers without
     numbers that stand side by side ("fc1", "fc2", "out") are one chain, if there are no others.
     """
-    layers: dict[str, list[str]] = {}
+    found: dict[str, dict[str, None]] = {}
     for info in infos:
         if info.role == "weight":
-            members = layers.setdefault(_chain(info.layer), [])
-            if info.layer not in members:
-                members.append(info.layer)
+            found.setdefault(_chain(info.layer), {})[info.layer] = None
+    layers = {chain: list(members) for chain, members in found.items()}
     beside = len({members[0].rpartition(".")[0] for members in layers.values()}) == 1
     if beside and all(len(members) == 1 for members in layers.values()):
         layers = {"": [members[0] for members in layers.values()]}

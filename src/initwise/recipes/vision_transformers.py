@@ -108,7 +108,17 @@ def hf_vision(*, layer_scale: Scale = 1e-5) -> tuple[Rule, ...]:
 registry.add(
     RecipeRow(
         name="hf_vision",
-        aliases=("dpt", "focalnet", "poolformer", "segformer", "videomae", "vit_msn", "vivit", "yolos"),
+        aliases=(
+            "audio_spectrogram_transformer",
+            "dpt",
+            "focalnet",
+            "poolformer",
+            "segformer",
+            "videomae",
+            "vit_msn",
+            "vivit",
+            "yolos",
+        ),
         steps=hf_vision,
         summary="Matrices and convolutions N(0, 0.02), learned tokens and positions 0.",
         citation="transformers, modeling_vivit, modeling_dpt, modeling_segformer and others",
@@ -142,7 +152,7 @@ registry.add(
 registry.add(
     RecipeRow(
         name="dinov2",
-        aliases=("cvt", "dinov2_with_registers", "dinov3", "ijepa", "pvt", "timesformer"),
+        aliases=("cvt", "dinov2_with_registers", "dinov3", "ijepa", "pvt", "timesformer", "vitdet"),
         steps=dinov2,
         summary="Matrices and convolutions N(0, 0.02), tokens and positions too, mask token 0, LayerScale 1 "
         "(transformers) or 1e-5.",
