@@ -153,6 +153,11 @@ _HOW = {
 }
 
 
+def shaped(fans: Fans | None) -> dict[str, Any]:
+    """Shape and layout, as a law of the place takes them; unknown without fans."""
+    return {"shape": fans.shape, "layout": fans.layout} if fans is not None else {}
+
+
 def positive(where: str, **given: float) -> float:
     """The one number given by name. Raises OptionError unless it is finite and > 0."""
     ((name, value),) = given.items()
