@@ -140,9 +140,7 @@ registry.add(
         formula="ln(n + 1) along the last axis",
         citation=MAMBA,
         evidence="verified in source",
-        differences=(
-            "transformers' Mamba-2 has 1 … heads, this law; the reference draws: mamba2_a_log.",
-        ),
+        differences=("transformers' Mamba-2 has 1 … heads, this law; the reference draws: mamba2_a_log.",),
         avoid="half types and weight decay.",
         known=(Known((8, 16), "oi", "high", math.log(16), source="ln N, N = 16"),),
         aliases=("s4d_real",),

@@ -1,0 +1,180 @@
+"""Tables, heads and their biases: inverse roots, priors; queries that start at zero."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+from ..core.errors import FillError, OptionError
+from ..core.fill import Fill
+from ..core.layout import Fans
+from ..core.parameter import ParameterInfo
+from .base import Known, Scheme, SchemeRow, registry
+from .needs import Base, Site, otherwise
+from .scaling import fan
+
+RETINA = "Lin et al. 2017, Focal loss, arXiv:1708.02002, sec. 4.1; torchvision, retinanet.py; detectron2"
+BIAS = ParameterInfo("head.bias", (1000,), "float32", "bias")
+
+
+def embedding_inverse_root(fans: Fans) -> Fill:
+    """N(0, 1/√d), d what a row holds."""
+    width = fan(fans, "fan_out")
+    return Fill.normal(0.0, width**-0.5, reason=f"1/√{width:g}: a row has length about 1")
+
+
+def _row_of(scheme: Scheme, info: ParameterInfo) -> Fill:
+    width = info.shape[-1]
+    return Fill.normal(0.0, width**-0.5, reason=f"1/√{width}: a row has length about 1")
+
+
+def dlrm_table(fans: Fans) -> Fill:
+    """U(±1/√rows)."""
+    rows = fans.shape[0] if fans.shape else fan(fans, "fan_in")
+    return _by_rows(float(rows))
+
+
+def _by_rows(rows: float) -> Fill:
+    return Fill.uniform(-(rows**-0.5), rows**-0.5, reason=f"±1/√{rows:g}, by the number of rows")
+
+
+def _table_rows(scheme: Scheme, info: ParameterInfo) -> Fill:
+    return _by_rows(float(info.shape[0]))
+
+
+def prior_bias(
+    fans: Fans | None,
+    at: Site,
+    *,
+    pi: Annotated[float, "probability that the head starts with, between 0 and 1"] = 0.01,
+    std: Annotated[float, "std of the head's weights"] = 0.01,
+    base: Base = "he_normal",
+) -> Fill | None:
+    """The head's bias is −ln((1 − π)/π), its weights N(0, std)."""
+    if not 0 < pi < 1:
+        raise OptionError(f"pi={pi!r}", where="scheme 'prior_bias'", expected="a probability between 0 and 1")
+    if at.part != "head" or at.role not in ("weight", "bias"):
+        return otherwise(base, fans, at)
+    if at.role == "weight":
+        return Fill.normal(0.0, std, reason=f"a head of std {std:g}: the bias decides at the start")
+    return Fill.constant(
+        -math.log((1 - pi) / pi), reason=f"the head starts with probability {pi:g} everywhere"
+    )
+
+
+def negative_log_classes(fans: Fans | None, at: Site, *, base: Base = "lecun_normal") -> Fill | None:
+    """The head's bias is −ln K, its weights 0."""
+    if at.part != "head" or at.role not in ("weight", "bias"):
+        return otherwise(base, fans, at)
+    if at.role == "weight" or at.info is None:
+        return Fill.constant(0.0, reason="a head of zeros: the bias alone decides at the start")
+    classes = at.info.shape[0]
+    return Fill.constant(-math.log(classes), reason=f"sigmoids of about 1/{classes} each")
+
+
+def zero_query(fans: Fans | None, at: Site, *, base: Base = "xavier_uniform") -> Fill | None:
+    """Queries start at 0: all keys weigh the same."""
+    if not at.matrix:
+        return otherwise(base, fans, at)
+    if at.part == "attention.qkv" and not at.piece:
+        raise FillError(
+            "queries, keys and values are one matrix",
+            where=at.info.name if at.info is not None else "",
+            expected="a layout that names its parts q, k, v",
+            fix='Give its layout parts=(("q", n), ("k", n), ("v", n)), or split the layer in three.',
+        )
+    if at.part == "attention.query" or at.piece in ("q", "query"):
+        return Fill.constant(0.0, reason="queries start at 0: logits do not grow with the width")
+    return otherwise(base, fans, at)
+
+
+registry.add(
+    SchemeRow(
+        name="embedding_inverse_root",
+        aliases=("fairseq_embedding",),
+        law=embedding_inverse_root,
+        summary="Tables whose rows have length about 1, whatever their width.",
+        formula="N(0, 1/√d)",
+        citation="fairseq, transformer.py; flax, linen/linear.py, Embed; torchscale, TextEmbedding",
+        evidence="verified in source",
+        differences=("Often followed by a factor √d in the forward pass: then it is N(0, 1) in effect.",),
+        avoid="models that do not multiply by √d before a first layer without norm.",
+        known=(Known((100, 64), "vo", "std", 0.125, source="1/√64"),),
+        roles={"embedding": _row_of},
+    )
+)
+registry.add(
+    SchemeRow(
+        name="dlrm_table",
+        law=dlrm_table,
+        summary="Tables of sparse features: smaller the more rows there are.",
+        formula="U(±1/√rows)",
+        citation="Naumov et al. 2019, DLRM, arXiv:1906.00091; dlrm_s_pytorch.py",
+        evidence="verified in source",
+        differences=("It is the number of rows that counts, not the width.",),
+        avoid="tables of tokens.",
+        known=(Known((100, 64), "vo", "high", 0.1, source="1/√100"),),
+        roles={"embedding": _table_rows},
+    )
+)
+registry.add(
+    SchemeRow(
+        name="prior_bias",
+        aliases=("focal_prior", "base_rate_bias"),
+        law=prior_bias,
+        needs=("part",),
+        touches=("head",),
+        summary="A head of sigmoids that starts with a rare positive class: detection with focal loss.",
+        formula="bias −ln((1 − π)/π), weights N(0, std); all else as the base scheme",
+        citation=RETINA,
+        evidence="verified in source",
+        differences=(
+            "For a sigmoid it is the base rate's logit ln(π/(1 − π)); a softmax takes ln p per class.",
+        ),
+        avoid="balanced classes, and softmax.",
+        known=(
+            Known((), "", "mean", -4.5951198501, at=(("part", "head"), ("info", BIAS)), source="−ln 99"),
+            Known((80, 256), "oi", "std", 0.01, at=(("part", "head"),), source="torchvision: N(0, 0.01)"),
+        ),
+    )
+)
+registry.add(
+    SchemeRow(
+        name="negative_log_classes",
+        aliases=("nlhb",),
+        law=negative_log_classes,
+        needs=("part",),
+        touches=("head",),
+        summary="A head of sigmoids that starts with probability 1/K for each of K classes.",
+        formula="bias −ln K, weights 0; all else as the base scheme",
+        citation="timm, vision_transformer.py, weight_init='jax_nlhb'; mlp_mixer.py",
+        evidence="verified in source",
+        differences=("timm's other modes start the head's bias at 0.",),
+        avoid="softmax: a bias that is the same for all classes does nothing there.",
+        known=(
+            Known(
+                (), "", "mean", -math.log(1000), at=(("part", "head"), ("info", BIAS)), source="1000 classes"
+            ),
+        ),
+    )
+)
+registry.add(
+    SchemeRow(
+        name="zero_query",
+        law=zero_query,
+        needs=("part",),
+        touches=("attention.query", "attention.qkv"),
+        summary="Attention that starts by weighing everything the same, at every width.",
+        formula="W_q = 0; all else as the base scheme",
+        citation="Yang et al. 2022, Tensor programs V, arXiv:2203.03466, app. D.2; microsoft/mup, README",
+        evidence="verified in source",
+        differences=("mup recommends it beside a readout of zeros.",),
+        avoid="keys of zeros beside it: then neither would ever move.",
+        known=(
+            Known((64, 64), "oi", "std", 0.0, at=(("part", "attention.query"),)),
+            Known(
+                (64, 64), "oi", "high", math.sqrt(6 / 128), at=(("part", "attention.key"),), source="√(6/128)"
+            ),
+        ),
+    )
+)
