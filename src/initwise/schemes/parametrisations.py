@@ -127,8 +127,8 @@ registry.add(
         summary="The maximal update parametrisation: what was tuned on a narrow model holds for a wide one. "
         "Each reason states the parameter's learning rate.",
         formula="m = d/base_width: hidden std/√m (1/√fan_in); inputs, tables unchanged; head 0, its output "
-        "× 1/m. Learning rates, Adam: inputs, tables and vectors 1, hidden and head 1/m; SGD: inputs and vectors m, "
-        "hidden 1, head 1/m",
+        "× 1/m. Learning rates, Adam: inputs, tables and vectors 1, hidden and head 1/m; SGD: inputs and "
+        "vectors m, hidden 1, head 1/m",
         citation=f"{YANG}; microsoft/mup, init.py and README",
         evidence="recalled",
         differences=(
