@@ -8,7 +8,7 @@ import pytest
 
 import initwise
 from initwise import fans, scheme
-from initwise.core.errors import FillError, ModelError, OptionError
+from initwise.core.errors import FillError, ModelError, OptionError, UnsupportedError
 from initwise.core.parameter import ParameterInfo
 from initwise.schemes import NEEDS, SchemeRow, Site, schemes
 from initwise.schemes.parametrisations import mup_kind, mup_learning_rate
@@ -253,6 +253,27 @@ class TestChrono:
             scheme("chrono", t_max=2.0)
 
 
+class TestGatesByName:
+    def test_xlstm(self):
+        model = nn.ModuleDict(
+            {"igate_preact": nn.Linear(8, 4), "fgate_preact": nn.Linear(8, 4), "q": nn.Linear(8, 8)}
+        )
+        initwise.init_(model, "xlstm_gates")
+        assert not model.igate_preact.weight.any()
+        assert not model.fgate_preact.weight.any()
+        assert model.igate_preact.bias.unique().tolist() == [-10]
+        assert model.fgate_preact.bias.tolist() == [3, 4, 5, 6]
+        assert model.q.weight.any()
+
+    def test_highway(self):
+        model = nn.ModuleDict({"transform_gate": nn.Linear(8, 8), "plain": nn.Linear(8, 8)})
+        initwise.init_(model, scheme("highway_gate_bias", bias=-3.0))
+        assert model.transform_gate.bias.unique().tolist() == [-3]
+        assert model.plain.bias.unique().tolist() == [0]
+        with pytest.raises(OptionError, match="part of a layer's name"):
+            scheme("highway_gate_bias", gate="")
+
+
 class TestMup:
     def test_the_table(self):
         adam = [mup_learning_rate(kind, 4) for kind in ("input", "hidden", "output", "vector")]
@@ -304,6 +325,15 @@ class TestRefusals:
     def test_fused_queries_that_nobody_told_apart(self):
         with pytest.raises(FillError, match="queries, keys and values are one matrix"):
             scheme("zero_query").fill(fans((24, 8), "oi"), at=Site(part="attention.qkv"))
+
+    @pytest.mark.parametrize("name", [row.name for row in schemes() if {"values", "data"} & set(row.needs)])
+    def test_what_starts_from_values_is_refused_with_what_to_call(self, name):
+        model = Decoder()
+        before = [parameter.clone() for parameter in model.parameters()]
+        with pytest.raises(UnsupportedError, match="it starts from values, and a Fill is a law") as caught:
+            initwise.init_(model, name)
+        assert "initwise.schemes." in str(caught.value) or "there is none yet" in str(caught.value)
+        assert all(map(torch.equal, before, model.parameters()))
 
     def test_a_need_nobody_knows(self):
         row = scheme("rezero").row
