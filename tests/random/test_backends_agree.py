@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from initwise.core.errors import FillError
 from initwise.core.fill import Fill
 from initwise.core.layout import Layout
 from initwise.core.stream import Stream
@@ -49,9 +50,17 @@ def by_reference(fill, name, seed, shape, dtype):
     return values.transpose(np.argsort(order))
 
 
+TOO_NARROW = {("far lower tail", "bfloat16"), ("sliver off centre", "bfloat16")}
+"""Nearly all values would round to one number: refused, not filled."""
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("law", LAWS)
 def test_contiguous(law, dtype):
+    if (law, dtype) in TOO_NARROW:
+        with pytest.raises(FillError, match="cannot hold"):
+            fill_array(empty(5003, dtype), LAWS[law], name="layer.weight", dtype=dtype)
+        return
     array = empty(5003, dtype)
     fill_array(array, LAWS[law], name="layer.weight", seed=2**64 - 5, dtype=dtype)
     np.testing.assert_array_equal(
@@ -99,6 +108,7 @@ def shards(draw):
 )
 def test_any_shard_in_any_memory_is_the_slice_of_the_whole(shard, law, dtype, reverse, order, gap):
     """Layouts, slices along any axes, strided, reversed and transposed outputs."""
+    assume((law, dtype) not in TOO_NARROW)
     axes, shape, cut = shard
     from dataclasses import replace
 

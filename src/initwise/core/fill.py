@@ -364,7 +364,7 @@ def _finite(law: str, what: str, value: Any) -> float:
     number = _number(law, what, value)
     if math.isinf(number):
         raise FillError(f"{law}: {what} {number!r}", expected="a finite number")
-    return number
+    return number + 0.0  # one zero: equal laws must be written alike
 
 
 def _scale(law: str, value: Any) -> float:

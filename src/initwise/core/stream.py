@@ -37,6 +37,15 @@ class Stream(JsonMixin):
                 fix='For example name="encoder.layers.0.weight": it decides which numbers are drawn.',
             )
 
+        try:
+            self.name.encode()
+        except UnicodeEncodeError:
+            raise StreamError(
+                f"name {self.name!r}",
+                expected="text that UTF-8 can hold",
+                cause="half of a surrogate pair, from bytes read in another encoding",
+            ) from None
+
     @property
     def id(self) -> int:
         """64-bit stream id: BLAKE2b (8-byte digest) of the UTF-8 name, read little-endian."""

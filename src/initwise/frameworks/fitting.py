@@ -9,11 +9,11 @@ from dataclasses import replace
 import numpy as np
 
 from ..core.errors import FillError
-from ..core.fill import MATRIX_LAWS, SHAPED_LAWS, Fill
+from ..core.fill import SHAPED_LAWS, Fill
 from ..core.layout import Layout
 from ..core.parameter import ParameterInfo
-from ..core.storage import DTYPES
 from ..random.engine import jobs
+from ..random.output import check_range
 
 
 def fitted(info: ParameterInfo, fill: Fill) -> Fill:
@@ -34,7 +34,7 @@ def fitted(info: ParameterInfo, fill: Fill) -> Fill:
     jobs(like, fill, name=info.name, dtype="bfloat16" if info.dtype == "bfloat16" else None)
     fill = _measured(info.name, info.shape, fill)
     for leaf in leaves(fill):
-        _held(info, leaf)
+        check_range(leaf, info.dtype, info.name)
     return fill
 
 
@@ -75,16 +75,3 @@ def _parts(name: str, shape: tuple[int, ...], fill: Fill, layout: Layout) -> Fil
     return Fill.packed(
         parts, layout=layout, zero_row=fill.zero_row, reason=fill.reason, citation=fill.citation
     )
-
-
-def _held(info: ParameterInfo, fill: Fill) -> None:
-    """Raise FillError if the values lie closer together than the dtype's numbers around their mean."""
-    limits = DTYPES[info.dtype]
-    apart = limits.spacing * abs(fill.mean)
-    if fill.law not in MATRIX_LAWS and 0 < fill.std < apart / 4:
-        raise FillError(
-            f"{info.dtype} cannot hold {fill.formula}",
-            where=info.name,
-            cause=f"around {fill.mean:g} its numbers lie {apart:.3g} apart",
-            fix="Initialize in float32 and convert, or choose another scale.",
-        )

@@ -30,7 +30,8 @@ def fill(
     """Fill `out` in place. Its values depend on (seed, name, global element index, fill) only.
 
     Not on the device, the number of threads, the order of the calls, the memory layout or the
-    sharding; and in bfloat16 and float16 they are the float32 values, rounded once. (Orthogonal
+    sharding; and in bfloat16 and float16 they are the float32 values (of orthogonal matrices, the
+    float64 ones), rounded once. (Orthogonal
     matrices are promised to other implementations to 1e-12 before rounding: docs/stream-v1.md.)
 
     Args:
@@ -82,7 +83,11 @@ def _fill_small_tensor(torch: Any, out: Any, law: Any, name: Any, seed: Any) -> 
         return False
     if not out.is_contiguous() or out.is_neg():
         return False
-    task = task_at(out.data_ptr(), tuple(out.shape), size, dtype, law, name, seed)
+    if not (address := out.data_ptr()):
+        return False
+    if out.untyped_storage().nbytes() < (out.storage_offset() + size) * out.element_size():
+        return False
+    task = task_at(address, tuple(out.shape), size, dtype, law, name, seed)
     if task is None:
         return False
     task()
@@ -132,6 +137,7 @@ def _renew(torch: Any, tensor: Any) -> None:
 def _check_tensor(torch: Any, out: Any, where: str) -> None:
     """Raise unless `out` is plain memory of a floating-point type."""
     from ..random.output import dtype_error, overlap_error
+    from .torch.obstacles import backed
 
     kind = type(out).__name__
     if "Uninitialized" in kind:
@@ -158,6 +164,12 @@ def _check_tensor(torch: Any, out: Any, where: str) -> None:
             "a DTensor",
             where=where,
             fix="Fill its local part: fill(tensor.to_local(), …, shape=tensor.shape, offset=…).",
+        )
+    if not backed(out):
+        raise OutputError(
+            "a tensor whose memory was freed or is smaller than its shape",
+            where=where,
+            fix="Materialize it first (FSDP: unshard its module).",
         )
     if any(stride == 0 and size > 1 for stride, size in zip(out.stride(), out.shape, strict=True)):
         raise overlap_error(out.shape, out.stride(), where)

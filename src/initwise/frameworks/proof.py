@@ -61,7 +61,7 @@ def _found(values: Iterable[NDArray[Any]], dtype: str) -> Found:
             digest.update(_little(piece).data)
             yield _numbers(piece, dtype)
 
-    mean, std = moments(numbers())
+    mean, std = moments(numbers(), wide=dtype == "float64")
     return Found(mean, std, digest.digest())
 
 
@@ -86,20 +86,30 @@ def pieces(array: Any, flat: Callable[[Any], Any]) -> Iterator[Any]:
             yield from pieces(rows[0] if len(rows) == 1 and rows.ndim > 1 else rows, flat)
 
 
-def moments(numbers: Iterable[NDArray[np.float64]]) -> tuple[float, float]:
+def moments(numbers: Iterable[NDArray[np.float64]], wide: bool = False) -> tuple[float, float]:
     """Mean and standard deviation (n in the denominator) over float64 vectors; NaN without any.
 
+    `wide` says that squares may leave float64: numbers are then taken in units of the first's size.
     Two groups are joined by the update of Chan, Golub and LeVeque (1979).
     """
-    count, mean, square = 0, 0.0, 0.0
+    count, mean, square, unit = 0, 0.0, 0.0, 1.0
     for piece in numbers:
+        if wide:
+            unit = _unit(piece) if not count else unit
+            piece = piece / unit
         n, average = piece.size, float(piece.mean())
         gap, away = average - mean, piece - average
         # einsum: a plain dot would wake the threads of BLAS for each piece
         square += float(np.einsum("i,i->", away, away)) + gap * gap * count * n / (count + n)
         mean += gap * n / (count + n)
         count += n
-    return (mean, math.sqrt(square / count)) if count else (math.nan, math.nan)
+    return (mean * unit, math.sqrt(square / count) * unit) if count else (math.nan, math.nan)
+
+
+def _unit(piece: NDArray[np.float64]) -> float:
+    """The power of two at the largest number's size; 1 if there is none."""
+    peak = float(np.abs(piece).max(initial=0.0))
+    return math.ldexp(1.0, min(max(math.frexp(peak)[1], -1000), 1000)) if 0 < peak < math.inf else 1.0
 
 
 def declared(info: ParameterInfo, fill: Fill) -> tuple[float, float]:

@@ -83,7 +83,7 @@ def _own(file: Path) -> bool:
 
 def _folder() -> Path | None:
     asked = os.environ.get("INITWISE_CACHE")
-    if asked == "off":
+    if asked is not None and asked.lower() in ("off", "0", "no", "none", "false"):
         return None
     if asked:
         return Path(asked).expanduser().absolute()

@@ -78,7 +78,8 @@ def _module(kind: str, dtype: str) -> Any:
     from .kernel import Kernel, Target
 
     has = native.features()
-    target = Target(8, bool(has.get("f16c")), "x" if has.get("avx2") else "")
+    intel = native.processor_family() == "x86_64"
+    target = Target(8, bool(has.get("f16c")), "x" if has.get("avx2") else "", intel)
     return Kernel(kind, dtype, target).module
 
 

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import FillError, LayoutError, StreamError
+from ..core.errors import FillError, LayoutError, OutputError, StreamError
 from ..core.fill import CURVES, MATRIX_LAWS, SHAPED_LAWS, Fill
 from ..core.stream import Stream
 from . import reference
 from .direct import small_task
 from .draw import draw_of, support
-from .output import Region, check_range, checked_array, checked_region
+from .output import Region, apart, check_range, checked_array, checked_region
 from .threads import Task, run_all
 
 CHUNK = 1 << 18
@@ -85,12 +85,15 @@ def fill_arrays(items: Iterable[tuple[str, NDArray[Any], Fill]], *, seed: int = 
     """Fill many arrays, (name, array, fill) each, in one call: one start of the threads for all.
 
     Raises:
-        StreamError: two arrays of one name; and what `fill_array` raises. Nothing is written then.
+        StreamError: two arrays of one name.
+        OutputError: arrays that share memory, and items that are no triples.
+        As `fill_array` besides. Nothing is written if an error is raised.
     """
     large: list[Job] = []
     small: list[Task] = []
     kept: dict[str, NDArray[Any]] = {}
-    for name, array, fill in items:
+    for item in items:
+        name, array, fill = _triple(item)
         task = small_task(array, fill, name, seed, None)
         if task is None:
             large += jobs(array, fill, name=name, seed=seed)
@@ -103,7 +106,19 @@ def fill_arrays(items: Iterable[tuple[str, NDArray[Any], Fill]], *, seed: int = 
                 cause="tied weights listed twice; name the owner only",
             )
         kept[name] = array
+    apart(kept)
     run(large, small)
+
+
+def _triple(item: Any) -> tuple[str, NDArray[Any], Fill]:
+    if isinstance(item, tuple) and len(item) == 3:
+        return item
+    raise OutputError(
+        f"an item of type {type(item).__name__}"
+        + (f" and length {len(item)}" if hasattr(item, "__len__") else ""),
+        where="fill_arrays",
+        expected="triples (name, array, fill)",
+    )
 
 
 def jobs(
@@ -179,13 +194,13 @@ def _pieces(job: Job) -> Iterator[Job]:
         return
     if fill.law in SHAPED_LAWS:
         _shaped().check(fill, region.shape, where)
-    if fill.law == "indexed":
+    if fill.law in (*SHAPED_LAWS, "indexed"):
         fill = fill.of_shape(region.shape)
+    if fill.law not in (*SHAPED_LAWS, *CURVES, "constant"):
+        support(draw_of(fill), np.float64 if job.dtype == "float64" else np.float32, where)
     check_range(fill, job.dtype, where)
     if fill.law == "sparse" and job.out.size:
         yield replace(job, fill=Fill.normal(0.0, fill.scale, layout=fill.layout))
-    if fill.law not in (*SHAPED_LAWS, *CURVES, "constant"):
-        support(draw_of(fill), np.float64 if job.dtype == "float64" else np.float32, where)
     if job.out.size:
         yield job
 

@@ -46,6 +46,8 @@ from .transforms import TRUNCATED, box_muller, brain, half, uniform, whole
 ELEMENT = {"float64": DOUBLE, "float32": SINGLE, "float16": I16, "bfloat16": I16}
 SIZE = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
 
+IEEE_754 = 0x1F80
+"""x86's control word: round to nearest even, keep subnormal numbers, no traps."""
 GROUPS = 2
 UNIT, BLOCKS, SHIFT = GROUPS * c.GROUP, GROUPS * c.LANES, 7
 """Elements and blocks of a unit; log₂ of the elements."""
@@ -61,11 +63,13 @@ class Target:
         lanes: per vector.
         half_instruction: whether float32 → float16 is one instruction.
         vector_register: the assembler's letter for a register that holds a vector, "" if none does.
+        control_register: whether there is x86's register of rounding and subnormal numbers.
     """
 
     lanes: int = 8
     half_instruction: bool = False
     vector_register: str = ""
+    control_register: bool = False
 
 
 class Kernel:
@@ -81,7 +85,8 @@ class Kernel:
         self.element, self.size = ELEMENT[dtype], SIZE[dtype]
         self.units = self._units()
         self.line = self._line()
-        self._fill()
+        self._entry("line", self.line)
+        self._entry("fill", self._fill())
 
     # whole units ----------------------------------------------------------------------------------
 
@@ -194,14 +199,38 @@ class Kernel:
             return x.to_half_bits() if self.target.half_instruction else half(x)
         return x
 
+    def _entry(self, name: str, inner: Any) -> None:
+        """The function called from outside: `inner`, under IEEE 754's own rules of rounding.
+
+        Who calls may have told the processor to flush subnormal numbers (torch.set_flush_denormal) or to
+        round otherwise; on x86 that is a register, and it is put back.
+        """
+        _, b, arguments = function(self.module, name, [argument.type for argument in inner.args])
+        if not self.target.control_register:
+            b.call(inner, arguments)
+            b.ret_void()
+            return
+        kind = ir.FunctionType(ir.VoidType(), [POINTER])
+        store, load_ = (
+            self.module.declare_intrinsic(f"llvm.x86.sse.{verb}mxcsr", [], kind) for verb in ("st", "ld")
+        )
+        theirs, ours = b.alloca(I32), b.alloca(I32)
+        b.store(I32(IEEE_754), ours)
+        b.call(store, [b.bitcast(theirs, POINTER)])
+        b.call(load_, [b.bitcast(ours, POINTER)])
+        b.call(inner, arguments)
+        b.call(load_, [b.bitcast(theirs, POINTER)])
+        b.ret_void()
+
     # any run of elements ----------------------------------------------------------------------------
 
     def _line(self) -> Any:
         """line(key, law, first, count, out): a contiguous run, from the middle of a unit to the middle
         of another; the ends go through a buffer of one unit."""
         made, b, (key, law, first, count, out) = function(
-            self.module, "line", [POINTER, POINTER, I64, I64, POINTER]
+            self.module, "run", [POINTER, POINTER, I64, I64, POINTER]
         )
+        made.linkage = "internal"
         buffer = b.bitcast(b.alloca(self.element, UNIT), POINTER)
         unit, skip = b.lshr(first, I64(SHIFT)), b.and_(first, I64(UNIT - 1))
         head = least(b, count, b.and_(b.sub(I64(0), skip), I64(UNIT - 1)))
@@ -228,11 +257,12 @@ class Kernel:
 
     # any block of any strides -----------------------------------------------------------------------
 
-    def _fill(self) -> None:
+    def _fill(self) -> Any:
         """fill(key, law, first, steps, sizes, strides, out): see the top of this file."""
-        _, b, (key, law, first, *axes, out) = function(
-            self.module, "fill", [POINTER, POINTER, I64, *[I64] * 9, POINTER]
+        made, b, (key, law, first, *axes, out) = function(
+            self.module, "blocks", [POINTER, POINTER, I64, *[I64] * 9, POINTER]
         )
+        made.linkage = "internal"
         step, size, stride = axes[:3], axes[3:6], axes[6:]
         buffer = b.bitcast(b.alloca(self.element, UNIT), POINTER)
         held = b.alloca(I64)
@@ -258,6 +288,7 @@ class Kernel:
                 with otherwise:
                     self._scatter(b, key, law, start, step[2], size[2], stride[2], place, buffer, held)
         b.ret_void()
+        return made
 
     def _turned(
         self, b: ir.IRBuilder, key: Any, law: Any, start: Any, step: Any, size: Any, stride: Any, place: Any,

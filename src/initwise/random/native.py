@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,16 @@ PATIENCE = 1.0
 _lock = threading.Lock()
 _engines: dict[str, Any] = {}
 """Compiled code lives as long as the process, and each module is compiled once in it."""
+
+
+def _after_fork() -> None:
+    """Whoever held the lock does not exist in the child."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def functions(name: str, make: Callable[[], Any], wanted: tuple[str, ...]) -> tuple[int, ...]:
@@ -53,6 +64,11 @@ def _addresses(engine: Any, wanted: tuple[str, ...]) -> tuple[int, ...]:
 def features() -> dict[str, bool]:
     """What this processor can do, by LLVM's names."""
     return dict(llvm.get_host_cpu_features())
+
+
+def processor_family() -> str:
+    """The first word of LLVM's name for this kind of machine: "x86_64", "aarch64" …"""
+    return str(llvm.get_process_triple()).partition("-")[0]
 
 
 @functools.cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import FillError, OutputError, StreamError
-from ..core.fill import Fill
-from ..core.storage import DTYPES, overlaps
+from ..core.fill import MATRIX_LAWS, Fill
+from ..core.storage import DTYPES, extent, overlaps
 
 LIMIT = 2**63
 """Elements are counted by 63 bits."""
@@ -47,6 +47,37 @@ def checked_array(array: Any, dtype: str | None, where: str) -> tuple[NDArray[An
     if overlaps(array.shape, array.strides, array.itemsize):
         raise overlap_error(array.shape, array.strides, where)
     return (array.view(np.uint16) if name in ("float16", "bfloat16") else array), name
+
+
+def apart(arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Raise OutputError if two of these arrays share memory: what they held would be chance.
+
+    Views that interleave without sharing are told apart as far as that takes little time.
+    """
+    reach, last = -1, ""
+    spans = {name: _span(array) for name, array in arrays.items() if array.size}
+    for name, (low, high) in sorted(spans.items(), key=lambda item: item[1]):
+        if low < reach and _share(arrays[last], arrays[name]):
+            raise OutputError(
+                f"memory of {last!r} again",
+                where=name,
+                expected="arrays that share no memory",
+                cause="tied weights listed twice, or views of one array; name the owner only",
+            )
+        if high > reach:
+            reach, last = high, name
+
+
+def _span(array: NDArray[Any]) -> tuple[int, int]:
+    start = array.__array_interface__["data"][0]
+    return extent(start, array.shape, array.strides, array.itemsize)
+
+
+def _share(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    try:
+        return bool(np.shares_memory(one, other, max_work=10_000))  # type: ignore[arg-type]
+    except np.exceptions.TooHardError:
+        return True
 
 
 def overlap_error(shape: Sequence[int], strides: Sequence[int], where: str) -> OutputError:
@@ -172,6 +203,14 @@ def check_range(fill: Fill, dtype: str, where: str) -> None:
             cause="nearly every weight would round to the same few numbers",
             fix="Fill a float32 or bfloat16 tensor, or choose a larger scale.",
         )
+    apart = DTYPES[dtype].spacing * abs(fill.mean)
+    if fill.law not in MATRIX_LAWS and 0 < fill.std < apart / 4:
+        raise FillError(
+            f"{dtype} cannot hold {fill.formula}",
+            where=where,
+            cause=f"around {fill.mean:g} its numbers lie {apart:.3g} apart",
+            fix="Initialize in float32 and convert, or choose another scale.",
+        )
 
 
 def _reach(fill: Fill) -> float:
@@ -180,10 +219,10 @@ def _reach(fill: Fill) -> float:
     if fill.law == "sparse":
         return REACH * fill.scale
     if fill.law == "truncated_normal":
-        edges = [
-            min(max(fill.loc - REACH * fill.scale, fill.low), fill.high),
-            max(min(fill.loc + REACH * fill.scale, fill.high), fill.low),
-        ]
+        # beyond a bound a sigmas out, exp(-REACH²/2) of the rest lies beyond √(a² + REACH²)
+        outside = max(fill.low - fill.loc, fill.loc - fill.high, 0.0) / fill.scale
+        away = math.hypot(outside, REACH) * fill.scale
+        edges = (max(fill.loc - away, fill.low), min(fill.loc + away, fill.high))
         return max(abs(edge) for edge in edges)
     if fill.law in ("constant", "uniform", "mapped", "indexed"):
         return max(abs(fill.low), abs(fill.high))

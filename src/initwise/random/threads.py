@@ -13,21 +13,40 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from ..core.errors import OptionError
+
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
+MOST = 1024
+"""Threads."""
 Task = Callable[[], None]
 _lock = threading.Lock()
 _pools: dict[tuple[int, int], ThreadPoolExecutor] = {}
 
 
 def thread_count() -> int:
-    """How many threads fill: INITWISE_THREADS, or the processors this process may run on."""
+    """How many threads fill: INITWISE_THREADS, or the processors this process may run on.
+
+    Raises:
+        OptionError: INITWISE_THREADS is no number from 1 to 1024.
+    """
     asked = os.environ.get("INITWISE_THREADS", "")
-    if asked.isdigit() and int(asked) > 0:
-        return int(asked)
+    if asked:
+        return _checked(asked)
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _checked(asked: str) -> int:
+    count = int(asked) if asked.isdecimal() else 0
+    if not 1 <= count <= MOST:
+        raise OptionError(
+            f"INITWISE_THREADS={asked!r}",
+            expected=f"a whole number from 1 to {MOST}",
+            fix="Unset it to use every processor.",
+        )
+    return count
 
 
 def run_all(tasks: Sequence[Task], threads: int | None = None) -> None:
@@ -97,3 +116,14 @@ def _pool(size: int) -> ThreadPoolExecutor:
         if key not in _pools:
             _pools[key] = ThreadPoolExecutor(size, thread_name_prefix="initwise")
         return _pools[key]
+
+
+def _after_fork() -> None:
+    """Whoever held the lock does not exist in the child, nor does this thread run a task there."""
+    global _lock
+    _lock = threading.Lock()
+    _inside.task = False
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

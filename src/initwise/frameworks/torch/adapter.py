@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ from ..device import able
 from ..memory import fill as engine
 from ..memory import fill_together
 from ..proof import pieces
-from .holders import INVERTED, SPECTRAL, Holding, effective, forward, holdings, holds, originals
+from .holders import INVERTED, SPECTRAL, Holding, effective, forward, holdings, holds, originals, plainly
 from .state import untouched
 from .walk import listed, parameters
 from .wrappers import submodule
@@ -174,6 +175,8 @@ def find(model: nn.Module, name: str) -> tuple[nn.Module, Holding]:
     steps = name.split(".")
     for cut in range(len(steps) - 1, -1, -1):
         module, local = submodule(model, steps[:cut]), ".".join(steps[cut:])
+        if module is not None and (own := plainly(module, local)) is not None:
+            return module, own
         for holding in () if module is None else holdings(module):
             if module is not None and (
                 local == holding.name or local in (held for held, _ in holding.tensors)
@@ -183,9 +186,15 @@ def find(model: nn.Module, name: str) -> tuple[nn.Module, Holding]:
     raise UnknownNameError(f"no parameter is called {name!r}", legal=known, given=name)
 
 
+_one_at_a_time = threading.Lock()
+
+
 def values(model: nn.Module, name: str) -> Iterator[NDArray[np.generic]]:
     """A parameter's stored bits, row-major, in flat pieces; bfloat16 as uint16."""
-    for piece in pieces(effective(*find(model, name)), _flat):
+    # what computes a weight may be shared by layers, and has its mode changed and put back meanwhile
+    with _one_at_a_time:
+        held = effective(*find(model, name))
+    for piece in pieces(held, _flat):
         bits = piece.cpu()
         yield bits.view(torch.uint16).numpy() if bits.dtype == torch.bfloat16 else bits.numpy()
 

@@ -72,6 +72,13 @@ def holdings(module: nn.Module) -> Iterator[Holding]:
             yield plain(name, tensor)
 
 
+def plainly(module: nn.Module, name: str) -> Holding | None:
+    """The parameter `name` of a module of which nothing is wrapped; None in all other cases."""
+    tensor = module._parameters.get(name) if isinstance(module._parameters, dict) else None
+    wrapped = isinstance(module, parametrize.ParametrizationList) or parametrize.is_parametrized(module)
+    return None if tensor is None or wrapped or module._forward_pre_hooks else plain(name, tensor)
+
+
 def plain(name: str, tensor: nn.Parameter, local: str = "", form: str = PLAIN, problem: str = "") -> Holding:
     """A parameter that holds its own values."""
     shape = () if nn.parameter.is_lazy(tensor) else tuple(tensor.shape)

@@ -49,11 +49,24 @@ def _kind(tensor: Tensor) -> str:
 def _memory(tensor: Tensor) -> str:
     if tensor.layout != torch.strided:
         return f"it is stored as {_dtype(tensor.layout)}; only dense tensors can be filled"
+    if not backed(tensor):
+        return "its memory was freed or is smaller than its shape; materialize it first (FSDP: unshard)"
     if tensor.is_inference():
         return "it was made in inference mode and cannot be changed; build the model outside it"
     if overlaps(tensor.shape, tensor.stride()):
         return "it is an expanded view: several elements share one place; call .contiguous() on it"
     return ""
+
+
+def backed(tensor: Tensor) -> bool:
+    """Does the tensor's storage hold all of its elements? Not once it was freed, as FSDP does between
+    passes, nor for tensors that only say what they are (zero tensors, those under functionalization)."""
+    if tensor.device.type == "meta" or not tensor.numel():
+        return True
+    if torch._is_zerotensor(tensor) or torch._is_functional_tensor(tensor):
+        return False
+    _, end = extent(int(tensor.storage_offset()), tensor.shape, tensor.stride(), 1)
+    return tensor.untyped_storage().nbytes() >= end * tensor.element_size()
 
 
 def _name(tensor: Tensor) -> str:
