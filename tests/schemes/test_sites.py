@@ -43,6 +43,13 @@ class Decoder(nn.Module):
         self.lm_head = nn.Linear(d, 50, bias=False)
 
 
+class Fused(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attn = nn.ModuleDict({"c_attn": nn.Linear(8, 24), "c_proj": nn.Linear(8, 8)})
+        self.mlp = nn.ModuleDict({"fc1": nn.Linear(8, 8), "fc2": nn.Linear(8, 8)})
+
+
 class BasicBlock(nn.Module):
     def __init__(self, d):
         super().__init__()
@@ -171,6 +178,26 @@ class TestInAModel:
         laws = {name: fill.formula for name, _, fill in packed.parts}
         assert laws["q"] == "0"
         assert laws["k"] == laws["v"] == scheme("xavier_uniform").fill(fans((8, 8), "oi")).formula
+
+    def test_an_encoder_beside_a_decoder(self):
+        model = nn.Transformer(16, 2, 2, 3, 32)
+        both = deepnorm_constants(encoder=2, decoder=3)
+        plain = scheme("xavier_normal").fill(fans((16, 16), "oi")).std
+        got = fills(model, "deepnorm_scaling")
+        for side in ("encoder", "decoder"):
+            packed = got[f"{side}.layers.1.self_attn.in_proj_weight"]
+            q, k, v = (fill.std for _, _, fill in packed.parts)
+            assert (q, k) == (plain, plain)
+            assert v == pytest.approx(plain * both[side][1])
+            assert "v: " in packed.reason
+        fixed = fills(model, "t_fixup_scaling")
+        ratio = fixed["decoder.layers.0.linear1.weight"].std / fixed["encoder.layers.0.linear1.weight"].std
+        assert ratio == pytest.approx((27**-0.25) / (0.67 * 2**-0.25))
+
+    def test_a_table_that_both_share_takes_the_encoders_depth(self):
+        model = nn.ModuleDict({"shared": nn.Embedding(9, 16), "t": nn.Transformer(16, 2, 2, 3, 32)})
+        got = fills(model, "t_fixup_scaling")
+        assert got["shared.weight"].std == pytest.approx(0.25 * 18**-0.25)
 
     def test_factors_on_branches(self):
         assert fills(Decoder(), "rezero")["h.2.resweight"].mean == 0
@@ -322,9 +349,25 @@ class TestRefusals:
         with pytest.raises(OptionError, match="without the variances of its branches"):
             initwise.init_(Decoder(), scheme("admin", output="profiled"))
 
-    def test_fused_queries_that_nobody_told_apart(self):
-        with pytest.raises(FillError, match="queries, keys and values are one matrix"):
-            scheme("zero_query").fill(fans((24, 8), "oi"), at=Site(part="attention.qkv"))
+    @pytest.mark.parametrize("name", ["zero_query", "deepnorm_scaling", "t_fixup_scaling", "sub_ln"])
+    def test_fused_queries_that_nobody_told_apart(self, name):
+        model = nn.ModuleDict({"h": nn.ModuleList([Fused() for _ in range(2)])})
+        with pytest.raises(
+            FillError, match=r"h\.0\.attn\.c_attn\.weight: queries, keys and values are one matrix"
+        ):
+            initwise.init_(model, name)
+        packed = fills(model, scheme(name, fused="thirds"))["h.1.attn.c_attn.weight"]
+        q, k, v = (fill for _, _, fill in packed.parts)
+        own = scheme("xavier_normal" if name == "deepnorm_scaling" else "xavier_uniform").fill(
+            fans((8, 8), "oi")
+        )
+        assert k.std == own.std
+        assert (q.std == 0) if name == "zero_query" else (v.std != own.std and q.std == own.std)
+        with pytest.raises(FillError, match="a multiple of 3"):
+            scheme(name, fused="thirds").fill_parameter(
+                ParameterInfo("w", (8, 8), "float32", "weight", fans=fans((8, 8), "oi")),
+                at=Site(part="attention.qkv"),
+            )
 
     @pytest.mark.parametrize("name", [row.name for row in schemes() if {"values", "data"} & set(row.needs)])
     def test_what_starts_from_values_is_refused_with_what_to_call(self, name):

@@ -319,7 +319,10 @@ class Scheme(JsonMixin):
         ]
         if all(fill.law == "constant" and fill.mean == pieces[0][2].mean for _, _, fill in pieces):
             return dataclasses.replace(pieces[0][2], layout=layout)
+        reasons = {name: fill.reason for name, _, fill in pieces}
         reason = f"each of {', '.join(sizes)} by its own fans: {pieces[0][2].reason}"
+        if self.row.needs and len(set(reasons.values())) > 1:
+            reason = "; ".join(f"{name}: {why}" for name, why in reasons.items())
         return Fill.packed(pieces, layout=layout, reason=reason, citation=pieces[0][2].citation)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Annotated
 
-from ..core.errors import FillError, OptionError
+from ..core.errors import OptionError
 from ..core.fill import Fill
 from ..core.layout import Fans
 from ..core.parameter import ParameterInfo
 from .base import Known, Scheme, SchemeRow, registry
-from .needs import Base, Site, otherwise
+from .needs import Base, Site, otherwise, told_apart
 from .scaling import fan
 
 RETINA = "Lin et al. 2017, Focal loss, arXiv:1708.02002, sec. 4.1; torchvision, retinanet.py; detectron2"
@@ -76,13 +76,7 @@ def zero_query(fans: Fans | None, at: Site, *, base: Base = "xavier_uniform") ->
     """Queries start at 0: all keys weigh the same."""
     if not at.matrix:
         return otherwise(base, fans, at)
-    if at.part == "attention.qkv" and not at.piece:
-        raise FillError(
-            "queries, keys and values are one matrix",
-            where=at.info.name if at.info is not None else "",
-            expected="a layout that names its parts q, k, v",
-            fix='Give its layout parts=(("q", n), ("k", n), ("v", n)), or split the layer in three.',
-        )
+    told_apart("zero_query", at)
     if at.part == "attention.query" or at.piece in ("q", "query"):
         return Fill.constant(0.0, reason="queries start at 0: logits do not grow with the width")
     return otherwise(base, fans, at)
@@ -162,7 +156,7 @@ registry.add(
     SchemeRow(
         name="zero_query",
         law=zero_query,
-        needs=("part",),
+        needs=("part", "packing"),
         touches=("attention.query", "attention.qkv"),
         summary="Attention that starts by weighing everything the same, at every width.",
         formula="W_q = 0; all else as the base scheme",

@@ -11,11 +11,12 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from ..core.errors import FillError, OptionError
 from ..core.fill import Fill
 from ..core.layout import Fans
+from ..core.layout import fans as fans_of
 from ..core.parameter import ParameterInfo
 from .options import Option, options_of
 
@@ -25,6 +26,7 @@ NEEDS: Mapping[str, str] = {
     "depth": "the number L of blocks, from the names",
     "stacks": "the stacks of blocks and their depths: an encoder's N, a decoder's M",
     "width": "the model's width d",
+    "packing": "which rows of a fused matrix are queries, keys and values",
     "heads": "the number of attention heads",
     "branch": "how many layers its residual branch has, and which of them it is",
     "values": "the pretrained weight itself",
@@ -44,6 +46,10 @@ def _given(
     depth: Annotated[float, "number of blocks; 0 means: as the names tell it"] = 0.0,
     width: Annotated[float, "the model's width; 0 means: as the shapes tell it"] = 0.0,
     heads: Annotated[float, "number of attention heads; 0 means: as the shapes tell it"] = 0.0,
+    fused: Annotated[
+        Literal["unknown", "thirds"],
+        "a matrix of queries, keys and values that nobody told apart: thirds has them one after another",
+    ] = "unknown",
 ) -> None:
     """Options of schemes with needs: what a model's names and shapes do not tell."""
 
@@ -51,6 +57,7 @@ def _given(
 def options_for(needs: tuple[str, ...], own: tuple[Option, ...]) -> tuple[Option, ...]:
     """The options by which a user can say what the scheme needs; none its law has itself."""
     wanted = {"assign"} | set(needs) | ({"depth"} if {"block", "stacks"} & set(needs) else set())
+    wanted |= {"fused"} if "packing" in needs else set()
     taken = {option.name for option in own}
     return tuple(
         option
@@ -164,6 +171,31 @@ def positive(where: str, **given: float) -> float:
     if not 0 < value < math.inf:
         raise OptionError(f"{name}={value!r}", where=where, expected="a finite number > 0")
     return value
+
+
+def in_thirds(fans: Fans, at: Site, options: Mapping[str, Any]) -> Fans:
+    """The fans of a fused matrix, taken as queries, keys and values if the options say so."""
+    layout = fans.layout
+    if options.get("fused") != "thirds" or at.part != "attention.qkv" or layout is None or layout.parts:
+        return fans
+    size, rest = divmod(layout.size(fans.shape, "o"), 3)
+    if rest:
+        raise FillError(
+            f"{3 * size + rest} outputs", expected="a multiple of 3", cause='fused="thirds" was said of it'
+        )
+    parts = tuple((name, size) for name in ("q", "k", "v"))
+    return fans_of(fans.shape, dataclasses.replace(layout, parts=parts))
+
+
+def told_apart(name: str, at: Site) -> None:
+    """Raise FillError for queries, keys and values in one matrix that nobody told apart."""
+    if at.matrix and at.part in ("attention.qkv", "attention.key_value") and not at.piece:
+        raise FillError(
+            "queries, keys and values are one matrix",
+            where=at.info.name if at.info is not None else "",
+            expected="a layout that names its parts q, k, v: the scheme treats them differently",
+            fix=f'If they follow one another: scheme("{name}", fused="thirds").',
+        )
 
 
 def otherwise(base: str, fans: Fans | None, at: Site) -> Fill | None:

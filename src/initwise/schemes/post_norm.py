@@ -48,7 +48,7 @@ def deepnorm_constants(
 def deepnorm_scaling(fans: Fans | None, at: Site, *, base: Base = "xavier_normal") -> Fill | None:
     """The base scheme; values, outputs and MLPs times β."""
     fill = otherwise(base, fans, at)
-    if not is_end(at):
+    if not is_end("deepnorm_scaling", at):
         return fill
     pair = _pair(at)
     if pair is None:
@@ -65,7 +65,7 @@ def sub_ln(fans: Fans | None, at: Site, *, base: Base = "xavier_uniform") -> Fil
     crossing = at.info is not None and any(
         word in at.info.name for word in ("encoder_attn", "crossattention")
     )
-    if not is_end(at) or crossing:
+    if not is_end("sub_ln", at) or crossing:
         return fill
     pair = _pair(at)
     if pair is None:
@@ -121,7 +121,7 @@ registry.add(
     SchemeRow(
         name="deepnorm_scaling",
         law=deepnorm_scaling,
-        needs=("part", "depth", "stacks"),
+        needs=("part", "packing", "depth", "stacks"),
         touches=ENDS,
         summary="Post-norm transformers of hundreds of layers: what a branch passes on is shrunk by β, the "
         "shortcut enlarged by α in the model.",
@@ -152,7 +152,7 @@ registry.add(
         name="sub_ln",
         aliases=("magneto_scaling",),
         law=sub_ln,
-        needs=("part", "depth", "stacks"),
+        needs=("part", "packing", "depth", "stacks"),
         touches=ENDS,
         summary="A norm inside each branch allows larger matrices: values, outputs and MLPs times γ.",
         formula="one stack: γ = √(ln 2L); decoder √(ln 3M), encoder √(ln(3M)·ln(2N)/3)",

@@ -8,7 +8,7 @@ from typing import Annotated
 from ..core.fill import Fill
 from ..core.layout import Fans
 from .base import Known, SchemeRow, registry, scheme
-from .needs import SCALARS, Base, Site, otherwise
+from .needs import SCALARS, Base, Site, otherwise, told_apart
 from .scaling import fan
 
 ENDS = ("attention.value", "attention.output", "mlp.up", "mlp.gate", "mlp.gate_up", "mlp.down")
@@ -17,15 +17,11 @@ BROAD = frozenset({"attention.qkv", "attention.key_value"})
 """Packed matrices of which only the values are scaled."""
 
 
-def is_end(at: Site) -> bool:
-    """Is it a value, an output or a matrix of the MLP?"""
+def is_end(name: str, at: Site) -> bool:
+    """Is it a value, an output or a matrix of the MLP? Raises FillError where scheme `name` cannot know."""
+    told_apart(name, at)
     part = at.part.replace("expert.", "mlp.")
     return at.matrix and (part in ENDS or (part in BROAD and at.piece in ("v", "value")))
-
-
-def whole_packed(at: Site) -> bool:
-    """Is it queries, keys and values in one matrix whose pieces nobody told apart?"""
-    return at.matrix and at.part in BROAD and not at.piece
 
 
 def times(fill: Fill | None, factor: float, why: str) -> Fill | None:
@@ -62,18 +58,23 @@ def fixup_scaling(
 def t_fixup_scaling(fans: Fans | None, at: Site) -> Fill | None:
     """Xavier; values, outputs and MLPs · 0.67·N^(−1/4) or (9M)^(−1/4); tables N(0, 1/√d)·(9·depth)^(−1/4)."""
     if at.role == "embedding":
-        depth = at.L
+        depth = at.L if at.depth is not None else at.depth_of("decoder" if _decoders(at) else "encoder")
         factor = (9 * depth) ** -0.25
         std = at.d**-0.5 * factor
         return Fill.normal(0.0, std, reason=f"a table: 1/√{at.d} times (9·{depth})^(−1/4) = {factor:.6g}")
     if not at.matrix or fans is None:
         return otherwise("xavier_uniform", fans, at)
     fill = scheme("xavier_uniform").fill(fans)
-    if whole_packed(at) or not is_end(at):
+    if not is_end("t_fixup_scaling", at):
         return fill
     if at.decoding():
         return times(fill, (9 * at.L) ** -0.25, f"(9·{at.L})^(−1/4) = {(9 * at.L) ** -0.25:.6g}")
     return times(fill, 0.67 * at.L**-0.25, f"0.67·{at.L}^(−1/4) = {0.67 * at.L**-0.25:.6g}")
+
+
+def _decoders(at: Site) -> bool:
+    """Is it a table of the decoder alone? One that both share takes the encoder's depth."""
+    return at.info is not None and "decoder" in at.info.name and not at.info.aliases
 
 
 def skipinit_gain(
@@ -164,7 +165,7 @@ registry.add(
     SchemeRow(
         name="t_fixup_scaling",
         law=t_fixup_scaling,
-        needs=("part", "depth", "stacks", "width"),
+        needs=("part", "packing", "depth", "stacks", "width"),
         touches=ENDS,
         summary="Transformers without LayerNorm and warm-up: values, outputs and MLPs shrunk by depth.",
         formula="Xavier; values, outputs, MLPs · 0.67·N^(−1/4) (encoder), · (9M)^(−1/4) (decoder); tables "
@@ -174,7 +175,7 @@ registry.add(
         differences=(
             "The code multiplies v_proj by √2 more: fairseq's base for it is 1/√2. Queries and keys keep "
             "fairseq's 1/√2 there; here they are Xavier.",
-            "A stack alone is taken as an encoder. Tables shared by both take the depth of their only stack.",
+            "A stack alone is taken as an encoder. A table that both share takes the encoder's depth.",
         ),
         avoid="models with LayerNorm.",
         known=tuple(

@@ -26,6 +26,7 @@ from ..core.fill import Fill
 from ..core.layout import Fans
 from ..core.parameter import ParameterInfo
 from .base import Rule, Scheme, Site, scaled
+from .needs import in_thirds
 
 TOKEN_STD = 0.02
 MATRICES = frozenset({"weight", "recurrent"})
@@ -63,7 +64,7 @@ def _by_place(scheme: Scheme, info: ParameterInfo, at: Site | None) -> Fill | No
     """What a scheme with needs gives the parameter, which knows its own place."""
     here = dataclasses.replace(at or Site(), info=info)
     if info.role in MATRICES:
-        return scheme.placed(known_fans(info), 1.0, here)
+        return scheme.placed(in_thirds(known_fans(info), here, dict(scheme.options)), 1.0, here)
     return scheme.placed(info.fans if info.role == "embedding" else None, 1.0, here)
 
 
