@@ -12,7 +12,7 @@ from ..core.errors import OutputError, UnsupportedError
 from ..core.fill import Fill
 from ..core.storage import DTYPES
 from ..random import fill_array
-from ..random.direct import SMALL, task_at
+from ..random.direct import run_plain, tasks_at
 from .device import Target, able, copy_there, fill_there, memory
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ def fill(
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(out, torch.Tensor):
         whole = shape is None and offset is None
-        if not (whole and _fill_small_tensor(torch, out, fill, name, seed)):
+        if not (whole and _fill_plain_tensor(torch, out, fill, name, seed)):
             _fill_tensor(torch, out, fill, name=name, seed=seed, shape=shape, offset=offset)
         return out
     if not isinstance(out, np.ndarray):
@@ -74,12 +74,12 @@ def _where(name: Any) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _fill_small_tensor(torch: Any, out: Any, law: Any, name: Any, seed: Any) -> bool:
-    """Fill a small plain tensor straight through its address; False if it is not a plain case."""
+def _fill_plain_tensor(torch: Any, out: Any, law: Any, name: Any, seed: Any) -> bool:
+    """Fill a plain tensor straight through its address; False if it is not a plain case."""
     if type(out) not in (torch.Tensor, torch.nn.Parameter) or type(law) is not Fill or not out.is_cpu:
         return False
     size, dtype = out.numel(), _DTYPES.get(str(out.dtype))
-    if dtype is None or not 0 < size <= SMALL or out.layout is not torch.strided or out.is_inference():
+    if dtype is None or not size or out.layout is not torch.strided or out.is_inference():
         return False
     if not out.is_contiguous() or out.is_neg():
         return False
@@ -87,10 +87,10 @@ def _fill_small_tensor(torch: Any, out: Any, law: Any, name: Any, seed: Any) -> 
         return False
     if out.untyped_storage().nbytes() < (out.storage_offset() + size) * out.element_size():
         return False
-    task = task_at(address, tuple(out.shape), size, dtype, law, name, seed)
-    if task is None:
+    tasks = tasks_at(address, tuple(out.shape), size, dtype, law, name, seed)
+    if tasks is None:
         return False
-    task()
+    run_plain(tasks)
     torch.autograd.graph.increment_version(out)
     return True
 

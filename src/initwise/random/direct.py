@@ -1,4 +1,4 @@
-"""The short way for a small, whole, contiguous array: the kernel's call without the general planning.
+"""The short way for a whole, contiguous array: the kernel's calls without the general planning.
 
 A transformer has hundreds of parameters of a few hundred numbers; for those the planning would take
 longer than the filling. Whatever is not plain here is left to `engine.py`, errors included.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,22 +18,25 @@ from ..core.fill import Fill
 from ..core.stream import Stream
 from .draw import KINDS, draw_of, support
 from .output import check_range
-from .threads import Task
+from .threads import Task, run_all
 
 SMALL = 1 << 16
-"""Elements beyond which threads are worth their start."""
+"""Elements up to which many arrays of one call are filled together, as one task."""
 Ready = tuple[Callable[..., None], int, Any]
 """A kernel's call, the address of a law's numbers, and the memory they lie in, to be held until the call."""
+CHUNK = 1 << 18
+"""Elements to a task: some tenths of a millisecond, so that Ctrl-C is answered at once."""
+_SIZES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
 _NAMES = {np.dtype(name): name for name in ("float64", "float32", "float16")}
 _BITS = np.dtype(np.uint16)
 
 
-def small_task(array: Any, fill: Any, name: Any, seed: Any, dtype: str | None) -> Task | None:
+def plain_tasks(array: Any, fill: Any, name: Any, seed: Any, dtype: str | None) -> list[Task] | None:
     """What fills `array`, if it is a plain case and all is well; None if it is not.
 
-    The caller keeps `array` alive until the task has run.
+    The caller keeps `array` alive until the tasks have run.
     """
-    if type(array) is not np.ndarray or not 0 < array.size <= SMALL or type(fill) is not Fill:
+    if type(array) is not np.ndarray or not array.size or type(fill) is not Fill:
         return None
     flags = array.flags
     if not (flags.c_contiguous and flags.writeable and flags.aligned):
@@ -45,12 +48,12 @@ def small_task(array: Any, fill: Any, name: Any, seed: Any, dtype: str | None) -
         kind = dtype
     if kind is None:
         return None
-    return task_at(array.__array_interface__["data"][0], array.shape, array.size, kind, fill, name, seed)
+    return tasks_at(array.__array_interface__["data"][0], array.shape, array.size, kind, fill, name, seed)
 
 
-def task_at(
+def tasks_at(
     address: int, shape: tuple[int, ...], size: int, dtype: str, fill: Fill, name: Any, seed: Any
-) -> Task | None:
+) -> list[Task] | None:
     """The same for `size` contiguous, writable, aligned elements of `dtype` at this address."""
     law = ready(fill, dtype, shape)
     if law is None:
@@ -58,13 +61,27 @@ def task_at(
     stream, low = Stream(seed, name), 0xFFFFFFFF
     number, seed = stream.id, stream.seed
     key = struct.pack("<4Q", seed & low, seed >> 32, number & low, number >> 32)
-    return functools.partial(_run, law, key, size, address)
+    if size <= CHUNK:
+        return [functools.partial(_run, law, key, 0, size, address)]
+    item = _SIZES[dtype]
+    return [
+        functools.partial(_run, law, key, first, min(CHUNK, size - first), address + first * item)
+        for first in range(0, size, CHUNK)
+    ]
 
 
-def _run(law: Ready, key: bytes, size: int, address: int) -> None:
+def run_plain(tasks: Sequence[Task]) -> None:
+    """Run the tasks of one array: a single one without asking for threads."""
+    if len(tasks) == 1:
+        tasks[0]()
+    else:
+        run_all(tasks)
+
+
+def _run(law: Ready, key: bytes, first: int, size: int, address: int) -> None:
     # the task holds the law's memory: the caches may forget it before the task runs
     line, at, _ = law
-    line(key, at, 0, size, address)
+    line(key, at, first, size, address)
 
 
 @functools.lru_cache(maxsize=4096)

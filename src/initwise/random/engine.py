@@ -16,14 +16,10 @@ from ..core.errors import FillError, LayoutError, OutputError, StreamError
 from ..core.fill import CURVES, MATRIX_LAWS, SHAPED_LAWS, Fill
 from ..core.stream import Stream
 from . import reference
-from .direct import small_task
+from .direct import CHUNK, SMALL, plain_tasks, run_plain
 from .draw import draw_of, support
 from .output import Region, apart, check_range, checked_array, checked_region
 from .threads import Task, run_all
-
-CHUNK = 1 << 18
-"""Elements to a task: about a tenth of a millisecond, so that Ctrl-C is answered at once."""
-
 
 SMALL_MATRIX = 1 << 16
 """Elements up to which one thread makes a tensor of a matrix law while others make the next ones."""
@@ -74,8 +70,8 @@ def fill_array(
 
     `dtype="bfloat16"` says that a uint16 array holds bfloat16 bits.
     """
-    if shape is None and offset is None and (task := small_task(array, fill, name, seed, dtype)):
-        task()
+    if shape is None and offset is None and (tasks := plain_tasks(array, fill, name, seed, dtype)):
+        run_plain(tasks)
         return array
     run(jobs(array, fill, name=name, seed=seed, shape=shape, offset=offset, dtype=dtype))
     return array
@@ -89,16 +85,17 @@ def fill_arrays(items: Iterable[tuple[str, NDArray[Any], Fill]], *, seed: int = 
         OutputError: arrays that share memory, and items that are no triples.
         As `fill_array` besides. Nothing is written if an error is raised.
     """
-    large: list[Job] = []
+    planned: list[Job] = []
     small: list[Task] = []
+    large: list[Task] = []
     kept: dict[str, NDArray[Any]] = {}
     for item in items:
         name, array, fill = _triple(item)
-        task = small_task(array, fill, name, seed, None)
-        if task is None:
-            large += jobs(array, fill, name=name, seed=seed)
+        tasks = plain_tasks(array, fill, name, seed, None)
+        if tasks is None:
+            planned += jobs(array, fill, name=name, seed=seed)
         else:
-            small.append(task)
+            (small if array.size <= SMALL else large).extend(tasks)
         if name in kept:
             raise StreamError(
                 f"two arrays are named {name!r}",
@@ -107,7 +104,7 @@ def fill_arrays(items: Iterable[tuple[str, NDArray[Any], Fill]], *, seed: int = 
             )
         kept[name] = array
     apart(kept)
-    run(large, small)
+    run(planned, small, large)
 
 
 def _triple(item: Any) -> tuple[str, NDArray[Any], Fill]:
@@ -152,10 +149,10 @@ def jobs(
     return [piece for job in around for piece in _pieces(job)] + zero
 
 
-def run(todo: Iterable[Job], small: Sequence[Task] = ()) -> None:
-    """Write every job, and run the small tasks (together, as one). Jobs of one call share the threads,
-    so that a whole plan costs one start."""
-    together: list[Task] = [functools.partial(_run_each, small)] if small else []
+def run(todo: Iterable[Job], small: Sequence[Task] = (), large: Sequence[Task] = ()) -> None:
+    """Write every job, and run the tasks (the small ones together, as one). Jobs of one call share the
+    threads, so that a whole plan costs one start."""
+    together: list[Task] = [*large, *([functools.partial(_run_each, small)] if small else [])]
     for group in _in_order(todo):
         run_all(together + [task for job in group for task in _tasks(job)])
         together = []
