@@ -70,6 +70,8 @@ def apart(arrays: Mapping[str, NDArray[Any]]) -> None:
 
 def _span(array: NDArray[Any]) -> tuple[int, int]:
     start = array.__array_interface__["data"][0]
+    if array.flags.c_contiguous:
+        return start, start + array.nbytes
     return extent(start, array.shape, array.strides, array.itemsize)
 
 
