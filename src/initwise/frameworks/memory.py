@@ -31,8 +31,7 @@ def fill(
 
     Not on the device, the number of threads, the order of the calls, the memory layout or the
     sharding; and in bfloat16 and float16 they are the float32 values (of orthogonal matrices, the
-    float64 ones), rounded once. (Orthogonal
-    matrices are promised to other implementations to 1e-12 before rounding: docs/stream-v1.md.)
+    float64 ones), rounded once. What is promised of which law: docs/filling.md.
 
     Args:
         out: a writable NumPy array (float16, float32, float64, or ml_dtypes' bfloat16) or a torch

@@ -16,6 +16,7 @@ import numpy as np
 from ..core.errors import InitwiseError
 from ..core.fill import Fill
 from ..core.stream import Stream
+from .calling import SIZE
 from .draw import KINDS, draw_of, support
 from .output import check_range
 from .threads import Task, run_all
@@ -26,7 +27,6 @@ Ready = tuple[Callable[..., None], int, Any]
 """A kernel's call, the address of a law's numbers, and the memory they lie in, to be held until the call."""
 CHUNK = 1 << 18
 """Elements to a task: some tenths of a millisecond, so that Ctrl-C is answered at once."""
-_SIZES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
 _NAMES = {np.dtype(name): name for name in ("float64", "float32", "float16")}
 _BITS = np.dtype(np.uint16)
 
@@ -63,7 +63,7 @@ def tasks_at(
     key = struct.pack("<4Q", seed & low, seed >> 32, number & low, number >> 32)
     if size <= CHUNK:
         return [functools.partial(_run, law, key, 0, size, address)]
-    item = _SIZES[dtype]
+    item = SIZE[dtype]
     return [
         functools.partial(_run, law, key, first, min(CHUNK, size - first), address + first * item)
         for first in range(0, size, CHUNK)

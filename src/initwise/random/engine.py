@@ -283,8 +283,7 @@ def _tasks(job: Job) -> list[Task]:
 
 
 def _write_constant(job: Job) -> None:
-    value = reference.rounded(np.array(job.fill.mean, np.float64), job.dtype)
-    job.out[...] = value.view(np.uint16) if job.dtype == "float16" else value
+    job.out[...] = reference.stored(np.array(job.fill.mean, np.float64), job.dtype)
 
 
 def blocks(job: Job) -> Iterator[Block]:

@@ -24,7 +24,7 @@ from llvmlite import ir
 
 from . import constants as c
 from . import philox
-from .calling import AFFINE_DOUBLE, AFFINE_SINGLE, CENTRED, SIDES, TABLE
+from .calling import AFFINE_DOUBLE, AFFINE_SINGLE, CENTRED, SIDES, SIZE, TABLE
 from .lanes import (
     DOUBLE,
     I16,
@@ -44,7 +44,6 @@ from .lanes import (
 from .transforms import TRUNCATED, box_muller, brain, half, uniform, whole
 
 ELEMENT = {"float64": DOUBLE, "float32": SINGLE, "float16": I16, "bfloat16": I16}
-SIZE = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
 
 IEEE_754 = 0x1F80
 """x86's control word: round to nearest even, keep subnormal numbers, no traps."""

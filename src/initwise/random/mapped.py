@@ -59,8 +59,7 @@ def _pieces(out: NDArray[Any], region: Region) -> Iterator[tuple[NDArray[Any], R
 
 def _write(out: NDArray[Any], region: Region, dtype: str, fill: Fill, stream: Stream) -> None:
     values = _mapped(fill, stream, region) if fill.law == "mapped" else _indexed(fill, region)
-    rounded = reference.rounded(values, dtype)
-    out[...] = rounded.view(np.uint16) if dtype == "float16" else rounded
+    out[...] = reference.stored(values, dtype)
 
 
 def _mapped(fill: Fill, stream: Stream, region: Region) -> NDArray[np.float64]:

@@ -177,6 +177,12 @@ def rounded(x: NDArray[Any], dtype: str) -> NDArray[Any]:
     return ((bits + np.uint32(0x7FFF) + even) >> np.uint32(16)).astype(np.uint16)
 
 
+def stored(x: NDArray[Any], dtype: str) -> NDArray[Any]:
+    """The same as `output.checked_array` shows memory: both half types as uint16 bits."""
+    bits = rounded(x, dtype)
+    return bits.view(np.uint16) if dtype == "float16" else bits
+
+
 def odd_float32(x: NDArray[np.float64]) -> F32:
     """float64 → float32 by rounding to odd, so that a second rounding rounds as if it were the first."""
     near = x.astype(np.float32)

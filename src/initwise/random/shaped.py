@@ -6,7 +6,6 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ..core.fill import CURVES, Fill
@@ -42,6 +41,4 @@ def _write_matrix(out: NDArray[Any], dtype: str, fill: Fill, stream: Stream, reg
     if single == dtype and region.size == region.shape:
         matrix.write(out, stream, fill)
         return
-    values = matrix.values(stream, fill, region, single)
-    rounded = reference.rounded(values, dtype)
-    out[...] = rounded.view(np.uint16) if dtype == "float16" else rounded
+    out[...] = reference.stored(matrix.values(stream, fill, region, single), dtype)

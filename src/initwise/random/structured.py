@@ -113,8 +113,7 @@ def _centre(region: Region, spatial: Sequence[int]) -> tuple[int, ...] | None:
 
 def _stored(values: Sequence[float], dtype: str) -> NDArray[Any]:
     """The doubles rounded once to `dtype`, as `out` holds them."""
-    rounded = reference.rounded(np.array(values, np.float64), dtype)
-    return rounded.view(np.uint16) if dtype == "float16" else rounded
+    return reference.stored(np.array(values, np.float64), dtype)
 
 
 def _write_identity(plane: Plane, value: Any) -> None:
