@@ -60,7 +60,7 @@ def test_gates_have_zeros_of_their_own():
 
 def test_zero_of_a_network_is_identity_or_hadamard():
     model = network()
-    init_(model, "ZerO")
+    init_(model, "zero_hadamard")
     assert torch.equal(model[5].weight, torch.eye(20, 50))
     wide = model[3].weight
     assert torch.equal(wide.abs(), torch.full((50, 32), 0.125))

@@ -54,7 +54,6 @@ ISSUE = [
     "dirac",
     "sparse",
     "zero_hadamard",
-    "ZerO",
     "torch_default",
     "keras_default",
     "flax_default",

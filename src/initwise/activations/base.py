@@ -211,7 +211,7 @@ def _expected(activation: Activation, function: Function, q: float) -> Expectati
 
 _cached = functools.lru_cache(maxsize=4096)(_moments)
 
-registry = ActivationRegistry("activation", "initwise.activations", "initwise.activations")
+registry = ActivationRegistry("activation", "initwise.activations", ActivationRow, "initwise.activations")
 
 
 def activation(thing: Any, **parameters: float) -> Activation:

@@ -39,7 +39,7 @@ class ActivationRegistry(Registry["ActivationRow"]):
 
     def __getitem__(self, name: str) -> ActivationRow:
         """The row. Raises UnknownNameError, which says why softmax and its kin have none."""
-        known = self._known(name)
+        known = self._known(name) if isinstance(name, str) else name
         if known not in self._names and squashed(name) in _DECLARED:
             label = _DECLARED[squashed(name)]
             reason, fix = NOT_ELEMENTWISE[label]
@@ -53,11 +53,15 @@ class ActivationRegistry(Registry["ActivationRow"]):
 
     def _known(self, name: str) -> str:
         """`name` if it is registered as it is, else the registered name that differs only in style."""
-        self._load()
-        if name in self._names:
-            return name
         alike = squashed(name)
-        return next((known for known in self._names if squashed(known) == alike), name)
+        for load in (self._load_own, self._load):
+            load()
+            if name in self._names:
+                return name
+            found = next((known for known in self._names if squashed(known) == alike), None)
+            if found is not None:
+                return found
+        return name
 
 
 def squashed(name: object) -> str:

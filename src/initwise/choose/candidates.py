@@ -179,7 +179,12 @@ def candidate(name: str) -> CandidateRow:
         named = next((row for row in CANDIDATES if row.name == row_of.name), None)
         return named or CandidateRow(name, by_scheme(name), says=row_of.summary)
     legal = [*names(), *(row.name for row in scheme_registry.rows())]
-    raise UnknownNameError(f"no candidate is called {name!r}", legal=dict.fromkeys(legal), given=str(name))
+    raise UnknownNameError(
+        f"no candidate is called {name!r}",
+        legal=dict.fromkeys(legal),
+        given=str(name),
+        listing="initwise list candidates; initwise list schemes",
+    )
 
 
 def resolve(candidates: Any = None) -> tuple[CandidateRow, ...]:

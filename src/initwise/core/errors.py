@@ -6,6 +6,7 @@
     ├── StreamError        a seed, name, shape or offset the stream refuses (ValueError)
     ├── OutputError        memory that cannot be written as asked           (ValueError)
     ├── UnknownNameError   no such scheme, activation, recipe, problem …    (KeyError)
+    ├── BrokenRowError     a third-party package's row cannot be loaded     (ImportError)
     ├── OptionError        a scheme's or call's option that makes no sense  (ValueError)
     ├── ModelError         a model or parameter that cannot be handled      (ValueError)
     ├── ExampleError       an example that does not fit the model           (ValueError)
@@ -21,7 +22,7 @@ Every message has the same shape, so that a reader finds the part they need:
 
     where: what was got; expected what.
       Likely cause: …
-      Known names: …
+      Known: …
       The fix.
 """
 
@@ -29,6 +30,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+
+MOST_LISTED, NEAREST = 20, 8
+"""Up to how many legal values a message lists, and how many of more it does."""
 
 
 class InitwiseError(Exception):
@@ -39,9 +43,10 @@ class InitwiseError(Exception):
         where: the parameter, argument, file or layer it was found at.
         expected: what would have been right.
         cause: the likely cause.
-        legal: the legal values; listed sorted.
+        legal: the legal values; listed sorted, of many only the nearest.
         given: the value that is not legal, to guess what was meant.
         fix: one sentence that says what to do.
+        listing: the command that lists all legal values.
     """
 
     def __init__(
@@ -54,10 +59,12 @@ class InitwiseError(Exception):
         legal: Iterable[str] = (),
         given: str | None = None,
         fix: str = "",
+        listing: str = "",
     ) -> None:
         self.where, self.got, self.expected, self.cause, self.fix = where, got, expected, cause, fix
         self.legal = tuple(sorted(legal))
         self.guess = closest(given, self.legal)
+        self._known = _listed(given, self.legal, listing)
         super().__init__(self._message())
 
     def __str__(self) -> str:
@@ -73,7 +80,7 @@ class InitwiseError(Exception):
         if self.cause:
             lines.append(f"Likely cause: {self.cause}")
         if self.legal:
-            lines.append(f"Known: {', '.join(self.legal)}.")
+            lines.append(f"Known: {self._known}.")
         if self.fix:
             lines.append(self.fix)
         return "\n  ".join(lines)
@@ -83,9 +90,21 @@ def closest(given: str | None, legal: Iterable[str]) -> str | None:
     """The legal value most like `given`, or None when nothing is near."""
     if given is None:
         return None
+    return next(iter(_nearest(given, legal, 1, 0.6)), None)
+
+
+def _nearest(given: str, legal: Iterable[str], count: int, cutoff: float) -> list[str]:
     known = {name.lower(): name for name in legal}
-    near = difflib.get_close_matches(given.lower(), known, n=1, cutoff=0.6)
-    return known[near[0]] if near else None
+    return [known[near] for near in difflib.get_close_matches(given.lower(), known, count, cutoff)]
+
+
+def _listed(given: str | None, legal: tuple[str, ...], listing: str) -> str:
+    """All legal values; of many, those nearest to what was given, sorted, and how many more there are."""
+    if len(legal) <= MOST_LISTED:
+        return ", ".join(legal)
+    shown = legal[:NEAREST] if given is None else sorted(_nearest(given, legal, NEAREST, 0.0))
+    more = f"{', '.join(shown)} … and {len(legal) - len(shown)} more"
+    return f"{more}: {listing}" if listing else more
 
 
 class LayoutError(InitwiseError, ValueError):
@@ -106,6 +125,14 @@ class OutputError(InitwiseError, ValueError):
 
 class UnknownNameError(InitwiseError, KeyError):
     """No scheme, activation, recipe, layout or problem has this name."""
+
+
+class BrokenRowError(InitwiseError, ImportError):
+    """A third-party package's scheme, activation, recipe or layout cannot be loaded."""
+
+
+class BrokenRowWarning(UserWarning):
+    """A third-party package's row was left out; `initwise list` names it and says why."""
 
 
 class OptionError(InitwiseError, ValueError):

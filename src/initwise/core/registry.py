@@ -1,8 +1,10 @@
 """Registry: rows that find their own way in.
 
 A registry belongs to one package. On the first look-up it imports every module of that package
-(each module calls `registry.add(row)`) and then the entry points of third-party packages. So a
-new scheme, activation, recipe or problem is one row in one file and nothing else.
+(each module calls `registry.add(row)`); so a new scheme, activation, recipe, layout or problem is
+one row in one file and nothing else. Rows of third-party packages come through entry points, and
+only when a name is asked for that is not among its own, or all rows are. One that is broken is
+told about and left out (docs/decisions/0016-third-party-rows.md).
 """
 
 from __future__ import annotations
@@ -10,11 +12,16 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import pkgutil
+import sys
 import threading
-from collections.abc import Iterator
-from typing import Generic, Protocol, TypeVar
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
+from types import ModuleType
+from typing import Any, Generic, Protocol, TypeVar
 
-from .errors import OptionError, UnknownNameError
+from .errors import BrokenRowError, BrokenRowWarning, OptionError, UnknownNameError
 
 
 class Row(Protocol):
@@ -29,43 +36,111 @@ class Row(Protocol):
 RowT = TypeVar("RowT", bound=Row)
 
 
+@dataclass(frozen=True)
+class Broken:
+    """A third-party row that could not be had.
+
+    Attributes:
+        kind: "scheme", "activation" … name: the entry point's. package: the distribution and its
+            version. entry: what the entry point loads. cause: why it could not be had.
+    """
+
+    kind: str
+    name: str
+    package: str
+    entry: str
+    cause: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name!r} of {self.package} ({self.entry}) is left out: {self.cause}"
+
+    def error(self) -> BrokenRowError:
+        """For whoever asks for it."""
+        return BrokenRowError(
+            f"{self.kind} {self.name!r} comes from {self.package} ({self.entry}) and cannot be had",
+            cause=self.cause,
+            fix=f"Repair or uninstall {self.package.partition(' ')[0]}; everything else works without it.",
+        )
+
+
 class Registry(Generic[RowT]):
     """Rows of one kind, by name and alias.
 
     Args:
         kind: "scheme", "activation", "recipe" …, for messages.
         package: the package whose modules hold the rows.
+        row: the class of the rows; object for any that has a name and aliases.
         entry_points: group under which other packages add theirs; each entry point loads to a
             row or to a module that adds rows when imported.
+        confused: names in lower case that are easily mistaken, and what was probably meant.
     """
 
-    def __init__(self, kind: str, package: str, entry_points: str | None = None) -> None:
-        self.kind, self._package, self._group = kind, package, entry_points
+    def __init__(
+        self,
+        kind: str,
+        package: str,
+        row: type[Any],
+        entry_points: str = "",
+        confused: Mapping[str, str] | None = None,
+    ) -> None:
+        self.kind, self._package, self._row, self._group = kind, package, row, entry_points
+        self._confused = confused or {}
         self._rows: dict[str, RowT] = {}
         self._names: dict[str, str] = {}
-        self._loaded = self._loading = False
+        self._homes: dict[str, str] = {}
+        self._broken: tuple[Broken, ...] = ()
+        self._own = self._loaded = self._loading = False
         self._lock = threading.RLock()
 
     def add(self, row: RowT) -> RowT:
-        """Register `row`. Raises OptionError if one of its names is taken."""
-        for name in (row.name, *row.aliases):
-            if name in self._names:
+        """Register `row`. Raises OptionError if it is none, or one of its names is taken.
+
+        Two names that differ by case alone are one name.
+        """
+        home = sys._getframe(1).f_globals.get("__name__", "")
+        if not home.startswith(f"{self._package}."):
+            # its own rows come first, whoever is imported first
+            self._load_own()
+        return self._add(row, home)
+
+    def _add(self, row: RowT, home: str) -> RowT:
+        if not isinstance(row, self._row) or not all(hasattr(row, name) for name in ("name", "aliases")):
+            raise OptionError(
+                f"a {type(row).__name__} is no {self.kind}", where=home, expected=f"a {self._row.__name__}"
+            )
+        names = (row.name, *row.aliases)
+        folded = {known.lower(): known for known in self._names}
+        for index, name in enumerate(names):
+            taken = folded.get(name.lower())
+            if taken is not None or name.lower() in {other.lower() for other in names[:index]}:
+                owner = self._names.get(taken or "", row.name)
                 raise OptionError(
-                    f"{self.kind} {name!r} is registered twice", cause="two rows share a name or alias"
+                    f"{self.kind} {name!r} is registered twice",
+                    where=home,
+                    cause=f"{taken or name!r} is a name of {owner!r} of {self._homes.get(owner, home)}",
+                    fix="Give it a name of its own; names that differ by case alone count as one.",
                 )
-        self._rows[row.name] = row
-        self._names.update(dict.fromkeys((row.name, *row.aliases), row.name))
+        self._rows[row.name], self._homes[row.name] = row, home
+        self._names.update(dict.fromkeys(names, row.name))
         return row
 
     def __getitem__(self, name: str) -> RowT:
-        """The row called `name` or with that alias. Raises UnknownNameError with the nearest name."""
-        self._load()
-        if not isinstance(name, str) or name not in self._names:
-            raise UnknownNameError(f"no {self.kind} is called {name!r}", legal=self._names, given=str(name))
+        """The row called `name` or with that alias.
+
+        Raises:
+            UnknownNameError: nothing has this name; with the nearest names. BrokenRowError: it comes
+                from a third-party package that cannot be loaded.
+        """
+        if name not in self:
+            raise self.unknown(name)
         return self._rows[self._names[name]]
 
     def __contains__(self, name: object) -> bool:
-        self._load()
+        if not isinstance(name, str):
+            return False
+        self._load_own()
+        if name not in self._names:
+            self._load()
         return name in self._names
 
     def __iter__(self) -> Iterator[RowT]:
@@ -76,29 +151,101 @@ class Registry(Generic[RowT]):
         self._load()
         return tuple(self._rows[name] for name in sorted(self._rows))
 
-    def _load(self) -> None:
-        if self._loaded:
+    def broken(self) -> tuple[Broken, ...]:
+        """The third-party rows that could not be had, and why."""
+        self._load()
+        return self._broken
+
+    def unknown(self, name: Any) -> UnknownNameError | BrokenRowError:
+        """The error for a name that nothing has."""
+        broken = next((item for item in self.broken() if item.name == name), None)
+        if broken is not None:
+            return broken.error()
+        meant = self._confused.get(str(name).lower(), "")
+        return UnknownNameError(
+            f"no {self.kind} is called {name!r}",
+            cause="; ".join(str(item) for item in self._broken),
+            legal=self._names,
+            given=None if meant else str(name),
+            fix=meant,
+            listing=f"initwise list {self.kind}s",
+        )
+
+    def _load_own(self) -> None:
+        if self._own:
             return
         with self._lock:
             # a module that looks a row up while it is loaded sees what is there so far
-            if self._loaded or self._loading:
+            if self._own or self._loading:
                 return
             self._loading = True
             try:
                 self._load_modules()
-                self._load_entry_points()
+                self._own = True
+            finally:
+                self._loading = False
+
+    def _load(self) -> None:
+        self._load_own()
+        if self._loaded or self._loading:
+            return
+        with self._lock:
+            if self._loaded or self._loading:
+                return
+            self._loading = True
+            try:
+                self._broken = tuple(self._load_entry_points())
                 self._loaded = True
             finally:
                 self._loading = False
+        for broken in self._broken:
+            warnings.warn(str(broken), BrokenRowWarning, stacklevel=2)
 
     def _load_modules(self) -> None:
         package = importlib.import_module(self._package)
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{self._package}.{module.name}")
 
-    def _load_entry_points(self) -> None:
-        for entry in importlib.metadata.entry_points(group=self._group) if self._group else ():
-            loaded = entry.load()
-            is_row = hasattr(loaded, "name") and hasattr(loaded, "aliases")
-            if is_row and self._rows.get(loaded.name) is not loaded:
-                self.add(loaded)
+    def _load_entry_points(self) -> Iterator[Broken]:
+        entries = entry_points(self._group) if self._group else []
+        for entry in entries:
+            before = dict(self._rows), dict(self._names), dict(self._homes)
+            try:
+                self._take(entry)
+            except (Exception, SystemExit) as error:
+                # all of an entry point's rows or none
+                self._rows, self._names, self._homes = before
+                cause = (
+                    error.args[0] if isinstance(error, OptionError) else f"{type(error).__name__}: {error}"
+                )
+                yield Broken(self.kind, entry.name, _origin(entry), entry.value, " ".join(cause.split()))
+
+    def _take(self, entry: EntryPoint) -> None:
+        loaded = entry.load()
+        if isinstance(loaded, ModuleType):
+            package = loaded.__name__.partition(".")[0]
+            if not any(home.partition(".")[0] == package for home in self._homes.values()):
+                raise OptionError(f"module {loaded.__name__} adds no {self.kind}", expected="registry.add(…)")
+        elif not any(row is loaded for row in self._rows.values()):
+            self._add(loaded, entry.module)
+
+
+def entry_points(group: str) -> list[EntryPoint]:
+    """The entry points of a group, in a fixed order; those of damaged distributions are left out."""
+    try:
+        found = list(importlib.metadata.entry_points(group=group))
+    except Exception:
+        # one distribution's damaged metadata shall not hide all others
+        found = [entry for each in importlib.metadata.distributions() for entry in _of(each, group)]
+    return sorted(found, key=lambda entry: (_origin(entry), entry.name, entry.value))
+
+
+def _of(distribution: importlib.metadata.Distribution, group: str) -> list[EntryPoint]:
+    try:
+        return list(distribution.entry_points.select(group=group))
+    except Exception:
+        return []
+
+
+def _origin(entry: EntryPoint) -> str:
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else "an unknown package"

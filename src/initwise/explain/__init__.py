@@ -82,7 +82,10 @@ def _named(name: str, facts: Mapping[str, Any]) -> Explanation:
             n for label, (registry, _) in KINDS.items() if kind in (None, label) for n in _names(registry)
         ]
         raise UnknownNameError(
-            f"no {kind or 'scheme, activation or recipe'} is called {name!r}", legal=set(names), given=name
+            f"no {kind or 'scheme, activation or recipe'} is called {name!r}",
+            legal=set(names),
+            given=name,
+            listing="initwise list",
         )
     chosen = kind or found[0]
     told = KINDS[chosen][1](name, facts)

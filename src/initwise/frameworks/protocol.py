@@ -75,7 +75,7 @@ class Adapter(Protocol):
         ...
 
 
-adapters: Registry[Adapter] = Registry("framework", "initwise.frameworks", "initwise.frameworks")
+adapters: Registry[Adapter] = Registry("framework", "initwise.frameworks", object, "initwise.frameworks")
 
 
 def adapter_for(model: Any) -> Adapter:

@@ -43,7 +43,7 @@ class ProblemRow:
     aliases: tuple[str, ...] = ()
 
 
-registry: Registry[ProblemRow] = Registry("problem", "initwise.problems", "initwise.problems")
+registry: Registry[ProblemRow] = Registry("problem", "initwise.problems", ProblemRow, "initwise.problems")
 
 DEFAULT = "digits-mlp-sigmoid"
 """Where the answer matters most: the frameworks' defaults do not train it, the right weights do."""

@@ -17,6 +17,7 @@ from ..core.fill import Fill
 from ..core.parameter import ParameterInfo
 from ..core.plan import Plan
 from ..core.registry import Registry
+from ..core.traits import checked_traits
 from ..schemes import Option
 from ..schemes.base import Value, checked_options, options_of
 from .parts import PARTS
@@ -47,6 +48,7 @@ class RecipeRow:
         summary: plain words. citation: the source. evidence: as for schemes.
         differences: where implementations of the same model differ.
         avoid: when not to use it. gaps: what it does not say yet.
+        suits, unsuited: the kinds of model it is about, in words of `core.traits.TRAITS`.
     """
 
     name: str
@@ -58,6 +60,11 @@ class RecipeRow:
     differences: tuple[str, ...] = ()
     avoid: str = ""
     gaps: tuple[str, ...] = ()
+    suits: tuple[str, ...] = ()
+    unsuited: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        checked_traits(f"recipe {self.name!r}", (*self.suits, *self.unsuited))
 
     @property
     def options(self) -> tuple[Option, ...]:
@@ -73,12 +80,12 @@ class RecipeRow:
         """The row as JSON data, its function left out."""
         data = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         del data["steps"]
-        for name in ("aliases", "differences", "gaps"):
+        for name in ("aliases", "differences", "gaps", "suits", "unsuited"):
             data[name] = list(data[name])
         return {**data, "options": [option.to_dict() for option in self.options]}
 
 
-registry: Registry[RecipeRow] = Registry("recipe", "initwise.recipes", "initwise.recipes")
+registry: Registry[RecipeRow] = Registry("recipe", "initwise.recipes", RecipeRow, "initwise.recipes")
 
 
 @dataclass(frozen=True)

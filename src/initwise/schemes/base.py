@@ -19,6 +19,7 @@ from ..core.fill import Fill
 from ..core.layout import Fans, Layout, fans
 from ..core.parameter import ParameterInfo
 from ..core.registry import Registry
+from ..core.traits import checked_traits
 from .flavors import Flavor
 from .needs import NEEDS, Site, missing, options_for, settings_of
 from .options import Option, Value, checked_options, is_number, options_of
@@ -85,7 +86,9 @@ class SchemeRow:
         citation: paper or source, with the equation.
         evidence: one of `EVIDENCE`.
         differences: where frameworks mean different things by this name.
-        avoid: when not to use it.
+        use: when to use it, in one sentence. avoid: when not to.
+        suits, unsuited: the same in words of `core.traits.TRAITS`, which `initwise list --for` looks through.
+        see: names of related schemes; none means those of the same file.
         known: known answers, checked for every row.
         flavors: what frameworks mean by this name; each is a value of the option `flavor`.
         elementwise: the law needs no fans, so it suits tables, tokens and vectors too.
@@ -104,6 +107,10 @@ class SchemeRow:
     evidence: str
     differences: tuple[str, ...]
     avoid: str
+    use: str = ""
+    suits: tuple[str, ...] = ()
+    unsuited: tuple[str, ...] = ()
+    see: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     known: tuple[Known, ...] = ()
     flavors: tuple[Flavor, ...] = ()
@@ -117,6 +124,7 @@ class SchemeRow:
         strange = [need for need in self.needs if need not in NEEDS]
         if strange:
             raise OptionError(f"scheme {self.name!r} needs {strange[0]!r}", legal=NEEDS, given=strange[0])
+        checked_traits(f"scheme {self.name!r}", (*self.suits, *self.unsuited))
 
     @property
     def options(self) -> tuple[Option, ...]:
@@ -154,10 +162,10 @@ class SchemeRow:
 
     def to_dict(self) -> dict[str, Any]:
         """The row as JSON data, its functions left out."""
-        words = ("name", "aliases", "summary", "formula", "citation", "evidence", "differences", "avoid")
+        words = ("name", "summary", "formula", "citation", "evidence", "use", "avoid")
         data = {name: getattr(self, name) for name in words}
-        for name in ("aliases", "differences"):
-            data[name] = list(data[name])
+        for name in ("aliases", "differences", "suits", "unsuited", "see"):
+            data[name] = list(getattr(self, name))
         return {
             **data,
             "planner": self.planner,
@@ -167,7 +175,10 @@ class SchemeRow:
         }
 
 
-registry: Registry[SchemeRow] = Registry("scheme", "initwise.schemes", "initwise.schemes")
+_ZERO = 'Two are written like this: "zero_hadamard", the ZerO of Zhao et al. 2021, and "zeros", the number 0.'
+registry: Registry[SchemeRow] = Registry(
+    "scheme", "initwise.schemes", SchemeRow, "initwise.schemes", confused={"zero": _ZERO}
+)
 
 
 @dataclass(frozen=True)

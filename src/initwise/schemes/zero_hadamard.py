@@ -41,7 +41,7 @@ def zero_hadamard(
 registry.add(
     SchemeRow(
         name="zero_hadamard",
-        aliases=("ZerO", "hadamard"),
+        aliases=("hadamard",),
         law=zero_hadamard,
         summary="Zeros and ones: weights pass their input on, wider layers spread it by Hadamard's matrix.",
         formula="out ≤ in: I; else 2^(−m/2) · I(out×2^m) · H(2^m) · I(2^m×in), m = ⌈log2 out⌉",
@@ -52,7 +52,7 @@ registry.add(
             'formula is reported as 2^(−(m−1)/2): constant="paper".',
             "The paper sets the last layer of residual branches by a rule of its own; here it gets this law "
             "unless a rule names it.",
-            "`zero` is zeros; `ZerO` is this.",
+            "The paper writes ZerO; that is no name here, since `zero` is zeros: case alone decides nothing.",
         ),
         avoid="plain stacks without skip connections: nothing is random, and what the inputs do not tell "
         "apart stays equal. It is for ResNets with BatchNorm and for transformers.",
