@@ -131,6 +131,10 @@ registry.add(
         evidence="verified in source",
         differences=("The paper says a random Gaussian; both codes have kaiming_uniform(a=√5).",),
         avoid="B: with A and B both random the base model is no longer what it was.",
+        use="LoRA adapters by default: the adapter adds exactly nothing at the start and leaves the "
+        "base weight alone.",
+        suits=("adapter", "fine-tuning", "bounded"),
+        see=("lora_a_gaussian", "pissa", "orthogonal_lora"),
         known=(Known((8, 64), "oi", "high", 0.125, source="1/√64"),),
     )
 )
@@ -144,6 +148,9 @@ registry.add(
         evidence="verified in source",
         differences=("The std is 1/r, not 1/√r.",),
         avoid="B.",
+        use="LoRA adapters that were tuned with the Gaussian start, as diffusion fine-tuning does.",
+        suits=("adapter", "fine-tuning", "diffusion"),
+        see=("lora_a",),
         known=(Known((8, 64), "oi", "std", 0.125, source="1/8"),),
     )
 )

@@ -41,6 +41,10 @@ registry.add(
         evidence="verified in source",
         differences=("All frameworks agree.",),
         avoid=_SYMMETRY + " Right for biases, a last layer of a residual branch, an output layer.",
+        use="biases, the last matrix of a residual branch, an output head, B of an adapter.",
+        suits=("bias", "head", "residual branch", "adapter", "deterministic"),
+        unsuited=("mlp", "cnn", "rnn", "transformer"),
+        see=("zero_branch", "constant", "ones"),
         known=(Known((256, 64), "oi", "mean", 0.0), Known((256, 64), "oi", "std", 0.0)),
         elementwise=True,
     )
@@ -57,6 +61,10 @@ registry.add(
         evidence="verified in source",
         differences=("All frameworks agree. Norms that compute 1 + w (Gemma) need zeros instead.",),
         avoid=_SYMMETRY + " Right for a norm's gain.",
+        use="a norm's gain, a state space's skip factor: factors that start by doing nothing.",
+        suits=("norm gain", "deterministic"),
+        unsuited=("mlp", "cnn", "rnn", "transformer"),
+        see=("zeros", "constant"),
         known=(Known((256, 64), "oi", "mean", 1.0), Known((256, 64), "oi", "std", 0.0)),
         elementwise=True,
     )
@@ -73,6 +81,10 @@ registry.add(
         evidence="verified in source",
         differences=("torch demands the value; Keras and Lasagne default to 0, as here.",),
         avoid=_SYMMETRY + " Right for gates, LayerScale and priors.",
+        use="gates, LayerScale factors and priors: numbers that a design prescribes.",
+        suits=("bias", "gate", "norm gain", "deterministic", "residual branch"),
+        unsuited=("mlp", "cnn", "rnn", "transformer"),
+        see=("zeros", "ones"),
         known=(Known((256, 64), "oi", "mean", 0.3, (("value", 0.3),)),),
         elementwise=True,
         flavors=(

@@ -58,6 +58,10 @@ registry.add(
             "The paper writes p for the share kept, fairseq (1 − dropout).",
         ),
         avoid="ReLU and GELU networks: the factors are those of a gated linear unit.",
+        use="convolutional sequence models with dropout, gated linear units and weight normalisation.",
+        suits=("cnn", "glu", "dropout", "weight norm"),
+        unsuited=("relu", "gelu"),
+        see=("lecun_normal", "he_normal"),
         known=(
             Known((256, 64), "oi", "std", 0.1185854123, source="√(0.9/64)"),
             Known((3, 64, 256), "kio", "std", 0.1369306394, source="√(3.6/192)"),

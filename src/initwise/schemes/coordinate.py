@@ -45,6 +45,10 @@ registry.add(
         evidence="verified in source",
         differences=("Audio uses ω₀ = 3000 in this layer; the law does not contain it.",),
         avoid="hidden layers, and networks without sines.",
+        use="the first layer of a SIREN, which sets the range of frequencies.",
+        suits=("coordinate", "sine", "bounded", "mlp"),
+        unsuited=("relu", "tanh"),
+        see=("siren_hidden", "fourier_features"),
         known=(Known((256, 2), "oi", "high", 0.5, source="catalogue: first layer, in = 2"),),
     )
 )
@@ -61,6 +65,10 @@ registry.add(
             "The authors leave biases at torch's U(±1/√fan_in); here they are 0 unless a rule names them.",
         ),
         avoid="networks that do not multiply by ω₀ inside the sine.",
+        use="all other layers of a SIREN with the same ω₀ inside the sine.",
+        suits=("coordinate", "sine", "bounded", "mlp", "deep"),
+        unsuited=("relu", "tanh"),
+        see=("siren_first",),
         known=(Known((256, 256), "oi", "high", 0.0051031036, source="√(6/256)/30"),),
     )
 )
@@ -78,6 +86,10 @@ registry.add(
             "In the authors' code B is a buffer, not a parameter: init_ does not reach it, fill does.",
         ),
         avoid="weights that are trained: sigma is a bandwidth, not a gain; 1, 10 and 100 were compared.",
+        use="frozen input features of coordinates for images, volumes and fields; choose sigma by "
+        "the detail wanted.",
+        suits=("coordinate", "positions"),
+        see=("siren_first",),
         known=(Known((256, 2), "oi", "std", 10.0, source="Demo.ipynb, the best of three"),),
         elementwise=True,
     )

@@ -65,6 +65,26 @@ registry.add(
             "point, for tanh the limit q → 0: σ_w = 1, σ_b = 0.",
         ),
         avoid="residual networks and networks with norms: they have their own balance.",
+        use="deep plain networks without norms and skips, where the activation has a critical point "
+        "(tanh, ReLU, GELU and more).",
+        suits=(
+            "mlp",
+            "cnn",
+            "plain",
+            "tanh",
+            "relu",
+            "sigmoid",
+            "gelu",
+            "silu",
+            "elu",
+            "deep",
+            "very deep",
+            "without norm",
+            "theory",
+            "any activation",
+        ),
+        unsuited=("resnet", "norm", "transformer"),
+        see=("auto", "delta_orthogonal", "he_normal"),
         known=(
             Known(
                 (64, 64), "oi", "std", math.sqrt(2 / 64), (("activation", "relu"),), source="ReLU: σ_w² = 2"

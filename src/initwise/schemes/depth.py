@@ -106,6 +106,10 @@ registry.add(
             "transformers' default is std 0.02 for everything; only GPT-2's own class rescales.",
         ),
         avoid="post-norm models: their branches are normalised after the sum.",
+        use="pre-norm transformers, decoders above all, whose blocks add two branches each.",
+        suits=("language model", "transformer", "pre-norm", "deep", "residual branch", "gelu", "reproduce"),
+        unsuited=("post-norm", "cnn"),
+        see=("depth_index", "mitchell", "wang_init", "small_init"),
         known=(
             Known((768, 768), "oi", "std", 0.0040824829, at=OUTPUT, source="0.02/√24"),
             Known(
@@ -136,6 +140,11 @@ registry.add(
             "torchtitan's Llama draws the head at 1/√d cut at 3σ: the recipe llama has it.",
         ),
         avoid="models whose blocks have no numbers.",
+        use="pre-norm decoders as torchtitan and timm's fix_init_weight start them: early blocks "
+        "add more than late ones.",
+        suits=("language model", "transformer", "vit", "pre-norm", "deep", "residual branch"),
+        unsuited=("post-norm",),
+        see=("gpt2_residual", "mitchell", "wang_init"),
         known=(
             Known((64, 64), "oi", "std", 0.0141421356, at=OUTPUT, source="torchtitan, l = 0"),
             Known(
@@ -166,6 +175,10 @@ registry.add(
             "Embeddings, positions and the head are drawn at 1/√d too; att_proj and ff_proj have no depth.",
         ),
         avoid="tied tables: 1/√d is a head's std.",
+        use="decoders of OLMo's kind with untied heads; every matrix by its own fan-in.",
+        suits=("language model", "transformer", "pre-norm", "deep", "residual branch", "reproduce"),
+        unsuited=("post-norm",),
+        see=("gpt2_residual", "depth_index"),
         known=(
             Known((4096, 4096), "oi", "scale", 0.0110485435, at=(*OUTPUT[:1], ("block", 0), ("width", 4096))),
             Known((4096, 4096), "oi", "scale", 0.001953125, at=(*OUTPUT[:1], ("block", 31), ("width", 4096))),
@@ -194,6 +207,9 @@ registry.add(
             "d is the model's width for every matrix, not its fan-in. √(2/(5d)) is Xavier for d → 4d.",
         ),
         avoid="models whose matrices are much wider than d: their outputs grow.",
+        use="inputs of attention and MLPs, and tables, of pre-norm transformers as in GPT-NeoX-20B.",
+        suits=("language model", "transformer", "pre-norm", "embedding", "reproduce"),
+        see=("wang_init", "gpt2_residual"),
         known=(Known((2048, 2048), "oi", "std", 0.0139754249, at=(("width", 2048),), source="√(2/10240)"),),
     )
 )
@@ -209,6 +225,10 @@ registry.add(
         evidence="verified in source",
         differences=("d is the model's width, also for the MLP's output, whose fan-in is 4d.",),
         avoid="shallow models: at L = 2 branch ends are larger than all else.",
+        use="branch ends of GPT-NeoX-20B and Pythia, beside small_init.",
+        suits=("language model", "transformer", "pre-norm", "deep", "residual branch", "reproduce"),
+        unsuited=("shallow", "post-norm"),
+        see=("small_init", "gpt2_residual"),
         known=(
             Known(
                 (2048, 2048),
@@ -236,6 +256,10 @@ registry.add(
         evidence="verified in source",
         differences=("nGPT normalises its matrices afterwards: only their directions matter there.",),
         avoid="models that are not normalised: the MLP's output matrix has fan-in 4d.",
+        use="transformers that keep their vectors on the unit sphere (nGPT).",
+        suits=("language model", "transformer", "weight norm", "residual branch", "reproduce"),
+        unsuited=("without norm",),
+        see=("mitchell",),
         known=(
             Known((64, 256), "oi", "scale", 0.125, at=(("part", "mlp.up"), ("width", 64)), source="1/√64"),
             Known(

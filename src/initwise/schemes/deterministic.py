@@ -63,6 +63,9 @@ registry.add(
         evidence="recalled",
         differences=("Caffe's filler writes every channel pair and is used with one group per channel.",),
         avoid="convolutions that mix channels: all but the diagonal is 0.",
+        use="a transposed convolution that upsamples each channel by itself and may learn to do better.",
+        suits=("upsampling", "deterministic", "cnn"),
+        see=("dirac",),
         known=(
             Known((1, 1, 4, 4), "iohw", "high", 0.5625, source="(3/4)²"),
             Known((1, 1, 4, 4), "iohw", "mean", 0.25, source="each output sums to 1 of 4 phases: 4/16"),
@@ -80,6 +83,9 @@ registry.add(
         evidence="recalled",
         differences=('tensor2tensor and fairseq write first all sines, then all cosines: order="halves".',),
         avoid="tables that are looked up by anything but a position.",
+        use="fixed or initial tables of positions in transformers.",
+        suits=("positions", "transformer", "vit", "embedding", "deterministic", "bounded"),
+        see=("fourier_features",),
         known=(Known((1, 8), "oi", "mean", 0.5, source="position 0: four sines 0, four cosines 1"),),
         elementwise=True,
     )
@@ -94,6 +100,10 @@ registry.add(
         evidence="verified in source",
         differences=("xLSTM's input gates have bias −10: constant(-10).",),
         avoid="matrices: every row is the same.",
+        use="vectors whose entries stand for different time scales: decays, forget gates.",
+        suits=("ssm", "lstm", "gate", "deterministic", "bias"),
+        unsuited=("mlp", "cnn", "transformer"),
+        see=("xlstm_gates", "s4d_imaginary"),
         known=(Known((4, 5), "oi", "mean", 4.5, source="the middle of 3 … 6"),),
         elementwise=True,
     )
@@ -108,6 +118,9 @@ registry.add(
         evidence="second-hand",
         differences=("No framework has it.",),
         avoid="anything that is not an experiment.",
+        use="experiments on the shape of the law: its variance is Glorot's, its values crowd at the bounds.",
+        suits=("experiment", "bounded", "mlp"),
+        see=("xavier_uniform",),
         known=(Known((256, 64), "oi", "std", 0.0790569415, source="√(2/320), Xavier's"),),
     )
 )

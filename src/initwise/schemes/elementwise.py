@@ -125,6 +125,10 @@ registry.add(
             "JAX's uniform(scale) is one-sided: [0, scale).",
         ),
         avoid=_BLIND,
+        use="laws that a paper states by its bounds: the last layers of DDPG, U(±0.003).",
+        suits=("shallow", "bounded", "rl", "embedding", "teaching"),
+        unsuited=("very deep", "without norm"),
+        see=("normal", "uniform_scaling"),
         known=(
             Known((256, 64), "oi", "std", 0.5773502692, (("low", -1.0), ("high", 1.0)), source="1/√3"),
             Known((256, 64), "oi", "mean", 0.5, (("low", 0.0), ("high", 1.0)), source="torch's [0, 1)"),
@@ -160,6 +164,10 @@ registry.add(
             "Megatron 0.02.",
         ),
         avoid=_BLIND,
+        use="laws that a paper states as a number, N(0, 0.02) above all, and vectors that have no fans.",
+        suits=("embedding", "transformer", "language model", "shallow", "teaching"),
+        unsuited=("very deep", "without norm"),
+        see=("truncated_normal", "variance_scaling", "textbook_normal"),
         known=(
             Known((256, 64), "oi", "std", 0.02, (("std", 0.02),)),
             Known((256, 64), "oi", "std", 1.0, (("flavor", "torch"),), source="torch's N(0, 1)"),
@@ -200,6 +208,10 @@ registry.add(
         evidence="computed",
         differences=("The bounds are ten sigmas away: the std is 0.1 to machine precision.",),
         avoid=_BLIND + " Its output variance grows as 0.01 · fan_in.",
+        use="exercises: it is the law that textbooks draw, and shows what a law without fans does.",
+        suits=("teaching", "shallow", "mlp"),
+        unsuited=("deep", "very deep", "without norm"),
+        see=("normal", "truncated_normal"),
         known=(
             Known((256, 64), "oi", "std", 0.1),
             Known((256, 64), "oi", "low", -1.0),
@@ -229,6 +241,10 @@ registry.add(
             "Default std: Keras 0.05, as here; JAX 0.01; torch and Haiku 1.",
         ),
         avoid=_BLIND,
+        use="laws that a paper states as a number with its bounds: BERT's and ViT's N(0, 0.02) cut at ±2σ.",
+        suits=("embedding", "transformer", "vit", "encoder", "shallow", "bounded"),
+        unsuited=("very deep", "without norm"),
+        see=("normal", "textbook_normal"),
         known=(
             Known(
                 (256, 64), "oi", "std", 0.8796256610, (("std", 1.0),), source="catalogue of truncations, c=2"

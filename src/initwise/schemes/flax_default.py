@@ -42,6 +42,11 @@ registry.add(
             "Flax's fans: a transposed convolution's fan_in is in·kernel, not divided by its strides.",
         ),
         avoid="deep ReLU networks without normalisation: the signal halves per layer.",
+        use="comparing with, or continuing, what Flax's layers start from; tanh and SELU layers of "
+        "modest depth.",
+        suits=("flax", "mlp", "cnn", "norm", "shallow", "linear", "selu", "tanh"),
+        unsuited=("very deep",),
+        see=("haiku_default", "lecun_normal"),
         known=(
             Known((64, 256), "io", "std", 0.125, source="1/√64"),
             Known((64, 256), "io", "high", 0.2842118086, source="2/(0.8796·√64)"),

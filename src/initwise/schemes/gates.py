@@ -89,6 +89,10 @@ registry.add(
         evidence="verified in source",
         differences=("Gates are found by the names transformers gives them: igate…, fgate….",),
         avoid="LSTMs whose gates are packed: forget_gate_bias and chrono.",
+        use="the gates of xLSTM's matrix memory.",
+        suits=("lstm", "gate", "bias", "long memory", "deterministic"),
+        unsuited=("gru",),
+        see=("forget_gate_bias", "chrono"),
         known=(Known((64, 256), "oi", "std", 0.0625, source="1/√256, the default base's"),),
         roles=with_base({"weight": _weight, "bias": _bias}),
     )
@@ -105,6 +109,10 @@ registry.add(
             "−1, −2 and −3 are seen in ports (second-hand); the paper asks for lower in deeper ones.",
         ),
         avoid="gates that open where these shut: y = g·x + (1 − g)·h(x).",
+        use="highway networks, the deeper the lower the bias.",
+        suits=("highway", "gate", "bias", "deep"),
+        unsuited=("lstm",),
+        see=("forget_gate_bias",),
         known=(Known((64, 32), "oi", "std", 0.25, source="√(2/32), the default base's"),),
         roles=with_base({"bias": _highway}),
     )

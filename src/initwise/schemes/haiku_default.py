@@ -42,6 +42,10 @@ registry.add(
             "Haiku's LSTM adds 1 to the forget gate at run time; its bias parameter is 0.",
         ),
         avoid="deep networks without normalisation: the signal shrinks by 0.77 per linear layer.",
+        use="comparing with what Haiku's and Sonnet's layers start from.",
+        suits=("haiku", "mlp", "cnn", "norm", "shallow"),
+        unsuited=("very deep",),
+        see=("flax_default", "lecun_normal"),
         known=(
             Known((64, 256), "io", "std", 0.1099532076, source="0.8796·0.125"),
             Known((64, 256), "io", "high", 0.25, source="2/√64"),

@@ -68,6 +68,10 @@ registry.add(
             *_DEPTHWISE,
         ),
         avoid=_AVOID,
+        use="ReLU and leaky ReLU networks without norms, plain or convolutional, at any depth.",
+        suits=("mlp", "cnn", "relu", "leaky relu", "without norm", "deep", "plain", "autoencoder", "gnn"),
+        unsuited=("tanh", "sigmoid", "linear", "selu", "gelu", "silu"),
+        see=("he_uniform", "he_fan_out", "xavier_normal", "lecun_normal", "variance_scaling"),
         known=(
             Known((256, 64), "oi", "std", 0.1767766953, source="√(2/64)"),
             Known((256, 64), "oi", "std", 0.1767766953, (("flavor", "keras"),), source="Keras"),
@@ -140,6 +144,11 @@ registry.add(
             *_DEPTHWISE,
         ),
         avoid="networks without normalisation whose widths change a lot: the forward signal drifts.",
+        use="convolutional networks with BatchNorm, where the forward size is taken care of and the "
+        "gradient's is not.",
+        suits=("cnn", "resnet", "relu", "batchnorm", "norm", "deep"),
+        unsuited=("without norm", "tanh", "sigmoid"),
+        see=("he_normal",),
         known=(
             Known((128, 32, 3, 3), "oihw", "std", 0.0416666667, source="√(2/1152)"),
             Known((96, 1, 7, 7), "oihw", "std", 0.2020305089, groups=96, source="timm and TPU rule, √(2/49)"),
@@ -183,6 +192,21 @@ registry.add(
             *_DEPTHWISE,
         ),
         avoid=_AVOID,
+        use="ReLU and leaky ReLU networks without norms when no weight shall be an outlier.",
+        suits=(
+            "mlp",
+            "cnn",
+            "relu",
+            "leaky relu",
+            "without norm",
+            "deep",
+            "plain",
+            "autoencoder",
+            "gnn",
+            "bounded",
+        ),
+        unsuited=("tanh", "sigmoid", "linear", "selu", "gelu", "silu"),
+        see=("he_normal", "he_fan_out", "xavier_uniform", "lecun_uniform"),
         known=(
             Known((256, 64), "oi", "high", 0.3061862178, source="√(6/64)"),
             Known(

@@ -93,6 +93,10 @@ registry.add(
         evidence="verified in source",
         differences=("Often followed by a factor √d in the forward pass: then it is N(0, 1) in effect.",),
         avoid="models that do not multiply by √d before a first layer without norm.",
+        use="token tables of models that multiply embeddings by √d before the first block.",
+        suits=("embedding", "transformer", "language model"),
+        unsuited=("recommender",),
+        see=("dlrm_table",),
         known=(Known((100, 64), "vo", "std", 0.125, source="1/√64"),),
         roles={"embedding": _row_of},
     )
@@ -107,6 +111,10 @@ registry.add(
         evidence="verified in source",
         differences=("It is the number of rows that counts, not the width.",),
         avoid="tables of tokens.",
+        use="embedding tables of sparse features, each looked up by its own number of rows.",
+        suits=("recommender", "embedding", "bounded"),
+        unsuited=("language model", "transformer"),
+        see=("embedding_inverse_root",),
         known=(Known((100, 64), "vo", "high", 0.1, source="1/√100"),),
         roles={"embedding": _table_rows},
     )
@@ -126,6 +134,9 @@ registry.add(
             "For a sigmoid it is the base rate's logit ln(π/(1 − π)); a softmax takes ln p per class.",
         ),
         avoid="balanced classes, and softmax.",
+        use="one-stage detectors with focal loss, and any head of sigmoids whose positives are rare.",
+        suits=("head", "bias", "imbalance", "detection"),
+        see=("negative_log_classes",),
         known=(
             Known((), "", "mean", -4.5951198501, at=(("part", "head"), ("info", BIAS)), source="−ln 99"),
             Known((80, 256), "oi", "std", 0.01, at=(("part", "head"),), source="torchvision: N(0, 0.01)"),
@@ -145,6 +156,9 @@ registry.add(
         evidence="verified in source",
         differences=("timm's other modes start the head's bias at 0.",),
         avoid="softmax: a bias that is the same for all classes does nothing there.",
+        use="heads of many independent sigmoids trained with binary cross-entropy.",
+        suits=("head", "bias", "imbalance", "vit", "mixer"),
+        see=("prior_bias",),
         known=(
             Known(
                 (), "", "mean", -math.log(1000), at=(("part", "head"), ("info", BIAS)), source="1000 classes"
@@ -164,6 +178,10 @@ registry.add(
         evidence="verified in source",
         differences=("mup recommends it beside a readout of zeros.",),
         avoid="keys of zeros beside it: then neither would ever move.",
+        use="transformers of several widths with muP: attention's logits do not drift with width at "
+        "the start.",
+        suits=("transformer", "language model", "width transfer", "muon"),
+        see=("mup_scaling", "zeros"),
         known=(
             Known((64, 64), "oi", "std", 0.0, at=(("part", "attention.query"),)),
             Known(

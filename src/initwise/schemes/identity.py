@@ -39,6 +39,10 @@ registry.add(
             "Haiku's Identity fails above two axes (it calls a method that arrays do not have).",
         ),
         avoid="plain stacks that must learn different units: the rows differ only by their inputs.",
+        use="recurrent matrices of ReLU networks, and square maps that are to start by changing nothing.",
+        suits=("rnn", "relu", "recurrent matrix", "deterministic", "isometry", "long memory"),
+        unsuited=("lstm", "gru"),
+        see=("irnn", "dirac", "orthogonal"),
         known=(
             Known((64, 64), "oi", "mean", 0.015625, source="64 ones among 64² entries"),
             Known((64, 64), "oi", "gain", 0.01, (("gain", 0.01),)),
@@ -60,6 +64,11 @@ registry.add(
             "The centre of an even kernel is k//2 in torch and here, (k−1)//2 in JAX's delta_orthogonal.",
         ),
         avoid="plain stacks that must learn different units: the rows differ only by their inputs.",
+        use="convolutions that are to start as the identity, plain or between norms: DiracNets, "
+        "inserted layers.",
+        suits=("cnn", "deterministic", "deep", "isometry"),
+        unsuited=("mlp", "transformer", "rnn"),
+        see=("delta_orthogonal", "identity"),
         known=(Known((8, 8, 3, 3), "oihw", "mean", 0.0138888889, source="8 ones among 576"),),
     )
 )

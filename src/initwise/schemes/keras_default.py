@@ -42,6 +42,10 @@ registry.add(
             "Keras' PReLU starts at slope 0. Tokens and bare parameters are left as they are.",
         ),
         avoid="deep ReLU networks without normalisation.",
+        use="comparing with, or porting, what Keras' layers start from; tanh networks, LSTMs and GRUs.",
+        suits=("keras", "mlp", "cnn", "lstm", "gru", "rnn", "tanh", "norm", "shallow"),
+        unsuited=("very deep",),
+        see=("torch_default", "xavier_uniform"),
         known=(
             Known((64, 256), "io", "high", 0.1369306394, source="√(6/320)"),
             Known((3, 3, 32, 128), "hwio", "high", 0.0645497224, source="√(6/1440)"),

@@ -66,6 +66,10 @@ registry.add(
         evidence="verified in source",
         differences=_GLOROT,
         avoid=_AVOID,
+        use="porting Lasagne networks: its dense and convolution layers start so unless told otherwise.",
+        suits=("lasagne", "mlp", "cnn", "tanh", "linear", "shallow", "bounded"),
+        unsuited=("very deep",),
+        see=("xavier_uniform", "lasagne_default"),
         known=(
             Known((256, 64), "oi", "high", 0.1369306394, source="√(6/320)"),
             Known((256, 64), "oi", "high", 0.1936491673, _RELU, source="√(12/320)"),
@@ -84,6 +88,10 @@ registry.add(
         evidence="verified in source",
         differences=_GLOROT,
         avoid=_AVOID,
+        use="porting Lasagne networks; with gain='relu' ReLU networks too.",
+        suits=("lasagne", "mlp", "cnn", "tanh", "linear", "shallow"),
+        unsuited=("very deep",),
+        see=("xavier_normal", "lasagne_glorot_uniform"),
         known=(
             Known((128, 32, 3, 3), "oihw", "std", 0.0372677996, source="√(2/1440)"),
             Known((256, 64), "oi", "std", 0.1118033989, _RELU, source="√(4/320)"),
@@ -102,6 +110,10 @@ registry.add(
         evidence="verified in source",
         differences=_HE,
         avoid=_AVOID,
+        use="porting Lasagne networks; pass gain='relu' for the law of the paper.",
+        suits=("lasagne", "mlp", "cnn", "linear", "bounded"),
+        unsuited=("very deep",),
+        see=("he_uniform", "lasagne_he_normal"),
         known=(
             Known((256, 64), "oi", "high", 0.2165063509, source="√(3/64)"),
             Known((256, 64), "oi", "high", 0.3061862178, _RELU, source="√(6/64)"),
@@ -120,6 +132,10 @@ registry.add(
         evidence="verified in source",
         differences=_HE,
         avoid=_AVOID,
+        use="porting Lasagne networks; pass gain='relu' for the law of the paper.",
+        suits=("lasagne", "mlp", "cnn", "linear"),
+        unsuited=("very deep",),
+        see=("he_normal", "lasagne_he_uniform"),
         known=(
             Known((256, 64), "oi", "std", 0.125, source="1/√64"),
             Known((256, 64), "oi", "std", 0.1767766953, _RELU, source="√(2/64)"),

@@ -39,6 +39,10 @@ registry.add(
         evidence="verified in source",
         differences=("Lasagne sums the first two axes of the stored shape: groups are not divided out.",),
         avoid="deep ReLU networks without normalisation.",
+        use="comparing with, or porting, networks built with Lasagne.",
+        suits=("lasagne", "mlp", "cnn", "tanh", "shallow"),
+        unsuited=("very deep",),
+        see=("lasagne_glorot_uniform",),
         known=(
             Known((256, 64), "oi", "high", 0.1369306394, source="√(6/320)"),
             Known((128, 32, 3, 3), "oihw", "high", 0.0645497224, source="√(6/1440)"),

@@ -52,6 +52,10 @@ registry.add(
             "torch has no such function; kaiming_normal_(nonlinearity='linear') is this law.",
         ),
         avoid=_AVOID,
+        use="linear layers, SELU networks, and any layer behind a norm, which rescales its input.",
+        suits=("mlp", "cnn", "linear", "selu", "tanh", "norm", "pre-norm", "transformer", "deep"),
+        unsuited=("relu", "leaky relu"),
+        see=("lecun_uniform", "xavier_normal", "he_normal", "variance_scaling"),
         known=(
             Known((256, 64), "oi", "std", 0.125, source="1/√64"),
             Known((256, 64), "oi", "std", 0.125, (("flavor", "jax"),), source="JAX"),
@@ -95,6 +99,10 @@ registry.add(
             "Haiku's UniformScaling is this law with the leading axes flattened.",
         ),
         avoid=_AVOID,
+        use="linear and tanh layers when no weight shall be an outlier; a query or key matrix behind a norm.",
+        suits=("mlp", "cnn", "linear", "tanh", "selu", "norm", "bounded"),
+        unsuited=("relu", "leaky relu"),
+        see=("lecun_normal", "uniform_scaling", "xavier_uniform"),
         known=(Known((256, 64), "oi", "high", 0.2165063509, source="√(3/64)"),),
         flavors=(
             torch("kaiming_uniform_(nonlinearity='linear')"),

@@ -138,6 +138,10 @@ registry.add(
             "Megatron and nanoGPT-mup, with residual outputs over √(2Lm): the recipe mup.",
         ),
         avoid="training with one learning rate for everything: half of the scheme is its learning rates.",
+        use="tuning learning rates on a narrow model and training a wide one, with muP's rates and "
+        "multipliers in place.",
+        suits=("width transfer", "transformer", "language model", "mlp", "theory"),
+        see=("ntk", "spectral_orthogonal", "unit_scaling"),
         known=(
             Known((1024, 1024), "oi", "std", 1 / 32, at=(*AT, ("part", "mlp.up")), source="1/√1024"),
             Known(
@@ -164,6 +168,9 @@ registry.add(
         evidence="verified in source",
         differences=("The library's text says the scale has out_dim; its code uses the input's width.",),
         avoid="layers that do not divide by √fan_in in their forward pass.",
+        use="infinite-width theory, and networks whose forward pass divides by √fan_in.",
+        suits=("theory", "mlp", "cnn", "width transfer"),
+        see=("ntk_standard", "mup_scaling", "equalized_learning_rate"),
         known=(Known((256, 64), "oi", "std", 1.0, source="stax: N(0, 1)"),),
         elementwise=True,
         roles={"bias": _unit_bias},
@@ -179,6 +186,9 @@ registry.add(
         evidence="verified in source",
         differences=("The library also splits the width into s parts, with a factor 1/√s; not here.",),
         avoid="choosing σ_w by hand for a deep network: edge_of_chaos finds it.",
+        use="comparing finite networks with the neural tangent kernel in the usual parametrisation.",
+        suits=("theory", "mlp", "cnn", "reproduce"),
+        see=("ntk", "edge_of_chaos"),
         known=(Known((256, 64), "oi", "std", 0.125, source="1/√64"),),
         roles={"bias": _standard_bias},
     )
@@ -193,6 +203,9 @@ registry.add(
         evidence="verified in source",
         differences=("u-μP is the same law with muP's learning rates.",),
         avoid="layers that carry no scales.",
+        use="training in 8 or 16 bits with a library whose operations carry the scales.",
+        suits=("low precision", "width transfer", "transformer", "language model"),
+        see=("ntk", "mup_scaling"),
         known=(Known((256, 64), "oi", "std", 1.0, source="unit_scaling: N(0, 1)"),),
         elementwise=True,
     )
@@ -207,6 +220,10 @@ registry.add(
         evidence="verified in source",
         differences=("Activations carry the gain √2 there, for relu, lrelu and swish.",),
         avoid="layers that do not rescale: do not divide by √fan_in a second time.",
+        use="StyleGAN's layers and others that multiply by He's scale in the forward pass.",
+        suits=("gan", "cnn", "mlp", "relu", "leaky relu"),
+        unsuited=("transformer",),
+        see=("ntk", "unit_scaling"),
         known=(Known((256, 64), "oi", "std", 100.0, (("lr_mult", 0.01),), source="the mapping network's"),),
         elementwise=True,
     )

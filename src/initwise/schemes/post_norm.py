@@ -133,6 +133,10 @@ registry.add(
             "Queries and keys are not scaled. α is the model's: deepnorm_constants(L) has both.",
         ),
         avoid="pre-norm models, and post-norm ones that do not multiply the shortcut by α.",
+        use="post-norm transformers of 100 layers and more that multiply their shortcut by α.",
+        suits=("transformer", "post-norm", "very deep", "deep", "residual branch"),
+        unsuited=("pre-norm", "without norm"),
+        see=("admin", "sub_ln", "t_fixup_scaling"),
         known=tuple(
             # Xavier normal of (64, 64) has std 0.125
             Known(
@@ -160,6 +164,10 @@ registry.add(
         evidence="verified in source",
         differences=("torchscale has subln on by default; a decoder's cross-attention is left as it is.",),
         avoid="models without the norm inside the branch.",
+        use="transformers with a second norm inside each branch (Magneto), at great depth.",
+        suits=("transformer", "deep", "very deep", "layernorm", "pre-norm", "residual branch"),
+        unsuited=("without norm",),
+        see=("deepnorm_scaling",),
         known=(
             Known(
                 (64, 64),
@@ -188,6 +196,11 @@ registry.add(
             "admin-torch also offers ω = 1 and ω = √n.",
         ),
         avoid="pre-norm models, and models without such factors: it cannot add them.",
+        use="post-norm transformers with a factor ω on the shortcut, trained without their branches "
+        "drowning it out.",
+        suits=("transformer", "post-norm", "deep", "residual branch"),
+        unsuited=("pre-norm", "without norm"),
+        see=("deepnorm_scaling", "sub_ln"),
         known=(
             Known(
                 (),

@@ -149,6 +149,10 @@ registry.add(
             "It needs the model's scalar biases and multipliers: this row fills them, it cannot add them.",
         ),
         avoid="networks with norms: they need none of it.",
+        use="deep ResNets without any norm, built with Fixup's scalar biases and multipliers.",
+        suits=("resnet", "cnn", "relu", "without norm", "deep", "very deep", "residual branch"),
+        unsuited=("norm", "plain", "transformer"),
+        see=("skipinit_gain", "t_fixup_scaling", "zero_branch"),
         known=(
             # He by fan_out of (128, 8, 3, 3) is √(2/1152)
             Known(
@@ -178,6 +182,10 @@ registry.add(
             "A stack alone is taken as an encoder. A table that both share takes the encoder's depth.",
         ),
         avoid="models with LayerNorm.",
+        use="transformers trained without LayerNorm and without warm-up, small data sets included.",
+        suits=("transformer", "without norm", "without warm-up", "deep", "small data", "residual branch"),
+        unsuited=("norm", "layernorm", "cnn"),
+        see=("fixup_scaling", "deepnorm_scaling", "rezero"),
         known=tuple(
             Known(
                 (64, 64),
@@ -209,6 +217,10 @@ registry.add(
         evidence="verified in source",
         differences=("The paper allows any value ≤ 1/√L; NF-Nets' skip_gain is 0.",),
         avoid="models without such scalars: it cannot add them.",
+        use="deep ResNets without BatchNorm that have a scalar at the end of each branch.",
+        suits=("resnet", "cnn", "without norm", "deep", "very deep", "residual branch"),
+        unsuited=("plain",),
+        see=("rezero", "fixup_scaling", "zero_gamma"),
         known=(Known((), "", "mean", 0.0, at=(("part", "residual_scale"),)),),
     )
 )
@@ -224,6 +236,19 @@ registry.add(
         evidence="verified in source",
         differences=("In the reference one α serves a layer's attention and its MLP.",),
         avoid="models without such scalars: it cannot add them.",
+        use="deep residual networks and transformers without LayerNorm that have one scalar for each branch.",
+        suits=(
+            "resnet",
+            "transformer",
+            "mlp",
+            "without norm",
+            "deep",
+            "very deep",
+            "residual branch",
+            "without warm-up",
+        ),
+        unsuited=("plain", "post-norm"),
+        see=("skipinit_gain", "layer_scale", "zero_branch"),
         known=(Known((), "", "mean", 0.0, at=(("part", "residual_scale"),)),),
     )
 )
@@ -244,6 +269,10 @@ registry.add(
             "0.1 up to 18 blocks is the paper's, not checked in source.",
         ),
         avoid="float16: it cannot hold 1e-6 (+1.3 %).",
+        use="deep vision transformers and ConvNeXts that have per-channel factors on their branches.",
+        suits=("vit", "transformer", "cnn", "deep", "very deep", "pre-norm", "residual branch"),
+        unsuited=("without norm", "plain", "low precision"),
+        see=("rezero", "skipinit_gain"),
         known=(
             Known((), "", "mean", 1e-5, at=(("part", "layer_scale"), ("depth", 24)), source="CaiT-24"),
             Known((), "", "mean", 1e-6, at=(("part", "layer_scale"), ("depth", 36)), source="CaiT-36"),
@@ -267,6 +296,10 @@ registry.add(
             "SwinV2 zeros gain and bias of both norms after its branches.",
         ),
         avoid="networks whose branches end without a norm.",
+        use="ResNets with BatchNorm, large batches above all: each block starts as its shortcut.",
+        suits=("resnet", "cnn", "batchnorm", "deep", "norm gain", "residual branch", "norm"),
+        unsuited=("without norm", "plain"),
+        see=("zero_branch", "skipinit_gain", "rezero"),
         known=(
             Known((128, 32, 3, 3), "oihw", "std", 0.0416666667, at=(("part", "conv"),), source="√(2/1152)"),
         ),
@@ -287,6 +320,20 @@ registry.add(
             "modded-nanogpt zeros only the MLP's output.",
         ),
         avoid="two zero matrices in series: neither would ever move.",
+        use="residual networks, with norms or without, that are to start as the identity.",
+        suits=(
+            "resnet",
+            "transformer",
+            "cnn",
+            "deep",
+            "very deep",
+            "without norm",
+            "norm",
+            "residual branch",
+            "diffusion",
+        ),
+        unsuited=("plain",),
+        see=("zero_gamma", "rezero", "skipinit_gain", "fixup_scaling"),
         known=(Known((64, 256), "oi", "std", 0.0, at=(("part", "mlp.down"),)),),
     )
 )

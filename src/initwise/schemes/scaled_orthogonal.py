@@ -84,6 +84,10 @@ registry.add(
             "Even kernels: refused by DKS; here torch's centre k//2.",
         ),
         avoid="networks whose activations are not shaped for it (DKS, TAT).",
+        use="deep networks without norms and skips whose activations are shaped by DKS or TAT.",
+        suits=("plain", "cnn", "mlp", "very deep", "deep", "without norm", "isometry", "tanh", "leaky relu"),
+        unsuited=("resnet",),
+        see=("orthogonal", "delta_orthogonal"),
         known=(
             Known((256, 64), "oi", "gain", 2.0, source="√(256/64)"),
             Known((64, 256), "oi", "gain", 1.0, source="max(√(64/256), 1)"),
@@ -119,6 +123,10 @@ registry.add(
         ),
         avoid="networks without skip connections: the signal shrinks by √(2/n) at every layer. "
         "Say num_layers: it is 1 unless you do.",
+        use="GPT-NeoX models that ask for it: residual networks whose depth is known.",
+        suits=("language model", "transformer", "resnet", "deep", "residual branch", "reproduce"),
+        unsuited=("plain",),
+        see=("gpt2_residual", "orthogonal"),
         known=(
             Known((64, 64), "oi", "gain", 0.2886751346, (("num_layers", 24.0),), source="√(2/24)"),
             Known((64, 64), "oi", "gain", 1.4142135624, source="√2 for one layer"),
@@ -141,6 +149,9 @@ registry.add(
             "No framework has it. orthogonal has gain 1, scaled_uniform_orthogonal max(√(out/in), 1).",
         ),
         avoid="plain deep networks with layers that shrink a lot: the gradient shrinks with them.",
+        use="networks trained with Muon or another spectral optimizer, at any width.",
+        suits=("muon", "width transfer", "transformer", "mlp", "isometry"),
+        see=("orthogonal", "mup_scaling"),
         known=(
             Known((256, 64), "oi", "gain", 2.0, source="√(256/64)"),
             Known((64, 256), "oi", "gain", 0.5, source="√(64/256)"),
@@ -163,6 +174,10 @@ registry.add(
             "orthogonal here gives tables N(0, 1) and only matrices Q; BigGAN-PyTorch all of them.",
         ),
         avoid="language models: a table's rows get 1/√width entries or less, the smaller the more rows.",
+        use="BigGAN's generator and discriminator, and GANs like it with spectral norm.",
+        suits=("gan", "cnn", "weight norm", "reproduce"),
+        unsuited=("language model",),
+        see=("orthogonal",),
         known=(
             Known((64, 64), "oi", "gain", 1.0),
             Known((1000, 128), "vo", "std", 0.0316227766, source="1/√1000: the table's longer side"),

@@ -68,6 +68,10 @@ registry.add(
             "Both take matrices only, and torch demands the sparsity; a kernel here is (out, in·field).",
         ),
         avoid=_TORN,
+        use="wide layers whose units are to start with few, different connections.",
+        suits=("mlp", "rnn", "sparse weights", "teaching"),
+        unsuited=("cnn", "very deep"),
+        see=("martens_sparse",),
         known=(
             Known((200, 50), "oi", "scale", 0.01, source="torch's and Lasagne's default std"),
             Known((200, 50), "oi", "std", 0.0094868330, source="0.01·√(180/200)"),
@@ -91,6 +95,10 @@ registry.add(
             "For tanh Sutskever et al. scale these weights by 0.25 and set biases to 0.5: std=0.25, a rule.",
         ),
         avoid="deep ReLU stacks: a unit's input has √15 times the rms of what enters, where √2 keeps it.",
+        use="wide layers of tanh or sigmoid units that are to start different from one another.",
+        suits=("mlp", "rnn", "tanh", "sigmoid", "sparse weights"),
+        unsuited=("cnn", "very deep"),
+        see=("sparse",),
         known=(
             Known((64, 60), "oi", "scale", 1.0, source="Martens: N(0, 1)"),
             Known((64, 60), "oi", "std", 0.5, source="15 of 60: √(1/4)"),

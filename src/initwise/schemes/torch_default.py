@@ -108,6 +108,10 @@ registry.add(
             "Class tokens and other bare parameters have no default: they are left as they are.",
         ),
         avoid="deep networks without normalisation: signal and gradient fade layer by layer.",
+        use="comparing with what torch's constructors draw; shallow networks, networks with norms.",
+        suits=("torch", "mlp", "cnn", "lstm", "gru", "rnn", "batchnorm", "norm", "shallow", "rl"),
+        unsuited=("very deep", "without norm"),
+        see=("keras_default", "he_uniform", "lecun_uniform"),
         known=(
             Known((256, 64), "oi", "high", 0.125, source="1/√64"),
             Known((128, 8, 3, 3), "oihw", "high", 0.1178511302, groups=4, source="1/√72"),

@@ -34,6 +34,10 @@ registry.add(
             "scale multiplies the bound; in variance_scaling it multiplies the variance.",
         ),
         avoid="ReLU networks without normalisation at scale 1: the signal halves per layer; √2 fits those.",
+        use="linear networks; with scale √2 ReLU networks, and porting TensorFlow 1 or Haiku code "
+        "that names it.",
+        suits=("linear", "mlp", "bounded", "haiku", "keras"),
+        see=("lecun_uniform", "variance_scaling"),
         known=(
             Known((256, 64), "oi", "high", 0.2165063509, source="√(3/64)"),
             Known((256, 64), "oi", "high", 0.4330127019, (("scale", 2.0),), source="2·√(3/64)"),

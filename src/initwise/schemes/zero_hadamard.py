@@ -56,6 +56,10 @@ registry.add(
         ),
         avoid="plain stacks without skip connections: nothing is random, and what the inputs do not tell "
         "apart stays equal. It is for ResNets with BatchNorm and for transformers.",
+        use="ResNets with BatchNorm and transformers whose runs are to start the same without a seed.",
+        suits=("resnet", "transformer", "cnn", "batchnorm", "deterministic", "norm"),
+        unsuited=("plain", "mlp"),
+        see=("identity", "dirac"),
         known=(
             Known((64, 64), "oi", "mean", 0.015625, source="64 ones among 64²"),
             Known((8, 4), "oi", "std", 0.3423265984, source="±2^(−3/2), 32 of them, their sum 8·2^(−3/2)"),
