@@ -40,6 +40,10 @@ def _add(
     formula: str,
     citation: str,
     *,
+    use: str,
+    suits: tuple[str, ...],
+    see: tuple[str, ...],
+    unsuited: tuple[str, ...] = (),
     evidence: str = "verified in source",
     difference: str = "It changes the base weight, W ← W − s·B·A.",
     avoid: str = MERGED,
@@ -57,6 +61,10 @@ def _add(
             evidence=evidence,
             differences=(difference,),
             avoid=avoid,
+            use=use,
+            suits=suits,
+            unsuited=unsuited,
+            see=see,
         )
     )
 
@@ -68,6 +76,10 @@ _add(
     "An adapter that holds the leading singular directions of the base weight.",
     "W = USVᵀ: A = √(S/s)·Vᵀ, B = U·√(S/s), the first r",
     f"Meng et al. 2024, arXiv:2404.02948; {PEFT}",
+    use="adapters that are to move the base weight's main directions from the first step.",
+    suits=("adapter", "fine-tuning"),
+    unsuited=("quantized",),
+    see=("olora", "mica", "loftq"),
 )
 _add(
     "olora",
@@ -76,6 +88,10 @@ _add(
     "An adapter that holds the first columns of the base weight's QR decomposition.",
     "W = QR: B = Q[:, :r], A = R[:r]",
     f"Büyükakyüz 2024, arXiv:2406.01775; {PEFT}",
+    use="adapters with an orthonormal start from a QR decomposition, which is cheaper than an SVD.",
+    suits=("adapter", "fine-tuning", "isometry"),
+    unsuited=("quantized",),
+    see=("pissa", "orthogonal_lora"),
 )
 _add(
     "mica",
@@ -86,6 +102,9 @@ _add(
     PEFT,
     difference="The base weight is unchanged.",
     avoid="B must stay frozen.",
+    use="adapters that are to stay away from what the base weight does most.",
+    suits=("adapter", "fine-tuning"),
+    see=("pissa", "lora_a"),
 )
 _add(
     "orthogonal_lora",
@@ -96,6 +115,10 @@ _add(
     PEFT,
     difference="The base weight is unchanged; the values it needs are normal draws.",
     avoid="odd ranks.",
+    use="adapters with an even rank that are to add nothing at the start and still have a gradient "
+    "in both matrices.",
+    suits=("adapter", "fine-tuning", "isometry"),
+    see=("lora_a", "olora"),
 )
 _add(
     "loftq",
@@ -106,6 +129,9 @@ _add(
     f"Li et al. 2023, arXiv:2310.08659; {PEFT}",
     difference="The base weight becomes Q.",
     avoid="bases that are not quantized.",
+    use="fine-tuning an adapter on a base that has been quantized.",
+    suits=("adapter", "fine-tuning", "quantized"),
+    see=("pissa", "lora_a"),
 )
 _add(
     "corda",
@@ -114,6 +140,10 @@ _add(
     "An adapter along directions in which the layer's inputs matter.",
     "SVD of W·C, C the inputs' covariance, C⁻¹ folded into V",
     f"Yang et al. 2024, arXiv:2406.05223; {PEFT}",
+    use="fine-tuning with an adapter that is to keep or to learn what a sample of inputs shows.",
+    suits=("adapter", "fine-tuning", "calibrated on data"),
+    unsuited=("quantized",),
+    see=("eva", "pissa"),
 )
 _add(
     "eva",
@@ -124,6 +154,10 @@ _add(
     f"Paischer et al. 2024, arXiv:2410.07170; {PEFT}",
     difference="The base weight is unchanged; ranks move between layers.",
     avoid="data that is not the task's.",
+    use="adapters for a task of which some batches are at hand, when ranks may move to where the "
+    "inputs vary.",
+    suits=("adapter", "fine-tuning", "calibrated on data"),
+    see=("corda", "lora_ga"),
 )
 _add(
     "lora_ga",
@@ -132,6 +166,11 @@ _add(
     "An adapter whose first step is that of full fine-tuning.",
     "G = USVᵀ the gradient on one batch: A = Vᵀ[:r], B = U[:, r:2r], scaled",
     f"Wang et al. 2024, arXiv:2407.05000; {PEFT}",
+    use="adapters that are to learn as fast as full fine-tuning in the first steps, with one batch "
+    "of gradients to spare.",
+    suits=("adapter", "fine-tuning", "calibrated on data"),
+    unsuited=("quantized",),
+    see=("pissa", "eva"),
 )
 _add(
     "mimetic_attention",
@@ -144,4 +183,8 @@ _add(
     difference="Two public ports store W_V and W_proj untransposed: another matrix of the same spectrum.",
     avoid="language models: they need other signs.",
     aliases=("mimetic",),
+    use="vision transformers trained on little data, with fixed sine-cosine positions.",
+    suits=("vit", "transformer", "small data"),
+    unsuited=("language model",),
+    see=("identity", "zero_query"),
 )
