@@ -50,5 +50,6 @@ registry.add(
             "fairseq's encoder–decoders without BERT's rule are Xavier uniform: fairseq_transformer.",
         ),
         avoid="deep models without warm-up.",
+        suits=("transformer", "hugging face", "speech", "post-norm"),
     )
 )

@@ -71,6 +71,8 @@ registry.add(
         "Liu et al. 2019, arXiv:1907.11692",
         differences=("BERT's original code cuts at ±2σ: bert.",),
         avoid="deep post-norm encoders without warm-up.",
+        suits=("encoder", "transformer", "post-norm", "gelu", "hugging face", "embedding"),
+        unsuited=("without warm-up",),
     )
 )
 registry.add(
@@ -86,5 +88,6 @@ registry.add(
             "RoBERTa (fairseq) draws the uncut normal too.",
         ),
         avoid="deep post-norm encoders without warm-up.",
+        suits=("encoder", "transformer", "post-norm", "hugging face", "embedding"),
     )
 )

@@ -110,6 +110,7 @@ registry.add(
             'both towers: flavor="hf".',
         ),
         avoid="vision towers of convolutions: their attention pool and last norms are not in this recipe.",
+        suits=("vit", "transformer", "pre-norm", "hugging face", "autoencoder"),
         gaps=("The ResNet tower: attention pool 1/√fan_in, last norm of each block 0.",),
     )
 )
@@ -123,5 +124,6 @@ registry.add(
         citation="transformers, modeling_siglip; Zhai et al. 2023, arXiv:2303.15343",
         differences=("The paper starts the temperature at ln 10 and the bias at −10; the code at 0 and 0.",),
         avoid="training with the sigmoid loss from these: set logit_scale and logit_bias by the paper.",
+        suits=("vit", "transformer", "pre-norm", "hugging face"),
     )
 )

@@ -48,6 +48,7 @@ registry.add(
             'The 0.006 of flavor="paper" is second-hand.',
         ),
         avoid='the "hf" flavor for training from scratch.',
+        suits=("language model", "moe", "pre-norm", "hugging face"),
         gaps=("torchtitan's rule for one fused gate-and-up matrix of experts, which scales half of it.",),
     )
 )

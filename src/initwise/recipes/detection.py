@@ -56,5 +56,6 @@ registry.add(
         citation="torchvision, models/detection; detectron2, modeling; Lin et al. 2017, arXiv:1708.02002",
         differences=("Caffe2's XavierFill is LeCun uniform; elsewhere Xavier means another law.",),
         avoid="the backbone, which comes from a checkpoint and is not touched.",
+        suits=("detection", "cnn", "head", "imbalance", "fine-tuning"),
     )
 )

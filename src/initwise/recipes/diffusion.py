@@ -85,6 +85,7 @@ registry.add(
         "arXiv:2006.11239",
         differences=("ADM and EDM write exact zeros or 1e-5 there.",),
         avoid="networks whose branches do not end in conv2 or proj_out: name them with assign or rules.",
+        suits=("diffusion", "cnn", "norm", "residual branch"),
     )
 )
 registry.add(
@@ -98,6 +99,7 @@ registry.add(
         "arXiv:2105.05233",
         differences=("DDPM's original draws Xavier uniform.",),
         avoid="networks with other names for what ends a branch.",
+        suits=("diffusion", "cnn", "norm"),
     )
 )
 registry.add(
@@ -109,6 +111,7 @@ registry.add(
         citation="NVlabs/edm, training/networks.py; Karras et al. 2022, arXiv:2206.00364",
         differences=("EDM's kaiming has gain 1, not √2.",),
         avoid="EDM2, whose weights are normalised in every forward pass.",
+        suits=("diffusion", "cnn", "norm"),
     )
 )
 registry.add(
@@ -121,6 +124,7 @@ registry.add(
         citation="facebookresearch/DiT, models.py; Peebles and Xie 2022, arXiv:2212.09748",
         differences=("Positions are fixed sines and frozen.",),
         avoid="transformers without modulation: nothing would start as the identity.",
+        suits=("diffusion", "vit", "transformer", "residual branch", "deep"),
     )
 )
 registry.add(
@@ -131,5 +135,6 @@ registry.add(
         citation="torchtitan, models/flux/__init__.py",
         differences=("What Black Forest Labs trained with is not published.",),
         avoid="models without modulation.",
+        suits=("diffusion", "transformer"),
     )
 )

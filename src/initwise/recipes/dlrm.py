@@ -27,5 +27,6 @@ registry.add(
         citation="facebookresearch/dlrm, dlrm_s_pytorch.py; Naumov et al. 2019, arXiv:1906.00091",
         differences=("A table's scale follows its number of rows, not its width.",),
         avoid="tables that are tied to an output.",
+        suits=("recommender", "mlp", "embedding"),
     )
 )

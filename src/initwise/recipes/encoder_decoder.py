@@ -130,6 +130,7 @@ registry.add(
         citation="fairseq, modules/multihead_attention.py, models/transformer; Vaswani et al. 2017",
         differences=("Older forks draw the MLP Xavier uniform with bias 0.",),
         avoid="post-norm models without warm-up.",
+        suits=("transformer", "post-norm", "torch"),
     )
 )
 registry.add(
@@ -142,6 +143,7 @@ registry.add(
         citation="torch, modules/transformer.py, modules/activation.py",
         differences=("nn.TransformerEncoder alone does not do this: its Linears keep torch's default.",),
         avoid="queries, keys and values in separate matrices: their std would be √2 larger.",
+        suits=("transformer", "post-norm", "torch", "shallow"),
     )
 )
 registry.add(
@@ -157,6 +159,7 @@ registry.add(
             "DeepNorm also multiplies the residual stream by (2L)^(1/4), which is the model's to do.",
         ),
         avoid=ADVICE,
+        suits=("transformer", "post-norm", "pre-norm", "deep", "very deep", "residual branch"),
         gaps=("RetNet's gains (2^−2.5 and 2^−1).",),
     )
 )
@@ -170,5 +173,7 @@ registry.add(
         "Huang et al. 2020, ICML",
         differences=("Values have gain 1, queries and keys 1/√2, as fairseq's base has it.",),
         avoid="models with norms: the rule is made for models without.",
+        suits=("transformer", "without norm", "without warm-up", "deep", "residual branch", "small data"),
+        unsuited=("norm",),
     )
 )

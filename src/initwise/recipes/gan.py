@@ -49,6 +49,8 @@ registry.add(
         citation="pytorch/examples, dcgan/main.py; Radford et al. 2015, arXiv:1511.06434",
         differences=("Transposed convolutions get the same std: no fan is involved.",),
         avoid="networks much deeper than DCGAN.",
+        suits=("gan", "cnn", "batchnorm", "relu", "leaky relu", "upsampling"),
+        unsuited=("very deep",),
     )
 )
 registry.add(
@@ -61,6 +63,7 @@ registry.add(
             "Convolutions are orthogonal as (out, in·k²) matrices, which is no orthogonal operator.",
         ),
         avoid="networks without spectral norm.",
+        suits=("gan", "cnn", "weight norm", "isometry"),
     )
 )
 registry.add(
@@ -73,5 +76,6 @@ registry.add(
         citation="NVlabs/stylegan2-ada-pytorch, training/networks.py; Karras et al. 2019, arXiv:1912.04958",
         differences=("Ordinary layers must not get this: they do not multiply by 1/√fan_in.",),
         avoid="any network without the run-time factor.",
+        suits=("gan", "cnn", "leaky relu", "upsampling"),
     )
 )

@@ -31,5 +31,6 @@ registry.add(
         citation="transformers, modeling_gemma, modeling_gemma2, modeling_gemma3",
         differences=("The table's output is multiplied by √d in the forward pass, as T5 never does.",),
         avoid="models whose norms compute w instead of 1 + w: they would put out nothing.",
+        suits=("language model", "transformer", "pre-norm", "glu", "hugging face"),
     )
 )

@@ -47,5 +47,15 @@ registry.add(
             "transformers 5.x before mid-2026 never applied the scaling: its name test did not match.",
         ),
         avoid="post-norm models.",
+        suits=(
+            "language model",
+            "transformer",
+            "pre-norm",
+            "gelu",
+            "deep",
+            "residual branch",
+            "hugging face",
+        ),
+        unsuited=("post-norm",),
     )
 )

@@ -33,5 +33,6 @@ registry.add(
         "Nguyen and Salazar 2019, arXiv:1910.05895",
         differences=('transformers draws N(0, 0.02) for the same model: flavor="hf".',),
         avoid="models with tied embeddings: the logits start with std √(2/5).",
+        suits=("language model", "transformer", "pre-norm", "gelu", "deep", "residual branch"),
     )
 )

@@ -76,5 +76,7 @@ registry.add(
             "code may have.",
         ),
         avoid="training from scratch at depth: nothing is scaled by the number of blocks.",
+        suits=("transformer", "language model", "hugging face"),
+        unsuited=("very deep",),
     )
 )

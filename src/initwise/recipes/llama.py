@@ -49,5 +49,15 @@ registry.add(
             "What Meta used is not published.",
         ),
         avoid='the "hf" flavor for deep models from scratch: it describes loading, not training.',
+        suits=(
+            "language model",
+            "transformer",
+            "pre-norm",
+            "glu",
+            "silu",
+            "deep",
+            "residual branch",
+            "hugging face",
+        ),
     )
 )

@@ -36,6 +36,7 @@ registry.add(
         citation="peft, tuners/lora/layer.py; Hu et al. 2021, arXiv:2106.09685",
         differences=("PEFT's gaussian draws A at 1/rank, not 1/√rank.",),
         avoid="adapters whose A and B both start at 0: they would never move.",
+        suits=("adapter", "fine-tuning"),
         gaps=("PiSSA, OLoRA, LoftQ, EVA and the like, which need the base weight or data.",),
     )
 )

@@ -104,6 +104,7 @@ registry.add(
             'recipe("mamba2").',
         ),
         avoid="biases that the reference marks _no_reinit: they are left as its constructor drew them.",
+        suits=("ssm", "language model", "pre-norm", "long memory", "silu"),
     )
 )
 registry.add(
@@ -114,6 +115,7 @@ registry.add(
         citation="state-spaces/mamba, modules/mamba2.py; transformers, modeling_mamba2",
         differences=("transformers sets A = 1 … heads and draws matrices N(0, 0.1).",),
         avoid="biases that the reference marks _no_reinit: they are left as its constructor drew them.",
+        suits=("ssm", "language model", "pre-norm", "long memory", "silu"),
     )
 )
 registry.add(
@@ -125,6 +127,7 @@ registry.add(
         citation="transformers, modeling_bamba, modeling_jamba, modeling_falcon_h1",
         differences=("Mamba's own code draws dt's bias and leaves its projections to torch.",),
         avoid="training state spaces from scratch: dt's bias of 1 forgets fast.",
+        suits=("ssm", "language model", "hugging face", "pre-norm"),
     )
 )
 registry.add(
@@ -136,5 +139,6 @@ registry.add(
         citation="state-spaces/s4, models/s4/s4d.py; Gu et al. 2022, arXiv:2206.11893",
         differences=("C is stored as two real numbers, each of std √½.",),
         avoid="selective state spaces: mamba.",
+        suits=("ssm", "long memory"),
     )
 )

@@ -39,5 +39,7 @@ registry.add(
             "Its documentation suggests an embedding std near 1 against loss spikes: embedding_std.",
         ),
         avoid="post-norm models.",
+        suits=("language model", "transformer", "moe", "pre-norm", "deep", "residual branch"),
+        unsuited=("post-norm",),
     )
 )

@@ -36,5 +36,6 @@ registry.add(
         citation="google-research/vision_transformer, models_mixer.py; timm, models/mlp_mixer.py",
         differences=("gMLP's gate starts with weights N(0, 1e-6) and bias 1, which is not in this recipe.",),
         avoid="gMLP.",
+        suits=("mixer", "mlp", "pre-norm", "gelu"),
     )
 )

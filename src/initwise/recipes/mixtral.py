@@ -37,6 +37,8 @@ registry.add(
             "torchtitan scales what writes into the residual stream by depth: qwen3_moe, deepseek_v3.",
         ),
         avoid="deep models from scratch: nothing is scaled by depth.",
+        suits=("language model", "moe", "pre-norm", "hugging face", "glu"),
+        unsuited=("very deep",),
     )
 )
 registry.add(
@@ -47,5 +49,7 @@ registry.add(
         citation="transformers, modeling_gpt_oss",
         differences=("Other routers have no bias, or one that starts at 0.",),
         avoid="deep models from scratch: nothing is scaled by depth.",
+        suits=("language model", "moe", "pre-norm", "hugging face"),
+        unsuited=("very deep",),
     )
 )

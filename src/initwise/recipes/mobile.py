@@ -89,6 +89,8 @@ registry.add(
             "transformers draws everything N(0, 0.02), norms' gains included.",
         ),
         avoid="networks without norms.",
+        suits=("cnn", "depthwise", "batchnorm", "silu", "deep"),
+        unsuited=("without norm",),
     )
 )
 registry.add(
@@ -100,6 +102,8 @@ registry.add(
         citation="torchvision, models/mobilenetv2.py, models/mobilenetv3.py",
         differences=("TensorFlow's original draws truncated normals at 0.09 and regularises strongly.",),
         avoid="networks without norms: a depthwise kernel's std is √channels too small.",
+        suits=("cnn", "depthwise", "batchnorm", "relu"),
+        unsuited=("without norm",),
     )
 )
 registry.add(
@@ -110,6 +114,7 @@ registry.add(
         citation="torchvision, models/vgg.py; Simonyan and Zisserman 2014, arXiv:1409.1556",
         differences=("The paper started deep ones from shallow ones, at N(0, 0.01).",),
         avoid="classifiers without dropout: 0.01 is far below He for 4096 inputs.",
+        suits=("cnn", "relu", "plain", "without norm", "batchnorm", "dropout", "torch"),
     )
 )
 registry.add(
@@ -120,6 +125,8 @@ registry.add(
         citation="torchvision, models/densenet.py",
         differences=("ResNets count by fan-out.",),
         avoid="networks without norms.",
+        suits=("cnn", "batchnorm", "relu", "deep"),
+        unsuited=("without norm",),
     )
 )
 registry.add(
@@ -133,6 +140,8 @@ registry.add(
             "Some of Inception's layers carry stds of their own (stddev), which are not in this recipe.",
         ),
         avoid="networks without norms.",
+        suits=("cnn", "batchnorm", "relu", "torch"),
+        unsuited=("without norm",),
         gaps=("Layers with a stddev attribute of their own: the auxiliary head.",),
     )
 )
@@ -144,5 +153,6 @@ registry.add(
         citation="torchvision, models/squeezenet.py",
         differences=("No norms at all, and no classifier matrix.",),
         avoid="networks whose classifier is a matrix.",
+        suits=("cnn", "relu", "without norm", "torch"),
     )
 )

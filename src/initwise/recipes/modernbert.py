@@ -36,5 +36,7 @@ registry.add(
         citation="transformers, modeling_modernbert; Warner et al. 2024, arXiv:2412.13663",
         differences=("A tied decoder is the table: it is then drawn as the decoder, at 0.02/√(2L).",),
         avoid="post-norm encoders.",
+        suits=("encoder", "transformer", "pre-norm", "glu", "deep", "residual branch"),
+        unsuited=("post-norm",),
     )
 )

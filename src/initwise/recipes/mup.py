@@ -42,5 +42,6 @@ registry.add(
         ),
         avoid="models that do not also scale their logits by 1/m and attention by 1/d_h, or optimizers "
         "without muP's learning rates.",
+        suits=("language model", "transformer", "width transfer", "pre-norm"),
     )
 )

@@ -59,6 +59,7 @@ registry.add(
             'transformers draws 0.02 and scales attention\'s output alone: flavor="hf".',
         ),
         avoid="models without norms on queries and keys, and optimizers other than Muon.",
+        suits=("language model", "transformer", "muon", "residual branch", "pre-norm", "bounded"),
     )
 )
 registry.add(
@@ -70,6 +71,7 @@ registry.add(
         citation="KellerJordan/modded-nanogpt, train_gpt.py",
         differences=("The table starts as a copy of the head; here it is drawn by the head's law.",),
         avoid="anything but its own speed-run: the recipe moves with the record.",
+        suits=("language model", "transformer", "muon", "residual branch", "pre-norm"),
         gaps=("A table that is a copy of the head.",),
     )
 )

@@ -85,6 +85,7 @@ registry.add(
         citation="OLMo, olmo/model.py",
         differences=("scale_emb_init and emb_init_std change the table's std; they are not options here.",),
         avoid="normal for deep models: nothing is scaled by depth.",
+        suits=("language model", "transformer", "pre-norm", "residual branch"),
     )
 )
 registry.add(
@@ -98,5 +99,6 @@ registry.add(
             "The up projection is scaled like an output in llama and llama_depth, as in torchtitan.",
         ),
         avoid="fan_in for deep models: nothing is scaled by depth.",
+        suits=("language model", "transformer", "moe", "pre-norm", "residual branch"),
     )
 )

@@ -32,5 +32,7 @@ registry.add(
         evidence="second-hand",
         differences=('transformers\' configuration says init_std 0.02: flavor="hf".',),
         avoid="models without warm-up: 0.006 was chosen for its own learning rate.",
+        suits=("language model", "transformer", "pre-norm", "relu", "residual branch"),
+        unsuited=("without warm-up",),
     )
 )

@@ -50,6 +50,8 @@ registry.add(
         citation="transformers, modeling_qwen3; torchtitan, models/qwen3/__init__.py",
         differences=("torchtitan's dense Qwen3 scales nothing by depth either.",),
         avoid="deep models from scratch: nothing is scaled by depth.",
+        suits=("language model", "transformer", "pre-norm", "glu", "silu", "hugging face"),
+        unsuited=("very deep",),
     )
 )
 registry.add(
@@ -60,6 +62,7 @@ registry.add(
         citation="torchtitan, models/qwen3/__init__.py",
         differences=('transformers draws everything at 0.02: recipe("qwen3").',),
         avoid="models without experts: qwen3.",
+        suits=("language model", "moe", "pre-norm", "glu", "residual branch", "deep"),
     )
 )
 registry.add(
@@ -71,5 +74,6 @@ registry.add(
         citation="transformers, modeling_qwen3_next",
         differences=("The two kinds of RMSNorm are told apart by what they compute, not by their names.",),
         avoid="other linear attentions: their dt_bias is drawn.",
+        suits=("language model", "moe", "ssm", "pre-norm", "hugging face"),
     )
 )

@@ -96,6 +96,8 @@ registry.add(
         "He et al. 2015, arXiv:1512.03385; Goyal et al. 2017, arXiv:1706.02677",
         differences=("torchvision: zero_init_residual=False; timm: zero_init_last=True.",),
         avoid="residual networks without norms: fixup, skipinit, nfnet.",
+        suits=("cnn", "resnet", "batchnorm", "relu", "deep", "torch"),
+        unsuited=("without norm",),
     )
 )
 registry.add(
@@ -106,6 +108,8 @@ registry.add(
         citation="timm, models/resnetv2.py",
         differences=("Its last gains are not 0, unlike timm's ResNet.",),
         avoid="networks without norms.",
+        suits=("cnn", "resnet", "norm", "batchnorm", "relu", "deep"),
+        unsuited=("without norm",),
     )
 )
 registry.add(
@@ -116,6 +120,8 @@ registry.add(
         citation="torchvision, models/regnet.py",
         differences=('transformers keeps torch\'s Linear for the classifier: flavor="hf".',),
         avoid="networks without norms.",
+        suits=("cnn", "resnet", "batchnorm", "relu", "deep", "torch"),
+        unsuited=("without norm",),
     )
 )
 registry.add(
@@ -127,6 +133,8 @@ registry.add(
         citation="hongyi-zhang/Fixup, cifar and imagenet models; Zhang et al. 2019, arXiv:1901.09321",
         differences=("The code counts He by fan-out; its first layer keeps torch's default, not He.",),
         avoid="models with norms, or without the scalar biases.",
+        suits=("resnet", "cnn", "without norm", "relu", "deep", "very deep", "residual branch"),
+        unsuited=("norm", "transformer"),
     )
 )
 registry.add(
@@ -137,6 +145,8 @@ registry.add(
         citation="deepmind-research, nfnets/skipinit_resnet.py; De and Smith 2020, arXiv:2002.10444",
         differences=("NF-Nets call the factor skip_gain.",),
         avoid="models without that factor.",
+        suits=("resnet", "cnn", "without norm", "deep", "very deep", "residual branch", "haiku"),
+        unsuited=("batchnorm",),
     )
 )
 registry.add(
@@ -149,5 +159,7 @@ registry.add(
         citation="deepmind-research, nfnets/base.py, nfnets/nfnet.py; Brock et al. 2021, arXiv:2102.06171",
         differences=("timm draws the convolutions kaiming_normal with linear gain, the same std.",),
         avoid="models without scaled weight standardisation.",
+        suits=("cnn", "resnet", "without norm", "weight norm", "deep", "residual branch"),
+        unsuited=("batchnorm",),
     )
 )

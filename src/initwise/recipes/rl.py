@@ -67,6 +67,7 @@ registry.add(
         citation="vwxyzjn/cleanrl, ppo*.py; stable_baselines3/common/policies.py; openai/baselines",
         differences=("baselines' orthogonal is made by SVD without fixing signs.",),
         avoid="a small value head: 0.01 is for the policy alone.",
+        suits=("rl", "mlp", "cnn", "lstm", "tanh", "relu", "shallow", "isometry", "head"),
     )
 )
 registry.add(
@@ -78,6 +79,7 @@ registry.add(
         citation="openai/baselines, baselines/ddpg/models.py; Lillicrap et al. 2015, arXiv:1509.02971",
         differences=("The paper uses 3e-4 from pixels. TD3's own code keeps torch's default in all layers.",),
         avoid="critics whose targets are large: the last layer starts near 0.",
+        suits=("rl", "mlp", "relu", "shallow", "bounded", "head"),
     )
 )
 registry.add(
@@ -90,5 +92,7 @@ registry.add(
         evidence="recalled",
         differences=("The first SAC code in TensorFlow draws Xavier uniform.",),
         avoid="deep networks: torch's default shrinks ReLU signals.",
+        suits=("rl", "cnn", "mlp", "relu", "shallow", "torch"),
+        unsuited=("very deep",),
     )
 )

@@ -53,6 +53,7 @@ registry.add(
             "ln 0.3 + zigzag.",
         ),
         avoid="RWKV-7: rwkv7.",
+        suits=("rnn", "language model", "hugging face", "isometry"),
         gaps=("time_decay and time_mix, laws by channel and block.",),
     )
 )
@@ -65,6 +66,7 @@ registry.add(
         citation="BlinkDL/RWKV-LM, RWKV-v7/train_temp/src/model.py",
         differences=("transformers' RWKV-4 is another model with another rule.",),
         avoid="other generations of RWKV.",
+        suits=("rnn", "language model", "isometry", "residual branch"),
         gaps=("Decays, mixing vectors and low-rank factors, which are laws by channel index.",),
     )
 )

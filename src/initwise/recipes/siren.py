@@ -43,6 +43,8 @@ registry.add(
         citation="vsitzmann/siren, modules.py, explore_siren.ipynb; Sitzmann et al. 2020, arXiv:2006.09661",
         differences=("Audio uses ω₀ = 3000 in the first layer, which its law does not contain.",),
         avoid="networks that do not multiply by ω₀ inside the sine.",
+        suits=("coordinate", "mlp", "sine"),
+        unsuited=("relu",),
     )
 )
 registry.add(
@@ -53,5 +55,6 @@ registry.add(
         citation="bmild/nerf; yenchenlin/nerf-pytorch; Mildenhall et al. 2020, arXiv:2003.08934",
         differences=("torch's default std is half of Xavier's here.",),
         avoid="networks without positional encoding.",
+        suits=("coordinate", "mlp", "relu", "positions", "keras"),
     )
 )

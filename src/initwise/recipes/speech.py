@@ -73,6 +73,7 @@ registry.add(
         citation="transformers, modeling_whisper; openai/whisper, whisper/model.py",
         differences=("OpenAI's code is for inference: its decoder positions are uninitialised memory.",),
         avoid='flavor="openai" for training: it is not a training recipe.',
+        suits=("speech", "transformer", "pre-norm", "gelu", "hugging face"),
     )
 )
 registry.add(
@@ -85,6 +86,7 @@ registry.add(
         citation="transformers, modeling_wav2vec2; Baevski et al. 2020, arXiv:2006.11477",
         differences=("HuBERT's convolutions have bias 0 and its positional convolution is He normal too.",),
         avoid="spectrogram models: their first layers are other convolutions.",
+        suits=("speech", "transformer", "cnn", "hugging face", "gelu"),
     )
 )
 registry.add(
@@ -95,5 +97,6 @@ registry.add(
         citation="transformers, modeling_hubert",
         differences=("wav2vec2 draws the same convolutions' biases uniformly.",),
         avoid="spectrogram models: their first layers are other convolutions.",
+        suits=("speech", "transformer", "cnn", "hugging face"),
     )
 )

@@ -85,5 +85,6 @@ registry.add(
             "A head that no rule of transformers names gets std 1, by its default.",
         ),
         avoid="attention that divides its logits by √d_kv: T5 does not, its queries are that much smaller.",
+        suits=("transformer", "language model", "pre-norm", "hugging face", "moe"),
     )
 )

@@ -124,6 +124,8 @@ registry.add(
         citation="transformers, modeling_vivit, modeling_dpt, modeling_segformer and others",
         differences=("The papers' own code mostly draws tokens and positions: vit, deit, swin.",),
         avoid="training from scratch with positions at 0 where they matter from the first step.",
+        suits=("vit", "hugging face", "pre-norm"),
+        unsuited=("very deep",),
     )
 )
 registry.add(
@@ -136,6 +138,8 @@ registry.add(
         citation="facebookresearch/deit, cait_models.py; timm; transformers, modeling_deit",
         differences=('transformers starts all tokens and positions at 0: flavor="hf".',),
         avoid="fp16 with layer_scale=1e-6: the number is 1.3 % off there.",
+        suits=("vit", "pre-norm", "deep", "very deep", "residual branch"),
+        unsuited=("low precision",),
     )
 )
 registry.add(
@@ -147,6 +151,8 @@ registry.add(
         citation="timm, models/beit.py; transformers, modeling_beit",
         differences=("Large models use LayerScale 1e-5.",),
         avoid="models without LayerScale at this depth.",
+        suits=("vit", "pre-norm", "hugging face", "residual branch", "deep"),
+        unsuited=("cnn",),
     )
 )
 registry.add(
@@ -159,6 +165,7 @@ registry.add(
         citation="transformers, modeling_dinov2; facebookresearch/dinov2",
         differences=("transformers' LayerScale of 1 is for loading; training started at 1e-5.",),
         avoid='flavor="hf" for training from scratch at depth.',
+        suits=("vit", "pre-norm", "hugging face", "residual branch"),
     )
 )
 registry.add(
@@ -170,6 +177,7 @@ registry.add(
         citation="microsoft/Swin-Transformer; timm; transformers, modeling_swin",
         differences=('transformers starts all positions at 0: flavor="hf".',),
         avoid="res-post-norm models: swinv2.",
+        suits=("vit", "pre-norm", "hugging face"),
     )
 )
 registry.add(
@@ -181,6 +189,8 @@ registry.add(
         citation="microsoft/Swin-Transformer, models/swin_transformer_v2.py; transformers, modeling_swinv2",
         differences=("transformers leaves the norms at 1.",),
         avoid="pre-norm models: zero norms would cut them off.",
+        suits=("vit", "post-norm", "deep", "residual branch", "hugging face"),
+        unsuited=("pre-norm",),
     )
 )
 registry.add(
@@ -192,6 +202,7 @@ registry.add(
         citation="facebookresearch/ConvNeXt, models/convnext.py; transformers, modeling_convnext",
         differences=("Depthwise convolutions get the same std, whatever their fan-in of 49.",),
         avoid="plain convolutional networks without LayerScale.",
+        suits=("cnn", "layernorm", "gelu", "depthwise", "deep", "residual branch"),
         gaps=(
             "head_init_scale, which multiplies the head and is 1 in all training recipes but fine-tuning.",
         ),

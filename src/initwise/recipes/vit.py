@@ -157,6 +157,7 @@ registry.add(
             "Attention's biases are 0 in all of them but torch's own layers' defaults.",
         ),
         avoid='training from a zero head with flavor="jax" when features are to be read before training.',
+        suits=("vit", "pre-norm", "gelu"),
     )
 )
 registry.add(
@@ -169,6 +170,7 @@ registry.add(
         evidence="recalled",
         differences=('transformers draws the matrices N(0, 0.02): recipe("mae_hf").',),
         avoid="models with learned positions: they would be left as they are.",
+        suits=("vit", "pre-norm", "autoencoder", "positions"),
     )
 )
 registry.add(
@@ -181,5 +183,6 @@ registry.add(
         citation="transformers, modeling_vit_mae",
         differences=('The original draws every matrix Xavier uniform: recipe("mae").',),
         avoid="models with learned positions: they would be left as they are.",
+        suits=("vit", "pre-norm", "autoencoder", "positions", "hugging face"),
     )
 )

@@ -37,6 +37,7 @@ registry.add(
         citation="transformers, modeling_xlnet; Yang et al. 2019, arXiv:1906.08237",
         differences=("Other models start biases of attention scores at 0.",),
         avoid="models without relative attention: roberta.",
+        suits=("encoder", "transformer", "post-norm", "hugging face"),
     )
 )
 registry.add(
@@ -48,5 +49,6 @@ registry.add(
         citation="transformers, modeling_xlm; Conneau and Lample 2019, arXiv:1901.07291",
         differences=("The tables' std does not follow the width.",),
         avoid="widths far from 2048: pass embed_std.",
+        suits=("encoder", "transformer", "post-norm", "embedding", "hugging face"),
     )
 )
