@@ -22,6 +22,7 @@ NUMBERS = {
     "linear": (1.0, 1.0),
     "log_linear": (1.0, 1.0),
     "power": (-7.0, -2.0, 0.85),
+    "zigzag": (-5.5, 0.5, 1.3, 2.5, 16.0, 1.0),
     "s4d_inverse": (),
     "s4d_quadratic": (),
     "root_odd": (),
@@ -144,6 +145,27 @@ class TestPublishedValues:
         assert fill.low == pytest.approx(-6.9072552373, abs=5e-11)
         share = float(np.mean(filled(20_000, fill) == fill.low))
         assert share == pytest.approx(0.5, abs=6 * 0.5 / math.sqrt(20_000))
+
+    def test_rwkv_7s_decay(self):
+        width, head, power = 192, 64, 1.5
+        n = np.arange(width)
+        zigzag = ((n % head) - (head - 1) / 2) / ((head - 1) / 2)
+        decay = -6 + 6 * (n / (width - 1)) ** power + 0.5 + 2.5 * zigzag * np.abs(zigzag)
+        fill = Fill.indexed("zigzag", -5.5, 0.5, power, 2.5, head, 0)
+        np.testing.assert_allclose(filled((1, 1, width), fill).ravel(), decay, atol=1e-13)
+
+    def test_rwkv_4s_bonus(self):
+        fill = Fill.indexed("zigzag", math.log(0.3), math.log(0.3), 1.0, 0.5, 3, 1)
+        expected = [math.log(0.3) + 0.5 * ((i + 1) % 3 - 1) for i in range(11)]
+        np.testing.assert_allclose(filled(11, fill), expected, rtol=1e-15)
+
+    def test_a_sawtooth_of_period_one_is_flat(self):
+        assert np.unique(filled(9, Fill.indexed("zigzag", 2.0, 2.0, 1.0, 5.0, 1, 0))).tolist() == [2.0]
+
+    @pytest.mark.parametrize("numbers", [(0, 1, 0, 1, 3, 0), (0, 1, 1, 1, 2.5, 0), (0, 1, 1, 1, 3, -1)])
+    def test_a_sawtooth_of_odd_numbers_is_refused(self, numbers):
+        with pytest.raises(FillError, match="period a whole number ≥ 1"):
+            Fill.indexed("zigzag", *numbers)
 
     def test_s4d(self):
         half = 32
@@ -279,3 +301,22 @@ class TestErrors:
     def test_a_type_that_cannot_hold_it(self):
         with pytest.raises(FillError, match="float16 holds numbers up to 65504"):
             filled(70_000, law("linear"), dtype=np.float16)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "fill",
+    [
+        Fill.normal(0, 0.005),
+        Fill.uniform(-1, 1),
+        Fill.packed([("a", 3, Fill.normal()), ("b", 4, Fill.normal())], layout=Layout("oi")),
+    ],
+)
+def test_a_tensor_may_draw_another_ones_numbers(fill, dtype):
+    head = filled((7, 5), fill, "head", dtype)
+    copy = filled((7, 5), replace(fill, draw="head"), "table", dtype)
+    assert np.array_equal(head, copy)
+    assert not np.array_equal(filled((7, 5), fill, "table", dtype), copy)
+    # stored the other way round it is the transpose
+    turned = filled((5, 7), replace(Fill.normal(0, 1), draw="head", layout=Layout("io")), "table", dtype)
+    assert np.array_equal(turned.T, filled((7, 5), Fill.normal(0, 1), "head", dtype))

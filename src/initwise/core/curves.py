@@ -164,6 +164,14 @@ def _power(at: Index, first: float, last: float, exponent: float) -> F64:
     return first + (last - first) * share**exponent
 
 
+def _zigzag(
+    at: Index, first: float, last: float, exponent: float, height: float, period: float, shift: float
+) -> F64:
+    half = max(period - 1, 1) / 2
+    wave = (np.mod(at.grids[-1] + shift, period) - (period - 1) / 2) / half
+    return _power(at, first, last, exponent) + height * wave * np.abs(wave)
+
+
 def _inverse(at: Index) -> F64:
     state = 2.0 * at.sizes[-1]
     return state / math.pi * (state / (2 * at.grids[-1] + 1) - 1)
@@ -221,6 +229,13 @@ INDEXED: Mapping[str, Indexed] = {
         _log_linear, "ln({0:g} + {1:g}·n)", 2, "start > 0, step ≥ 0", lambda a, b: a > 0 and b >= 0
     ),
     "power": Indexed(_power, "{0:g} … {1:g} by (n/(N − 1))^{2:g}", 3, "exponent > 0", lambda a, b, c: c > 0),
+    "zigzag": Indexed(
+        _zigzag,
+        "{0:g} … {1:g} by (n/(N − 1))^{2:g}, and a sawtooth ±{3:g} of period {4:g}",
+        6,
+        "exponent > 0, period a whole number ≥ 1, shift a whole number ≥ 0",
+        lambda a, b, c, d, e, f: c > 0 and e >= 1 and e == int(e) and f >= 0 and f == int(f),
+    ),
     "s4d_inverse": Indexed(_inverse, "(2N/π)(2N/(2n + 1) − 1)", 0, "no numbers", _any),
     "s4d_quadratic": Indexed(_quadratic, "(2n + 1)²/π", 0, "no numbers", _any),
     "root_odd": Indexed(_root_odd, "√(2n + 1)", 0, "no numbers", _any),

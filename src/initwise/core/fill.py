@@ -60,7 +60,9 @@ class Fill(JsonMixin):
         citation: the paper or source the rule comes from.
         sparsity: how many weights of each unit are zero, for law "sparse".
         curve: the function, for laws "mapped" and "indexed".
-        draw: of a packed part, the name of the part whose numbers it draws too; "" is its own.
+        draw: of a packed part, the name of the part whose numbers it draws too; of a whole tensor, the
+            name of the parameter whose numbers it draws (a table that starts as a copy of the head);
+            "" is its own.
     """
 
     law: str

@@ -58,7 +58,7 @@ def tasks_at(
     law = ready(fill, dtype, shape)
     if law is None:
         return None
-    stream, low = Stream(seed, name), 0xFFFFFFFF
+    stream, low = Stream(seed, fill.draw or name), 0xFFFFFFFF
     number, seed = stream.id, stream.seed
     key = struct.pack("<4Q", seed & low, seed >> 32, number & low, number >> 32)
     if size <= CHUNK:

@@ -133,7 +133,7 @@ def jobs(
 
     `apart`: elementwise jobs leave out a zero row, so that they may be written in any order, or at once.
     """
-    stream = Stream(seed, name)
+    stream = Stream(seed, getattr(fill, "draw", "") or name)
     if not isinstance(fill, Fill):
         raise FillError(
             f"fill is a {type(fill).__name__}",
