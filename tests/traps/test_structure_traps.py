@@ -1,9 +1,7 @@
 """Known traps of initialization, each by the number it has in the literature survey behind initwise."""
 
 import math
-import warnings
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -13,8 +11,6 @@ from torch.nn.utils import parametrizations, parametrize
 from initwise.core.fill import Fill
 from initwise.core.layout import Layout
 from initwise.frameworks.initialize import init_, plan_for
-from initwise.frameworks.numpy import ArrayTree
-from initwise.frameworks.torch.walk import parameters
 
 
 def std(model, scheme, name="weight"):
@@ -24,104 +20,6 @@ def std(model, scheme, name="weight"):
 def bound(model, scheme, name="weight"):
     fill = plan_for(model, scheme)[name]
     return fill.parts[0][2].high if fill.parts else fill.high
-
-
-def test_t13_a_grouped_convolution_has_the_fan_out_of_its_group():
-    layer = nn.Conv2d(32, 128, 3, groups=4)
-    assert std(layer, "he_fan_out") == pytest.approx(0.0833333333, rel=1e-9)
-    depthwise = nn.Conv2d(96, 96, 7, groups=96)
-    assert std(depthwise, "he_fan_out") == pytest.approx(0.2020305089, rel=1e-9)
-
-
-def test_t15_a_transposed_convolution_counts_its_inputs_and_its_stride():
-    layer = nn.ConvTranspose2d(64, 32, 4, stride=2)
-    assert std(layer, "he_normal") == pytest.approx(0.0883883476, rel=1e-9)
-
-
-def test_t15_the_fan_of_a_transposed_convolution_keeps_the_variance():
-    """Measured: unit-variance inputs, He weights, so outputs of variance 2 on average over positions."""
-    layer = nn.ConvTranspose2d(64, 64, 4, stride=2, bias=False)
-    init_(layer, "he_normal")
-    out = layer(torch.randn(4, 64, 16, 16, generator=torch.Generator().manual_seed(1)))
-    inner = out[:, :, 4:-4, 4:-4]
-    assert float(inner.detach().var()) == pytest.approx(2.0, rel=0.1)
-
-
-def test_t16_a_strided_convolution_feeds_fewer_outputs():
-    [weight, _] = parameters(nn.Conv2d(32, 128, 3, stride=2))
-    assert weight.fans.fan_out == 1152 / 4
-
-
-def test_t17_a_fused_projection_has_the_bound_of_each_of_its_parts():
-    layer = nn.MultiheadAttention(768, 12)
-    assert bound(layer, "xavier_uniform", "in_proj_weight") == pytest.approx(0.0625, rel=1e-9)
-    lstm = plan_for(nn.LSTM(64, 256), "xavier_uniform")["weight_ih_l0"]
-    assert [part.high for _, _, part in lstm.parts] == pytest.approx([math.sqrt(6 / 320)] * 4)
-
-
-def test_t17_a_fused_matrix_holds_independent_parts():
-    layer = nn.MultiheadAttention(16, 2)
-    init_(layer, "orthogonal")
-    query, key, value = layer.in_proj_weight.split(16)
-    for part in (query, key, value):
-        assert torch.allclose(part @ part.T, torch.eye(16), atol=1e-5)
-    assert not torch.equal(query, key)
-    assert not torch.equal(key, value)
-
-
-def test_t18_a_matrix_stored_input_first_is_not_swapped():
-    tree = ArrayTree({"kernel": np.empty((64, 256), np.float32)}, {"kernel": "io"})
-    assert plan_for(tree, "he_normal")["kernel"].std == pytest.approx(0.1767766953, rel=1e-9)
-
-
-def test_t19_a_table_is_not_a_matrix_and_tying_fills_it_once():
-    model = nn.Sequential(nn.Embedding(1000, 16), nn.Linear(16, 1000, bias=False))
-    model[1].weight = model[0].weight
-    ledger = init_(model, "he_normal")
-    assert [entry.status for entry in ledger.entries] == ["filled", "tied"]
-    assert model[1].weight is model[0].weight
-    # He over the vocabulary would give √(2/1000) or over the width √(2/16)
-    assert ledger.entries[0].declared_std == pytest.approx(1 / 4)
-
-
-def test_t20_vectors_and_scalars_never_meet_a_fan_rule():
-    class Net(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.vector = nn.Parameter(torch.full((3,), 7.0))
-            self.scalar = nn.Parameter(torch.tensor(7.0))
-            self.linear = nn.Linear(3, 3)
-
-    model = Net()
-    init_(model, "xavier_normal")
-    assert bool((model.vector == 7).all())
-    assert model.scalar == 7
-    init_(model, {"scalar": "zeros", "vector": Fill.uniform(0, 1)})
-    assert model.scalar == 0
-
-
-def test_t21_bilinear_and_experts_have_true_fans():
-    assert std(nn.Bilinear(20, 30, 8), "lecun_normal") == pytest.approx(math.sqrt(1 / 600))
-    tree = ArrayTree({"experts": np.empty((4, 16, 32), np.float32)}, {"experts": "boi"})
-    assert plan_for(tree, "lecun_normal")["experts"].std == pytest.approx(math.sqrt(1 / 32))
-
-
-def test_t21_orthogonal_experts_are_orthogonal_one_by_one():
-    experts = np.empty((4, 16, 16), np.float32)
-    init_(ArrayTree({"experts": experts}, {"experts": "boi"}), "orthogonal")
-    for expert in experts:
-        np.testing.assert_allclose(expert @ expert.T, np.eye(16), atol=1e-5)
-    assert not np.array_equal(experts[0], experts[1])
-
-
-def test_t22_tensors_without_elements_are_no_ops_without_a_warning():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        model = nn.Sequential(nn.Linear(0, 4), nn.Linear(4, 0))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        statuses = {entry.name: entry.status for entry in init_(model, "he_normal").entries}
-    assert statuses == {"0.weight": "empty", "0.bias": "filled", "1.weight": "empty", "1.bias": "empty"}
 
 
 def test_t26_dirac_passes_the_signal_through_each_group():
