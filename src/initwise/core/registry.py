@@ -151,6 +151,12 @@ class Registry(Generic[RowT]):
         self._load()
         return tuple(self._rows[name] for name in sorted(self._rows))
 
+    def own(self) -> tuple[RowT, ...]:
+        """The rows of its own package, sorted by name; third-party packages are not loaded."""
+        self._load_own()
+        mine = (name for name, home in self._homes.items() if home.startswith(f"{self._package}."))
+        return tuple(self._rows[name] for name in sorted(mine))
+
     def broken(self) -> tuple[Broken, ...]:
         """The third-party rows that could not be had, and why."""
         self._load()
