@@ -1,20 +1,22 @@
-"""Tables, heads and their biases: inverse roots, priors; queries that start at zero."""
+"""Tables by their size, heads and their biases: priors, base rates; queries that start at zero."""
 
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Literal
 
-from ..core.errors import OptionError
+from ..core.errors import FillError, OptionError
 from ..core.fill import Fill
-from ..core.layout import Fans
+from ..core.layout import Fans, Layout
 from ..core.parameter import ParameterInfo
 from .base import Known, Scheme, SchemeRow, registry
-from .needs import Base, Site, otherwise, told_apart
+from .needs import Base, Site, otherwise, positive, told_apart
 from .scaling import fan
 
 RETINA = "Lin et al. 2017, Focal loss, arXiv:1708.02002, sec. 4.1; torchvision, retinanet.py; detectron2"
 BIAS = ParameterInfo("head.bias", (1000,), "float32", "bias")
+PAIR = ParameterInfo("head.bias", (2,), "float32", "bias")
 
 
 def embedding_inverse_root(fans: Fans) -> Fill:
@@ -60,6 +62,111 @@ def prior_bias(
     return Fill.constant(
         -math.log((1 - pi) / pi), reason=f"the head starts with probability {pi:g} everywhere"
     )
+
+
+def class_prior_bias(
+    fans: Fans | None,
+    at: Site,
+    *,
+    rates: Annotated[
+        str, "one number per output, \"0.7, 0.2, 0.1\": each class's share, or a regression's mean targets"
+    ] = "",
+    output: Annotated[
+        Literal["softmax", "sigmoid", "regression"],
+        "softmax takes ln p (shares sum to 1), sigmoid ln(p/(1 − p)), regression the numbers themselves",
+    ] = "softmax",
+    base: Base = "he_normal",
+) -> Fill | None:
+    """The head's bias is what the outputs are without looking at the input."""
+    values = _biases(rates, output)
+    if at.part != "head" or at.role != "bias" or at.info is None:
+        return otherwise(base, fans, at)
+    if at.info.shape != (len(values),):
+        raise FillError(
+            f"{len(values)} numbers for a bias of shape {at.info.shape}",
+            expected="one number per output",
+            cause="rates says how many outputs there are",
+        )
+    return _vector(values, f"the head starts by answering {rates} ({output}) everywhere")
+
+
+def rates_of(counts: Iterable[float]) -> str:
+    """Counts of each class as the option `rates`: shares that sum to 1.
+
+    Raises:
+        OptionError: a count that is not positive and finite, or none at all.
+
+    >>> rates_of([6, 3, 1])
+    '0.6, 0.3, 0.1'
+    """
+    numbers = [float(count) for count in counts]
+    if not numbers or not all(0 < number < math.inf for number in numbers):
+        raise OptionError(
+            f"counts {numbers}",
+            where="rates_of",
+            expected="a finite number > 0 for every class",
+            fix="For a class never seen, count it once: ln 0 is no bias.",
+        )
+    return ", ".join(repr(number / math.fsum(numbers)) for number in numbers)
+
+
+def _biases(rates: str, output: str) -> tuple[float, ...]:
+    """The biases that the rates mean. Raises OptionError for rates that are none."""
+    try:
+        found = tuple(float(word) for word in rates.split(",")) if rates.strip() else ()
+    except ValueError:
+        found = ()
+    if not found or not all(map(math.isfinite, found)):
+        raise _no_rates(f"rates={rates!r}", 'one finite number per output, "0.7, 0.2, 0.1"')
+    if output == "regression":
+        return found
+    if min(found) <= 0 or (output == "sigmoid" and max(found) >= 1):
+        worst = min(found) if min(found) <= 0 else max(found)
+        raise _no_rates(f"a rate of {worst:g}", "rates > 0" + (" and < 1" if output == "sigmoid" else ""))
+    if output == "sigmoid":
+        return tuple(math.log(rate / (1 - rate)) for rate in found)
+    total = math.fsum(found)
+    if not math.isclose(total, 1.0, abs_tol=1e-6):
+        raise _no_rates(f"rates that sum to {total:.9g}", "shares that sum to 1")
+    return tuple(map(math.log, found))
+
+
+def _no_rates(got: str, expected: str) -> OptionError:
+    return OptionError(
+        got,
+        where="scheme 'class_prior_bias'",
+        expected=expected,
+        fix="From counts: rates=rates_of([900, 90, 10]), from initwise.schemes.heads.",
+    )
+
+
+def _vector(values: tuple[float, ...], reason: str) -> Fill:
+    """A vector of given numbers: runs of equal ones are parts."""
+    parts: list[tuple[str, int, Fill]] = []
+    for place, value in enumerate(values):
+        if parts and parts[-1][2].mean == value:
+            name, size, fill = parts[-1]
+            parts[-1] = (name, size + 1, fill)
+        else:
+            parts.append((str(place), 1, Fill.constant(value)))
+    if len(parts) == 1:
+        return Fill.constant(values[0], reason=reason)
+    layout = Layout("o", parts=tuple((name, size) for name, size, _ in parts))
+    return Fill.packed(parts, layout=layout, reason=reason)
+
+
+def ddpg_head(
+    fans: Fans | None,
+    *,
+    bound: Annotated[float, "weights and bias lie within ±bound; 3e-4 from pixels"] = 3e-3,
+) -> Fill:
+    """U(±bound)."""
+    positive("ddpg_head", bound=bound)
+    return Fill.uniform(-bound, bound, reason=f"a last layer of ±{bound:g}: first actions and values near 0")
+
+
+def _own_law(scheme: Scheme, info: ParameterInfo) -> Fill:
+    return scheme.fill()
 
 
 def negative_log_classes(fans: Fans | None, at: Site, *, base: Base = "lecun_normal") -> Fill | None:
@@ -141,6 +248,59 @@ registry.add(
             Known((), "", "mean", -4.5951198501, at=(("part", "head"), ("info", BIAS)), source="−ln 99"),
             Known((80, 256), "oi", "std", 0.01, at=(("part", "head"),), source="torchvision: N(0, 0.01)"),
         ),
+    )
+)
+registry.add(
+    SchemeRow(
+        name="class_prior_bias",
+        aliases=("log_prior_bias", "mean_target_bias"),
+        law=class_prior_bias,
+        needs=("part",),
+        touches=("head",),
+        summary="A head whose bias starts at the base rates, so that training does not spend its first steps "
+        "on learning them.",
+        formula="bias ln p (softmax), ln(p/(1 − p)) (sigmoid), mean target; all else as the base scheme",
+        citation="Karpathy 2019, A recipe for training neural networks (init well); the maximum-likelihood "
+        "constant",
+        evidence="computed",
+        differences=("prior_bias is the same for one sigmoid rate, with focal loss's small weights.",),
+        avoid="a loss that weighs classes: then the rates are those of the weighted data.",
+        known=(
+            Known(
+                (),
+                "",
+                "low",
+                -2.3025850930,
+                (("rates", "0.9, 0.1"),),
+                at=(("part", "head"), ("info", PAIR)),
+                source="ln 0.1",
+            ),
+            Known(
+                (),
+                "",
+                "high",
+                2.1972245773,
+                (("rates", "0.9, 0.1"), ("output", "sigmoid")),
+                at=(("part", "head"), ("info", PAIR)),
+                source="ln 9",
+            ),
+        ),
+    )
+)
+registry.add(
+    SchemeRow(
+        name="ddpg_head",
+        law=ddpg_head,
+        summary="The last layer of an actor or a critic: weights and bias within a tiny bound. The recipe "
+        "rl-ddpg does a whole model.",
+        formula="U(±0.003), bias too",
+        citation="Lillicrap et al. 2015, arXiv:1509.02971, sec. 7; openai/baselines, ddpg/models.py",
+        evidence="verified in source",
+        differences=("The paper has 3e-4 from pixels. TD3's own code keeps torch's default.",),
+        avoid="any but a last layer.",
+        known=(Known((1, 64), "oi", "high", 0.003), Known((1, 64), "oi", "low", -3e-4, (("bound", 3e-4),))),
+        elementwise=True,
+        roles={"bias": _own_law},
     )
 )
 registry.add(
