@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 from .codec import JsonMixin
 from .errors import FillError
 from .layout import Layout
+from .numbers import Moments
 from .shaped import default_layout
+from .whole import WHOLE, Whole
 
 F64 = NDArray[np.float64]
 Numbers = tuple[float, ...]
-Moments = tuple[float, float, float, float]
-"""mean, std, least and greatest value."""
-
 PIECE = 1 << 18
 """Elements of an indexed tensor looked at together when its moments are computed."""
 
@@ -253,7 +252,7 @@ INDEXED: Mapping[str, Indexed] = {
 """Functions of the place; n counts along the last canonical axis, of N elements."""
 
 
-def checked(table: Mapping[str, Mapped] | Mapping[str, Indexed], curve: Curve) -> None:
+def checked(table: Mapping[str, Mapped] | Mapping[str, Indexed] | Mapping[str, Whole], curve: Curve) -> None:
     """Raise FillError unless `table` has this curve and the numbers suit it."""
     row = table.get(curve.name)
     if row is None:
@@ -264,7 +263,7 @@ def checked(table: Mapping[str, Mapped] | Mapping[str, Indexed], curve: Curve) -
 
 def words(curve: Curve) -> str:
     """The law in closed form."""
-    row = MAPPED.get(curve.name) or INDEXED[curve.name]
+    row = MAPPED.get(curve.name) or INDEXED.get(curve.name) or WHOLE[curve.name]
     return row.words.format(*curve.numbers)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,32 +12,17 @@ from .codec import LATER, JsonMixin
 from .curves import Curve
 from .errors import FillError
 from .formulas import formula_of
+from .laws import CURVES as CURVES
+from .laws import LAWS as LAWS
+from .laws import MATRIX_LAWS as MATRIX_LAWS
+from .laws import SHAPED_LAWS as SHAPED_LAWS
+from .laws import consistent
 from .layout import Layout
+from .numbers import deviation, finite, number, times_gain
 from .shaped import Sparsity, matrix_moments, sparse_std
 from .truncation import FARTHEST as FARTHEST
 from .truncation import truncated_moments as truncated_moments
-
-LAWS = (
-    "constant",
-    "delta_orthogonal",
-    "dirac",
-    "hadamard",
-    "identity",
-    "indexed",
-    "mapped",
-    "normal",
-    "orthogonal",
-    "packed",
-    "sparse",
-    "truncated_normal",
-    "uniform",
-)
-MATRIX_LAWS = frozenset({"delta_orthogonal", "dirac", "hadamard", "identity", "orthogonal"})
-"""Laws of the whole matrix: an element depends on its row and column, not only on its own draw."""
-SHAPED_LAWS = MATRIX_LAWS | {"indexed", "sparse"}
-"""Laws whose mean and std follow from the tensor's shape."""
-CURVES: Mapping[str, Mapping[str, Any]] = {"indexed": curves.INDEXED, "mapped": curves.MAPPED}
-"""Laws that are functions, of an element's place or of its uniform variate, and the functions they know."""
+from .whole import WHOLE, Repeat, single, whole_moments
 
 
 @dataclass(frozen=True)
@@ -54,15 +39,17 @@ class Fill(JsonMixin):
         gain: the factor of a matrix law (Q·gain) or a curve; of a curve it may be negative.
         layout: the axes, needed by matrix laws and by the canonical element order;
             None means storage order, and (rows, rest) for a matrix.
-        parts: `(name, size, fill)` along the layout's part axis, for law "packed".
+        parts: `(name, size, fill)` along the layout's part axis, for law "packed"; the one law that is
+            repeated, for law "repeated".
         zero_row: index along axis 0 whose values are zero after filling (an embedding's padding).
         reason: one sentence: which rule made this, with its numbers.
         citation: the paper or source the rule comes from.
         sparsity: how many weights of each unit are zero, for law "sparse".
-        curve: the function, for laws "mapped" and "indexed".
+        curve: the function, for laws "mapped", "indexed" and "whole".
         draw: of a packed part, the name of the part whose numbers it draws too; of a whole tensor, the
             name of the parameter whose numbers it draws (a table that starts as a copy of the head);
             "" is its own.
+        repeat: how often each filter stands, for law "repeated".
     """
 
     law: str
@@ -81,37 +68,21 @@ class Fill(JsonMixin):
     sparsity: Sparsity | None = field(default=None, metadata=LATER)
     curve: Curve | None = field(default=None, metadata=LATER)
     draw: str = field(default="", metadata=LATER)
+    repeat: Repeat | None = field(default=None, metadata=LATER)
 
     def __post_init__(self) -> None:
-        if self.law not in LAWS:
-            raise FillError(f"law {self.law!r}", legal=LAWS, given=str(self.law))
-        if (self.law == "sparse") != (self.sparsity is not None):
-            raise FillError(
-                f"law {self.law!r} with sparsity {self.sparsity}",
-                expected='a Sparsity for law "sparse", None for all others',
-                fix='Make it with Fill.sparse(std, "zero", 0.1, "input").',
-            )
-        if (self.law in CURVES) != (self.curve is not None):
-            raise FillError(
-                f"law {self.law!r} with curve {self.curve}",
-                expected=f"a Curve for {' and '.join(CURVES)}, None for all others",
-                fix='Make it with Fill.mapped("log_uniform", 0.001, 0.1) or Fill.indexed("linear", 1, 1).',
-            )
-        if self.curve is not None:
-            curves.checked(CURVES[self.law], self.curve)
-        if self.low > self.high:
-            raise FillError(f"{self.law}: low {self.low!r} > high {self.high!r}", expected="low ≤ high")
+        consistent(self)
 
     @classmethod
     def constant(cls, value: float, **why: Any) -> Fill:
         """Every element is `value`."""
-        value = _finite("constant", "value", value)
+        value = finite("constant", "value", value)
         return cls("constant", value, 0.0, value, value, **why)
 
     @classmethod
     def normal(cls, mean: float = 0.0, std: float = 1.0, **why: Any) -> Fill:
         """N(mean, std); std is a standard deviation, ≥ 0. std 0 is the constant `mean`."""
-        mean, std = _finite("normal", "mean", mean), _scale("normal", std)
+        mean, std = finite("normal", "mean", mean), deviation("normal", std)
         if std == 0:
             return cls.constant(mean, **why)
         return cls("normal", mean, std, **why)
@@ -119,7 +90,7 @@ class Fill(JsonMixin):
     @classmethod
     def uniform(cls, low: float, high: float, **why: Any) -> Fill:
         """U[low, high); low == high is that constant."""
-        low, high = _finite("uniform", "low", low), _finite("uniform", "high", high)
+        low, high = finite("uniform", "low", low), finite("uniform", "high", high)
         if low == high:
             return cls.constant(low, **why)
         if math.isinf(high - low):
@@ -142,8 +113,11 @@ class Fill(JsonMixin):
         Raises:
             FillError: std ≤ 0 or NaN, empty bounds, or bounds that hold no probability.
         """
-        mean, std = _finite("truncated_normal", "mean", mean), _scale("truncated_normal", std)
-        low, high = _number("truncated_normal", "low", low), _number("truncated_normal", "high", high)
+        mean, std = finite("truncated_normal", "mean", mean), deviation("truncated_normal", std)
+        low, high = (
+            number("truncated_normal", "low", low),
+            number("truncated_normal", "high", high),
+        )
         if std == 0:
             raise FillError("truncated_normal: std 0.0", expected="std > 0", fix="Use constant(value).")
         if not low < high:
@@ -186,7 +160,7 @@ class Fill(JsonMixin):
                 () leaves them NaN.
             layout: the axes; None means axis 0 is `o`, axis 1 `i`, the rest spatial.
         """
-        gain = _finite(law, "gain", gain)
+        gain = finite(law, "gain", gain)
         if law not in MATRIX_LAWS:
             raise FillError(f"law {law!r} is not a law of a matrix", legal=MATRIX_LAWS, given=law)
         mean, std = matrix_moments(law, gain, tuple(shape), layout)
@@ -214,7 +188,7 @@ class Fill(JsonMixin):
         >>> Fill.sparse(0.01, "zero", 0.1, "input", shape=(20, 5)).formula
         'N(0, 0.01), each input ⌈0.1·n⌉ zero'
         """
-        std, sparsity = _scale("sparse", std), Sparsity(rule, amount, unit)
+        std, sparsity = deviation("sparse", std), Sparsity(rule, amount, unit)
         if std == 0:
             return cls.constant(0.0, layout=layout, **why)
         realised = sparse_std(std, sparsity, tuple(shape), layout)
@@ -227,9 +201,9 @@ class Fill(JsonMixin):
         >>> Fill.mapped("log_uniform", 0.001, 0.1).formula
         'log-uniform on [0.001, 0.1)'
         """
-        gain, law = _finite("mapped", "gain", gain), Curve(curve, numbers)
+        gain, law = finite("mapped", "gain", gain), Curve(curve, numbers)
         curves.checked(curves.MAPPED, law)
-        mean, std, low, high = _times(gain, curves.mapped_moments(law))
+        mean, std, low, high = times_gain(gain, curves.mapped_moments(law))
         return cls("mapped", mean, std, low, high, gain=gain, curve=law, **why)
 
     @classmethod
@@ -250,10 +224,56 @@ class Fill(JsonMixin):
         >>> Fill.indexed("log_linear", 1, 1, shape=(64, 16)).formula
         'ln(1 + 1·n)'
         """
-        gain, law = _finite("indexed", "gain", gain), Curve(curve, numbers)
+        gain, law = finite("indexed", "gain", gain), Curve(curve, numbers)
         curves.checked(curves.INDEXED, law)
-        mean, std, low, high = _times(gain, curves.indexed_moments(law, tuple(shape), layout))
+        mean, std, low, high = times_gain(gain, curves.indexed_moments(law, tuple(shape), layout))
         return cls("indexed", mean, std, low, high, gain=gain, layout=layout, curve=law, **why)
+
+    @classmethod
+    def whole(
+        cls,
+        curve: str,
+        *given: float,
+        gain: float = 1.0,
+        shape: Sequence[int] = (),
+        layout: Layout | None = None,
+        **why: Any,
+    ) -> Fill:
+        """gain·f(all normal variates of the tensor), f one of `whole.WHOLE`.
+
+        Args:
+            shape, layout: as for `matrix`.
+
+        >>> Fill.whole("unit_outputs", gain=0.01).formula
+        "(each output's weights of length 1) × 0.01"
+        """
+        gain, law = finite("whole", "gain", gain), Curve(curve, given)
+        curves.checked(WHOLE, law)
+        mean, std, low, high = times_gain(gain, whole_moments(curve, tuple(shape), layout))
+        return cls("whole", mean, std, low, high, gain=gain, layout=layout, curve=law, **why)
+
+    @classmethod
+    def repeated(cls, fill: Fill, times: int, order: str = "neighbours", **why: Any) -> Fill:
+        """The filters of a tensor with outputs/times outputs, each `times` times: see `whole.Repeat`.
+
+        Args:
+            fill: the law of that smaller tensor; its layout is the whole one's.
+
+        >>> Fill.repeated(Fill.normal(0.0, 0.1), 4).formula
+        'N(0, 0.1), each filter 4 times'
+        """
+        why = {"layout": fill.layout, "reason": fill.reason, "citation": fill.citation, **why}
+        parts = (("filter", 0, fill),)
+        return cls(
+            "repeated",
+            fill.mean,
+            fill.std,
+            fill.low,
+            fill.high,
+            parts=parts,
+            repeat=Repeat(times, order),
+            **why,
+        )
 
     @classmethod
     def packed(cls, parts: Iterable[tuple[str, int, Fill]], *, layout: Layout, **why: Any) -> Fill:
@@ -294,8 +314,18 @@ class Fill(JsonMixin):
         if self.law == "sparse" and self.sparsity is not None:
             return replace(self, std=sparse_std(self.scale, self.sparsity, sizes, axes))
         if self.law == "indexed" and self.curve is not None:
-            mean, std, low, high = _times(self.gain, curves.indexed_moments(self.curve, sizes, axes))
+            mean, std, low, high = times_gain(self.gain, curves.indexed_moments(self.curve, sizes, axes))
             return replace(self, mean=mean, std=std, low=low, high=high)
+        if self.law == "whole" and self.curve is not None:
+            mean, std, low, high = times_gain(self.gain, whole_moments(self.curve.name, sizes, axes))
+            return replace(self, mean=mean, std=std, low=low, high=high)
+        if self.repeat is not None:
+            name, size, fill = self.parts[0]
+            axis = axes.part_axis if axes is not None else 0
+            one = fill.of_shape(single(sizes, axis, self.repeat.times), axes)
+            return replace(
+                self, mean=one.mean, std=one.std, low=one.low, high=one.high, parts=((name, size, one),)
+            )
         if self.law in MATRIX_LAWS:
             mean, std = matrix_moments(self.law, self.gain, sizes, axes)
             return replace(self, mean=mean, std=std)
@@ -307,10 +337,10 @@ class Fill(JsonMixin):
 
     def scaled(self, factor: float) -> Fill:
         """The law of `factor` times these values, factor ≥ 0; the reason is kept."""
-        factor = _scale("scaled", factor)
+        factor = deviation("scaled", factor)
         if factor == 0:
             return Fill.constant(0.0, layout=self.layout, reason=self.reason, citation=self.citation)
-        if self.law == "packed":
+        if self.parts:
             parts = tuple((name, size, fill.scaled(factor)) for name, size, fill in self.parts)
             return replace(
                 self,
@@ -343,34 +373,3 @@ class Fill(JsonMixin):
         if self.reason:
             text += f", because {self.reason}"
         return text + (f" [{self.citation}]" if self.citation else "")
-
-
-def _times(gain: float, moments: curves.Moments) -> curves.Moments:
-    """The moments of gain times a curve's values."""
-    mean, std, low, high = moments
-    ends = (gain * low, gain * high) if gain else (0.0, 0.0)
-    return gain * mean, abs(gain) * std, min(ends), max(ends)
-
-
-def _number(law: str, what: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise FillError(f"{law}: {what} {value!r}", expected="a number") from None
-    if math.isnan(number):
-        raise FillError(f"{law}: {what} is NaN", expected="a number", cause="a fan or gain of zero upstream")
-    return number
-
-
-def _finite(law: str, what: str, value: Any) -> float:
-    number = _number(law, what, value)
-    if math.isinf(number):
-        raise FillError(f"{law}: {what} {number!r}", expected="a finite number")
-    return number + 0.0  # one zero: equal laws must be written alike
-
-
-def _scale(law: str, value: Any) -> float:
-    std = _finite(law, "std", value)
-    if std < 0:
-        raise FillError(f"{law}: std {std!r}", expected="std ≥ 0", cause="a variance or a sign was passed")
-    return std

@@ -37,6 +37,8 @@ _FORMULA: Mapping[str, Callable[[Fill], str]] = {
     "sparse": lambda f: f"N(0, {f.scale:.6g}), {f.sparsity}",
     "indexed": _curve,
     "mapped": _curve,
+    "whole": _curve,
+    "repeated": lambda f: f"{f.parts[0][2].formula}, each filter {f.repeat.times if f.repeat else 1:g} times",
     "packed": lambda f: " | ".join(f"{name}: {part.formula}" for name, _, part in f.parts),
 }
 

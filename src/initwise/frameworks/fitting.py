@@ -39,8 +39,8 @@ def fitted(info: ParameterInfo, fill: Fill) -> Fill:
 
 
 def leaves(fill: Fill) -> Iterator[Fill]:
-    """The laws of a packed fill's parts; the fill itself if it has none."""
-    if fill.law != "packed":
+    """The laws of a packed or repeated fill's parts; the fill itself if it has none."""
+    if not fill.parts:
         yield fill
     for _, _, part in fill.parts:
         yield from leaves(part)
@@ -50,7 +50,7 @@ def _measured(name: str, shape: tuple[int, ...], fill: Fill) -> Fill:
     """The fill with the mean and std that laws of the shape have in this one."""
     if fill.law == "packed" and fill.layout is not None:
         return _parts(name, shape, fill, fill.layout)
-    if fill.law not in SHAPED_LAWS:
+    if fill.law not in SHAPED_LAWS | {"repeated"}:
         return fill
     known = fill.of_shape(shape)
     if not math.isnan(fill.std) and not math.isclose(fill.std, known.std, rel_tol=1e-6, abs_tol=1e-300):

@@ -20,7 +20,6 @@ from ..core.fill import Fill
 from ..core.parameter import ParameterInfo
 from ..core.storage import DTYPES
 from ..random.threads import run_all
-from .fitting import leaves
 from .protocol import Adapter
 
 SIGMAS = 8.0
@@ -128,9 +127,7 @@ def proven(info: ParameterInfo, fill: Fill, found: Found) -> None:
     count = math.prod(info.shape)
     limits = DTYPES.get(info.dtype)
     quantum = 0.0 if limits is None else max(limits.smallest, limits.spacing * (abs(mean) + std))
-    # of few weights that are not zero each is much of the sum: their own std tells the chance
-    spread = max([leaf.scale if leaf.law == "sparse" else leaf.std for leaf in leaves(fill)] + [std])
-    slack = SIGMAS * spread / math.sqrt(max(count, 1)) + quantum
+    slack = SIGMAS * max(_spread(fill), std) / math.sqrt(max(count, 1)) + quantum
     stuck = abs(found.mean - mean) <= slack and (abs(found.std - std) <= slack or count < 2)
     if stuck and math.isfinite(found.mean) and math.isfinite(found.std):
         return
@@ -142,6 +139,16 @@ def proven(info: ParameterInfo, fill: Fill, found: Found) -> None:
         "thread) took or changed the write",
         fix="Initialize the plain model, before it is wrapped.",
     )
+
+
+def _spread(fill: Fill) -> float:
+    """The std of independent weights whose mean would be as uncertain as that of this law's."""
+    if fill.repeat is not None:
+        return math.sqrt(fill.repeat.times) * _spread(fill.parts[0][2])
+    if fill.parts:
+        return max(_spread(part) for _, _, part in fill.parts)
+    # of few weights that are not zero each is much of the sum: their own std tells the chance
+    return fill.scale if fill.law == "sparse" else fill.std
 
 
 def digest(infos: Iterable[ParameterInfo], found: Iterable[Found]) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..core.errors import FillError, LayoutError, OutputError, StreamError
 from ..core.fill import CURVES, MATRIX_LAWS, SHAPED_LAWS, Fill
 from ..core.stream import Stream
+from ..core.whole import single
 from . import reference
 from .direct import CHUNK, SMALL, plain_tasks, run_plain
 from .draw import draw_of, support
@@ -189,6 +190,9 @@ def _pieces(job: Job) -> Iterator[Job]:
     if fill.law == "packed":
         yield from _parts(job)
         return
+    if fill.law == "repeated":
+        yield from _copies(job)
+        return
     if fill.law in SHAPED_LAWS:
         _shaped().check(fill, region.shape, where)
     if fill.law in (*SHAPED_LAWS, "indexed"):
@@ -219,6 +223,33 @@ def _parts(job: Job) -> Iterator[Job]:
         law = part if part.layout is not None else replace(part, layout=replace(fill.layout, parts=()))
         yield from _pieces(_cut(job, axis, begin, size, law, job.stream.part(part.draw or name)))
         begin += size
+
+
+def _copies(job: Job) -> Iterator[Job]:
+    """The jobs of a repeated law: one tensor of the filters for each copy, in its own places of the block."""
+    fill, region, repeat = job.fill, job.region, job.fill.repeat
+    assert repeat is not None
+    axis = fill.layout.part_axis if fill.layout is not None else 0
+    if not region.shape or region.shape[axis] % repeat.times:
+        raise LayoutError(
+            f"{fill.formula} along axis {axis} of shape {region.shape}",
+            where=job.stream.name,
+            expected=f"an output axis that divides by {repeat.times}",
+            cause="the layer feeds no pixel shuffle, or one with another factor",
+        )
+    _, _, law = fill.parts[0]
+    law = law if law.layout is not None else replace(law, layout=fill.layout)
+    shape = single(region.shape, axis, repeat.times)
+    first, size = region.offset[axis], region.size[axis]
+    step = repeat.times if repeat.order == "neighbours" else 1
+    for copy in range(repeat.times):
+        start = copy if repeat.order == "neighbours" else copy * shape[axis]
+        low, high = (min(max(-(-(end - start) // step), 0), shape[axis]) for end in (first, first + size))
+        begin = start + low * step - first
+        # an empty piece must not begin before the block
+        places = slice(begin, begin + (high - low) * step, step) if high > low else slice(0)
+        inner = Region(shape, _put(region.offset, axis, low), _put(region.size, axis, high - low))
+        yield from _pieces(Job(job.out[(slice(None),) * axis + (places,)], job.dtype, law, job.stream, inner))
 
 
 def _cut(job: Job, axis: int, begin: int, size: int, law: Fill, stream: Stream) -> Job:

@@ -55,20 +55,20 @@ def write(out: NDArray[Any], stream: Stream, fill: Fill, first: int = 0) -> None
     copy of the tensor too if its rows' or its columns' axes do not lie evenly in memory.
     """
     layout = fill.layout or default_layout(out.ndim)
-    matrices, outs = _matrices(out, layout), layout.axes.count("o")
+    parts, outs = matrices(out, layout), layout.axes.count("o")
     field = len(layout.spatial)
     if fill.law == "delta_orthogonal":
         out[...] = 0
         # the kernel's centre tap, index size // 2 of each spatial axis
-        matrices = matrices[(..., *(size // 2 for size in matrices.shape[matrices.ndim - field :]))]
+        parts = parts[(..., *(size // 2 for size in parts.shape[parts.ndim - field :]))]
         field = 0
-    batch = matrices.ndim - outs - field - layout.axes.count("i") - layout.axes.count("v")
-    sizes = matrices.shape
+    batch = parts.ndim - outs - field - layout.axes.count("i") - layout.axes.count("v")
+    sizes = parts.shape
     shape = (sizes[:batch], sizes[batch : batch + outs], sizes[batch + outs :])
-    flat = matrices.reshape([math.prod(part) for part in shape])
+    flat = parts.reshape([math.prod(part) for part in shape])
     fill_haar(flat, stream, fill.gain, first)
     if not np.may_share_memory(flat, out):
-        matrices[...] = flat.reshape(sizes)
+        parts[...] = flat.reshape(sizes)
 
 
 def values(stream: Stream, fill: Fill, region: Region, dtype: str = "float64") -> NDArray[Any]:
@@ -89,7 +89,7 @@ def values(stream: Stream, fill: Fill, region: Region, dtype: str = "float64") -
     return whole[tuple(slice(o, o + n) for o, n in zip(offset, region.size, strict=True))]
 
 
-def _matrices(whole: NDArray[Any], layout: Layout) -> NDArray[Any]:
+def matrices(whole: NDArray[Any], layout: Layout) -> NDArray[Any]:
     """A view of the tensor, its axes in the order b…, groups, o…, i… (or v), spatial…"""
     order = [k for letters in ("b", "o", "iv") for k, axis in enumerate(layout.axes) if axis in letters]
     tensor = whole.transpose(*order, *layout.spatial)

@@ -226,6 +226,8 @@ def _reach(fill: Fill) -> float:
         away = math.hypot(outside, REACH) * fill.scale
         edges = (max(fill.loc - away, fill.low), min(fill.loc + away, fill.high))
         return max(abs(edge) for edge in edges)
+    if fill.law == "whole":
+        return max(abs(fill.low), abs(fill.high)) if math.isfinite(fill.high) else REACH * fill.std
     if fill.law in ("constant", "uniform", "mapped", "indexed"):
         return max(abs(fill.low), abs(fill.high))
     return abs(fill.gain)

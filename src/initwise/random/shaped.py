@@ -1,5 +1,5 @@
-"""Laws of the whole matrix and laws that are functions, by the modules that know them: one door for the
-engine."""
+"""Laws of whole matrices and tensors, and laws that are functions, by the modules that know them: one door
+for the engine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..core.fill import CURVES, Fill
 from ..core.stream import Stream
-from . import mapped, matrix, reference, sparse, structured
+from . import mapped, matrix, reference, sparse, structured, whole
 from .output import Region
 from .threads import Task
 
@@ -19,7 +19,10 @@ __all__ = ["check", "tasks"]
 
 def check(fill: Fill, shape: tuple[int, ...], where: str) -> None:
     """Raise LayoutError unless a tensor of this shape can hold the law."""
-    if fill.law in CURVES:
+    if fill.law == "whole":
+        matrix.check(fill, shape, where)
+        whole.check(fill, shape, where)
+    elif fill.law in CURVES:
         mapped.check(fill, shape, where)
     else:
         matrix.check(fill, shape, where)
@@ -27,6 +30,8 @@ def check(fill: Fill, shape: tuple[int, ...], where: str) -> None:
 
 def tasks(out: NDArray[Any], dtype: str, fill: Fill, stream: Stream, region: Region) -> list[Task]:
     """What writes `fill` into `out`, the block `region` of the tensor; half types as uint16 bits."""
+    if fill.law == "whole":
+        return whole.tasks(out, dtype, fill, stream, region)
     if fill.law in CURVES:
         return mapped.tasks(out, dtype, fill, stream, region)
     if fill.law == "sparse":

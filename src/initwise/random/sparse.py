@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.fill import Fill
-from ..core.layout import SPATIAL
+from ..core.layout import SPATIAL, Layout
 from ..core.shaped import default_layout
 from ..core.stream import Stream
 from .output import Region
@@ -57,25 +57,29 @@ def tasks(out: NDArray[Any], fill: Fill, stream: Stream, region: Region) -> list
     order = layout.canonical
     view = out.transpose(order)
     offset = tuple(region.offset[axis] for axis in order)
-    source = stream.part("sparse")
+    source, sparsity = stream.part("sparse"), fill.sparsity
+    assert sparsity is not None
     return [
         functools.partial(_write_zeros, view, offset, source, piece)
-        for lines in _lines(fill, region)
-        for piece in _split(lines)
+        for lines in lines_of(layout, sparsity.unit, region, sparsity.zeros)
+        for piece in split(lines)
         if lines.zeros
     ]
 
 
-def _lines(fill: Fill, region: Region) -> Iterator[Lines]:
-    """The lines that the block touches; a convolution's groups each have their own."""
-    layout, rank = fill.layout or default_layout(len(region.shape)), range(len(region.shape))
+def lines_of(layout: Layout, unit: str, region: Region, zeros: Callable[[int], int]) -> Iterator[Lines]:
+    """The lines that the block touches; a convolution's groups each have their own.
+
+    Args:
+        unit: whose weights make a line, "input" or "output". zeros: how many of a line's n are zero.
+    """
+    rank = range(len(region.shape))
     letters = [layout.axes[axis] for axis in layout.canonical]
     shape, offset, size = (
         tuple(sizes[axis] for axis in layout.canonical)
         for sizes in (region.shape, region.offset, region.size)
     )
-    assert fill.sparsity is not None
-    ends = "o" if fill.sparsity.unit == "input" else "iv" + SPATIAL
+    ends = "o" if unit == "input" else "iv" + SPATIAL
     along = tuple(k for k in rank if letters[k] in ends)
     across = tuple(k for k in rank if letters[k] not in ends)
     box = [(0, shape[k]) if k in along else (offset[k], size[k]) for k in rank]
@@ -87,12 +91,11 @@ def _lines(fill: Fill, region: Region) -> Iterator[Lines]:
     for group in starts:
         if width:
             box[divided] = (group * width, width)
-        zeros = fill.sparsity.zeros(math.prod(box[k][1] for k in along))
         begin, sizes = tuple(zip(*box, strict=True))
-        yield Lines(shape, begin, sizes, along, across, zeros)
+        yield Lines(shape, begin, sizes, along, across, zeros(math.prod(box[k][1] for k in along)))
 
 
-def _split(lines: Lines) -> Iterator[Lines]:
+def split(lines: Lines) -> Iterator[Lines]:
     """Pieces of at most about PIECE variates, cut along the first axis across that has more than one."""
     axis = next((k for k in lines.across if lines.size[k] > 1), None)
     total = math.prod(lines.size)
@@ -104,7 +107,7 @@ def _split(lines: Lines) -> Iterator[Lines]:
     for first in range(0, count, step):
         begin = _put(lines.begin, axis, lines.begin[axis] + first)
         size = _put(lines.size, axis, min(step, count - first))
-        yield from _split(Lines(lines.shape, begin, size, lines.along, lines.across, lines.zeros))
+        yield from split(Lines(lines.shape, begin, size, lines.along, lines.across, lines.zeros))
 
 
 def _put(values: tuple[int, ...], axis: int, value: int) -> tuple[int, ...]:
