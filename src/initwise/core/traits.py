@@ -49,7 +49,7 @@ _ARCHITECTURES = _group(
     "mlp: fully connected, dense network, feedforward, perceptron, dense",
     "cnn: conv, convnet, convolution, convolutional, conv net, convolutional network, conv2d",
     "depthwise > cnn: depthwise convolution, depthwise conv, grouped convolution, separable convolution",
-    "resnet: residual, residual network, residual net, skip connection, resnext, skips, residual connection",
+    "resnet: residual, residual network, residual net, skip connection, resnext, skip, residual connection",
     "plain: vanilla, skipless, skip free, feedforward only",
     "transformer: attention, self attention, multi head attention, encoder decoder, seq2seq",
     "language model > transformer: llm, lm, gpt, decoder only, causal lm, chat model, text generation",
@@ -57,7 +57,7 @@ _ARCHITECTURES = _group(
     "vit > transformer: vision transformer, image transformer",
     "moe > transformer: mixture of experts, experts, expert, switch transformer, router",
     "mixer: mlp mixer",
-    "rnn: recurrent, recurrent network, recurrence, seq model",
+    "rnn: recurrent, recurrent network, recurrence, sequence model, time series",
     "lstm > rnn: long short term memory, xlstm",
     "gru > rnn: gated recurrent unit",
     "highway: highway network",
@@ -76,7 +76,8 @@ _ARCHITECTURES = _group(
 )
 _PARTS = _group(
     "part",
-    "head: output layer, classifier, last layer, readout, logits, output head, final layer",
+    "head: output layer, classifier head, classification head, last layer, readout, "
+    "logits, output head, final layer",
     "embedding: token table, lookup table, vocabulary, token embedding, table",
     "positions: position, positional encoding, position embedding, positional embedding",
     "gate: forget gate, gating, gate bias",
@@ -103,13 +104,13 @@ _ACTIVATIONS = _group(
 )
 _NORMS = _group(
     "norm",
-    "norm: normalization, normalisation, normalized, normalised, normalization layer, groupnorm, gn, "
-    "instancenorm",
+    "norm: normalization, normalisation, normalized, normalised, normalization layer, "
+    "normalizer, normaliser, groupnorm, gn, instancenorm",
     "batchnorm > norm: bn, batch normalization, batch normalisation",
     "layernorm > norm: ln, rmsnorm, layer normalization, layer normalisation",
     "pre-norm > norm: pre ln, preln, pre layer norm",
     "post-norm > norm: post ln, postln, post layer norm",
-    "without norm: normless, unnormalized, unnormalised, normalizer free, normaliser free, nfnet style",
+    "without norm: normless, unnormalized, unnormalised",
     "weight norm: weight normalization, weight normalisation, weight standardization, weight "
     "standardisation, spectral norm",
 )

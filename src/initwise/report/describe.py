@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core.errors import RecordError
+from ..core.matches import Matches
 from ..core.plan import Plan
 from ..core.records import Advice, Explanation, Ledger, Race, Signals
 from .advice import advice_document
 from .document import Document
 from .explanation import explanation_document
 from .ledger import ledger_document
+from .matches import matches_document
 from .plan import plan_document
 from .race import race_document
 from .signals import signals_document
@@ -20,6 +22,7 @@ DESCRIPTIONS: dict[type, Callable[[Any], Document]] = {
     Advice: advice_document,
     Explanation: explanation_document,
     Ledger: ledger_document,
+    Matches: matches_document,
     Plan: plan_document,
     Race: race_document,
     Signals: signals_document,
