@@ -23,6 +23,7 @@ from initwise.choose.candidates import CANDIDATES
 from initwise.core.counts import COMPATS
 from initwise.core.fill import Fill
 from initwise.core.layout import Layout, fans
+from initwise.frameworks.layouts import layouts
 from initwise.problems import problems
 from initwise.recipes import PARTS, RecipeRow, recipe, recipes
 from initwise.recipes.laws import KEPT
@@ -56,6 +57,15 @@ def schemes_page() -> str:
         "## Recipes",
         _table(
             ("Name", "What it is", "Source"), ((_named(row), row.summary, row.citation) for row in recipes())
+        ),
+        "## Layouts",
+        "How each kind of layer stores its parameters; a package adds its own (see CONTRIBUTING.md).",
+        _table(
+            ("Name", "Layers", "How they are stored"),
+            (
+                (_named(row), ", ".join(f"`{layer}`" for layer in row.layers), row.summary)
+                for row in layouts()
+            ),
         ),
         "## Candidates of `choose`",
         _table(("Name", "What it does"), ((_named(row), row.says) for row in CANDIDATES)),
