@@ -265,6 +265,9 @@ registry.add(
         evidence="computed",
         differences=("prior_bias is the same for one sigmoid rate, with focal loss's small weights.",),
         avoid="a loss that weighs classes: then the rates are those of the weighted data.",
+        use="heads trained on classes of unequal frequency: the first loss is the entropy of the base rates.",
+        suits=("head", "bias", "imbalance", "calibrated on data"),
+        see=("prior_bias", "negative_log_classes"),
         known=(
             Known(
                 (),
@@ -298,6 +301,9 @@ registry.add(
         evidence="verified in source",
         differences=("The paper has 3e-4 from pixels. TD3's own code keeps torch's default.",),
         avoid="any but a last layer.",
+        use="last layers of deterministic actors and critics: the first actions and values are near 0.",
+        suits=("head", "rl", "bounded"),
+        see=("ppo_head", "uniform"),
         known=(Known((1, 64), "oi", "high", 0.003), Known((1, 64), "oi", "low", -3e-4, (("bound", 3e-4),))),
         elementwise=True,
         roles={"bias": _own_law},

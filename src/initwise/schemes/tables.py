@@ -194,6 +194,10 @@ registry.add(
             "(t5x), multiply the hidden state by 1/√d (transformers' T5), or the table by √d (Gemma).",
         ),
         avoid="tied tables of std 1: the logits start at std √d.",
+        use="token and position tables as one framework or one published model starts them.",
+        suits=("embedding", "positions", "transformer", "language model", "reproduce"),
+        unsuited=("recommender",),
+        see=("embedding_inverse_root", "lm_head", "dlrm_table"),
         known=(
             Known((100, 64), "vo", "std", 1.0, at=(("part", "embedding"),)),
             Known(
@@ -236,6 +240,9 @@ registry.add(
             "The smaller the head, the nearer the first loss is to ln V.",
         ),
         avoid="tied heads.",
+        use="untied heads of language models and classifiers as published models start them.",
+        suits=("head", "language model", "transformer", "vit", "reproduce"),
+        see=("embedding_table", "zeros"),
         known=(
             Known((1000, 64), "oi", "std", 0.02, at=(("part", "head"),)),
             Known((1000, 64), "oi", "scale", 0.125, (("flavor", "torchtitan"),), at=(("part", "head"),)),
@@ -266,6 +273,9 @@ registry.add(
         evidence="verified in source",
         differences=("All three agree; baselines' orthogonal comes from an SVD without fixing signs.",),
         avoid="a value head of 0.01: that is for the policy alone.",
+        use="one layer of an actor-critic: hidden, policy or value.",
+        suits=("head", "rl", "isometry"),
+        see=("orthogonal", "ddpg_head"),
         known=(
             Known((6, 64), "oi", "gain", 0.01),
             Known((64, 64), "oi", "gain", 1.4142135624, (("kind", "hidden"),), source="√2"),
