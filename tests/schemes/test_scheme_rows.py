@@ -88,6 +88,10 @@ def test_row_is_complete(row):
     assert row.evidence in EVIDENCE
     assert row.differences
     assert row.avoid
+    assert row.use.endswith("."), "when to use it, in one sentence"
+    assert row.suits, "at least one of core.traits.TRAITS"
+    assert not set(row.suits) & set(row.unsuited)
+    assert {scheme(name).name for name in row.see} == set(row.see) - {row.name}
     # what starts from arrays is no law, and has no number of its own
     assert row.known or row.planner or {"values", "data"} & set(row.needs)
     assert all(option.meaning and option.kind for option in row.options)
