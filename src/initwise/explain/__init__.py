@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..activations import Activation, ActivationRow, activation
 from ..activations import registry as activation_registry
-from ..core.errors import ModelError, OptionError, UnknownNameError
+from ..core.errors import ModelError, OptionError
 from ..core.fill import Fill
 from ..core.layout import Fans
 from ..core.plan import Plan
 from ..core.records import Advice, Explanation
+from ..core.registry import unknown
 from ..recipes import Recipe, RecipeRow
 from ..recipes import registry as recipe_registry
 from ..schemes import Scheme, SchemeRow
 from ..schemes import registry as scheme_registry
+from .finding import find
 from .functions import activation_by_name, activation_row, told_activation
 from .models import told_model
 from .parts import with_facts
 from .plans import recipe_by_name, recipe_row, told_advice, told_plan, told_recipe
 from .weights import scheme_by_name, scheme_row, told_fans, told_fill, told_scheme
 
-__all__ = ["explain"]
+__all__ = ["explain", "find"]
 
 
 def explain(thing: Any, **facts: Any) -> Explanation:
@@ -78,23 +80,12 @@ def _named(name: str, facts: Mapping[str, Any]) -> Explanation:
     if kind is not None and kind not in KINDS:
         raise OptionError(f"kind={kind!r}", where="explain", legal=KINDS, given=str(kind))
     if not found or (kind and kind not in found):
-        names = [
-            n for label, (registry, _) in KINDS.items() if kind in (None, label) for n in _names(registry)
-        ]
-        raise UnknownNameError(
-            f"no {kind or 'scheme, activation or recipe'} is called {name!r}",
-            legal=set(names),
-            given=name,
-            listing="initwise list",
-        )
+        asked = [registry for label, (registry, _) in KINDS.items() if kind in (None, label)]
+        raise unknown(name, *asked, kind=kind or "scheme, activation or recipe")
     chosen = kind or found[0]
     told = KINDS[chosen][1](name, facts)
     others = [label for label in found if label != chosen]
     return with_facts(told, (("also", f'the {other} {bare}: kind="{other}"') for other in others))
-
-
-def _names(registry: Any) -> Iterable[str]:
-    return (name for row in registry for name in (row.name, *row.aliases))
 
 
 Teller = Callable[[Any, Mapping[str, Any]], Explanation]
