@@ -7,6 +7,7 @@ the model has instead; what no rule is for is left alone and listed with that re
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -145,7 +146,7 @@ class Recipe(JsonMixin):
         fills: list[tuple[str, Fill]] = []
         kept: list[tuple[str, str]] = []
         for place in found:
-            decided = self._decide(place, rules)
+            decided = self._decide(place, rules, found)
             if isinstance(decided, Fill):
                 fills.append((place.info.name, decided))
             else:
@@ -157,7 +158,7 @@ class Recipe(JsonMixin):
         if missing:
             raise _misfit(self, missing, found)
 
-    def _decide(self, place: Place, rules: Sequence[Rule]) -> Fill | str:
+    def _decide(self, place: Place, rules: Sequence[Rule], found: Sequence[Place]) -> Fill | str:
         info = place.info
         if info.status not in ("ready", "empty"):
             return info.problem or info.status
@@ -172,6 +173,7 @@ class Recipe(JsonMixin):
             fill,
             layout=fill.layout or info.layout,
             zero_row=info.zero_row if drawn else None,
+            draw=_original(rule, place, found),
             reason=rule.reason or fill.reason,
             citation=self.row.citation,
         )
@@ -193,6 +195,15 @@ def _chosen(recipe: Recipe, place: Place, rules: Sequence[Rule]) -> Rule | None:
             fix=f'Say what it is: recipe("{recipe.name}", assign="PART={place.info.name}").',
         )
     return best[0]
+
+
+def _original(rule: Rule, place: Place, found: Sequence[Place]) -> str:
+    """The parameter that this one starts as a copy of: the first of that part, if it is as large."""
+    if not rule.copies:
+        return ""
+    size = math.prod(place.info.shape)
+    same = (other.info for other in found if other.part == rule.copies and other.role == "weight")
+    return next((info.name for info in same if math.prod(info.shape) == size), "")
 
 
 def _unruled(recipe: Recipe, place: Place) -> str:

@@ -62,6 +62,7 @@ def clip(*, flavor: Flavor = "openai") -> tuple[Rule, ...]:
         Rule(normal(OWN_WIDTH), names=("visual.positional_embedding",)),
         Rule(normal(first), parts=("projection",)),
         *_vision_by_torch(),
+        *_resnet_tower(),
     )
 
 
@@ -74,6 +75,18 @@ def _vision_by_torch() -> tuple[Rule, ...]:
         Rule(default, names=names, parts=("mlp.up", "mlp.down"), roles=("weight", "bias")),
         Rule(default, names=names, parts=("attention.output",), roles=("weight",)),
         Rule(packed, names=names, parts=("attention.qkv",)),
+    )
+
+
+def _resnet_tower() -> tuple[Rule, ...]:
+    """A vision tower of convolutions: torch's defaults, an attention pool by its width, last norms 0."""
+    default, pool = by_role("torch_default"), normal(INVERSE_ROOT_FAN_IN)
+    return (
+        Rule(default, parts=("conv", "conv.*", "stem")),
+        Rule(pool, names=tuple(f"visual.attnpool.{name}_proj.weight" for name in "qkvc")),
+        Rule(default, names=("visual.attnpool.*.bias",), roles=("bias",)),
+        Rule(normal(OWN_WIDTH), names=("visual.attnpool.positional_embedding",)),
+        Rule(ZERO, names=("visual.layer*.bn3.weight",), roles=("norm_gain",)),
     )
 
 
@@ -102,16 +115,17 @@ registry.add(
         summary="OpenAI: queries, keys, values N(0, 1/√d), attention's output N(0, 1/√(2Ld)), MLP "
         "1/√(2d) and "
         "1/√(2Ld); tokens 0.02, text positions 0.01; temperature ln(1/0.07). The vision tower's blocks keep "
-        "torch's defaults.",
+        "torch's defaults; one of convolutions too, but its attention pool is N(0, 1/√d) and the last "
+        "gain of "
+        "each of its blocks 0.",
         citation="openai/CLIP, clip/model.py; transformers, modeling_clip",
         differences=(
             "transformers swaps attention's two scales (queries 1/√(2Ld), output 1/√d) and applies the "
             "rule to "
             'both towers: flavor="hf".',
         ),
-        avoid="vision towers of convolutions: their attention pool and last norms are not in this recipe.",
+        avoid="towers of other names: the vision tower is told by its name, visual.",
         suits=("vit", "transformer", "pre-norm", "hugging face", "autoencoder"),
-        gaps=("The ResNet tower: attention pool 1/√fan_in, last norm of each block 0.",),
     )
 )
 registry.add(

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from .base import RecipeRow, registry
 from .hf_default import hf_rules
-from .laws import INVERSE_ROOT_WIDTH, ZERO, normal, over_index, truncated, truncated_at
+from .laws import INVERSE_ROOT_WIDTH, ZERO, halves, normal, over_index, truncated, truncated_at
 from .llama import BODY
 from .rules import Rule
 
@@ -24,12 +24,14 @@ def deepseek_v3(*, flavor: Flavor = "hf") -> tuple[Rule, ...]:
         return (*hf_rules(0.006), CORRECTION, Rule(normal(0.006), parts=("expert.*",), needed="any"))
     if flavor == "hf":
         return (*hf_rules(0.02), CORRECTION, Rule(normal(0.02), parts=("expert.*",), needed="any"))
-    scaled = ("attention.output", "mlp.up", "mlp.down", "expert.up", "expert.down", "router")
+    parts = ("attention.output", "mlp.up", "mlp.down", "expert.up", "expert.down", "router")
+    first, scaled = truncated_at(0.02), truncated_at(over_index(0.02))
     return (
         CORRECTION,
         Rule(normal(1.0), parts=("embedding",)),
-        Rule(truncated_at(0.02), parts=(*BODY, "mlp.gate", "expert.gate"), needed="any"),
-        Rule(truncated_at(over_index(0.02)), parts=scaled, needed="any"),
+        Rule(first, parts=(*BODY, "mlp.gate", "expert.gate"), needed="any"),
+        Rule(scaled, parts=parts, needed="any"),
+        Rule(halves(first, scaled), parts=("mlp.gate_up", "expert.gate_up")),
         Rule(truncated(INVERSE_ROOT_WIDTH, 3.0), parts=("head",)),
     )
 
@@ -46,9 +48,11 @@ registry.add(
         differences=(
             "transformers' configurations say 0.02 because they describe loading, not training.",
             'The 0.006 of flavor="paper" is second-hand.',
+            "torchtitan keeps gate and up apart; in one matrix, as transformers has them, the gate is "
+            "the first "
+            "half (gpt-oss, which interleaves them, is another model).",
         ),
         avoid='the "hf" flavor for training from scratch.',
         suits=("language model", "moe", "pre-norm", "hugging face"),
-        gaps=("torchtitan's rule for one fused gate-and-up matrix of experts, which scales half of it.",),
     )
 )

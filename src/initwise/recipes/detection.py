@@ -28,6 +28,12 @@ def detection(*, prior: Prior = 0.01) -> tuple[Rule, ...]:
             names=("*bbox_pred.weight", "*box_predictor.bbox_pred.weight"),
             layers=("*Predictor", "FastRCNN*"),
         ),
+        Rule(small, names=("*cls_score.weight",)),
+        Rule(normal(KAIMING_OUT), names=("*box_head.conv*.weight",)),
+        # SSD's additional layers, and both of its heads
+        Rule(
+            by("xavier_uniform"), names=("*backbone.extra.*.weight", "*ssd_head*.weight"), roles=("weight",)
+        ),
         Rule(XAVIER_FILL, names=("*fpn.*.weight", "*fpn_*.weight", "*box_head.fc*.weight")),
         Rule(normal(KAIMING_OUT), names=("*mask_head.*.weight", "*mask_fcn*.weight")),
         Rule(normal(0.001), names=("*mask_predictor.*logits.weight", "*mask_head.predictor.weight")),

@@ -6,7 +6,7 @@ import math
 from typing import Annotated, Literal
 
 from .base import RecipeRow, registry
-from .laws import INVERSE_ROOT_WIDTH, Formula, Law, Number, at, by, by_role, normal, say
+from .laws import INVERSE_ROOT_WIDTH, Formula, Number, by, by_role, normal, scaled
 from .rules import Rule
 from .structure import Place
 
@@ -17,16 +17,6 @@ Flavor = Annotated[
 QKV = ("attention.query", "attention.key", "attention.value", "attention.qkv")
 MLP = ("mlp.up", "mlp.gate", "mlp.down")
 HALF = math.sqrt(0.5)
-
-
-def scaled(law: Law, factor: Number) -> Law:
-    """The law times a factor that may depend on the place."""
-
-    def make(p: Place):  # type: ignore[no-untyped-def]
-        fill = law.make(p)
-        return None if fill is None else fill.scaled(at(factor, p))
-
-    return Law(make, f"{law} × {say(factor)}")
 
 
 def fairseq_transformer() -> tuple[Rule, ...]:
@@ -64,6 +54,20 @@ def torchscale(*, flavor: Flavor = "subln") -> tuple[Rule, ...]:
         Rule(scaled(xavier, factor), parts=("attention.output",), needed="all"),
         Rule(scaled(by("torch_default"), factor), parts=MLP, needed="any"),
         Rule(default, parts=("mlp.*", *QKV[:3]), roles=("bias",)),
+    )
+
+
+def retnet() -> tuple[Rule, ...]:
+    """TorchScale's RetNet: retention's gate is drawn like queries, keys and values."""
+    default = by_role("torch_default")
+    readers = by("xavier_uniform", gain=2**-2.5)
+    return (
+        Rule(normal(INVERSE_ROOT_WIDTH), parts=("embedding", "position", "head")),
+        Rule(readers, parts=(*QKV[:3], "attention.gate"), needed="all"),
+        Rule(by("xavier_uniform", gain=0.5), parts=("attention.output",), needed="all"),
+        Rule(default, parts=MLP, roles=("weight", "bias")),
+        # a gated MLP's gate, which elsewhere is the name of a router
+        Rule(default, names=("*ffn.gate.weight", "*ffn.gate.bias"), roles=("weight", "bias")),
     )
 
 
@@ -160,7 +164,21 @@ registry.add(
         ),
         avoid=ADVICE,
         suits=("transformer", "post-norm", "pre-norm", "deep", "very deep", "residual branch"),
-        gaps=("RetNet's gains (2^−2.5 and 2^−1).",),
+    )
+)
+registry.add(
+    RecipeRow(
+        name="retnet",
+        steps=retnet,
+        summary="Queries, keys, values and retention's gate Xavier uniform × 2^(−2.5), its output × "
+        "2^(−1), tables "
+        "and head N(0, 1/√d), the MLP as torch's Linear.",
+        citation="torchscale, component/multiscale_retention.py, component/gate_linear_unit.py; Sun et "
+        "al. 2023, "
+        "arXiv:2307.08621",
+        differences=("Some revisions of TorchScale draw retention's output with gain 1.",),
+        avoid="attention: the gains are made for retention's own normalisation.",
+        suits=("language model", "pre-norm", "deep"),
     )
 )
 registry.add(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..core.fill import Fill
-from ..core.layout import fans
+from ..core.layout import Layout, fans
 from ..schemes import scheme
 from ..schemes.roles import known_fans
 from .structure import Place
@@ -187,6 +187,40 @@ def by_role(name: str, **options: float | str | bool) -> Law:
     """The scheme called `name` with its own rules for biases, norms and tables: a framework's default."""
     chosen = scheme(name, **options)
     return Law(lambda p: chosen.fill_parameter(p.info), f"{chosen}, by role")
+
+
+def halves(first: Law, second: Law, names: tuple[str, str] = ("gate", "up")) -> Law:
+    """A matrix that packs two of one size along its outputs, or a stack of such: each half by its own law."""
+
+    def make(p: Place) -> Fill | None:
+        layout = _packed_layout(p)
+        size = p.info.shape[layout.part_axis] // 2
+        fills = [(name, law.make(p)) for name, law in zip(names, (first, second), strict=True)]
+        parts = tuple((name, size) for name in names)
+        pieces = [(name, size, fill) for name, fill in fills if fill is not None]
+        return Fill.packed(pieces, layout=replace(layout, parts=parts), reason=f"{p.part}: {words}")
+
+    words = f"{names[0]} {first}, {names[1]} {second}"
+    return Law(make, words)
+
+
+def _packed_layout(p: Place) -> Layout:
+    """The axes of a matrix, or of a stack of experts, whose inputs are as many as the model is wide."""
+    if p.info.layout is not None:
+        return p.info.layout
+    if len(p.info.shape) == 2:
+        return Layout("oi")
+    return Layout("boi" if p.info.shape[-1] == p.d else "bio")
+
+
+def scaled(law: Law, factor: Number) -> Law:
+    """The law times a factor that may depend on the place."""
+
+    def make(p: Place) -> Fill | None:
+        fill = law.make(p)
+        return None if fill is None else fill.scaled(at(factor, p))
+
+    return Law(make, f"{law} × {say(factor)}")
 
 
 KEPT = Law(lambda p: None, "left as it is")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from .base import RecipeRow, registry
 from .hf_default import hf_rules
-from .laws import INVERSE_ROOT_WIDTH, normal, over_index, truncated, truncated_at
+from .laws import INVERSE_ROOT_WIDTH, halves, normal, over_index, truncated, truncated_at
 from .rules import Rule
 
 Flavor = Annotated[Literal["hf", "torchtitan"], "what transformers draws, or torchtitan's training recipe"]
@@ -22,7 +22,9 @@ def torchtitan_rules(std: float) -> tuple[Rule, ...]:
     return (
         Rule(normal(1.0), parts=("embedding",)),
         Rule(first, parts=(*BODY, "mlp.gate"), needed="any"),
-        Rule(scaled, parts=("attention.output", "mlp.up", "mlp.down"), needed="all"),
+        Rule(scaled, parts=("attention.output", "mlp.down"), needed="all"),
+        Rule(scaled, parts=("mlp.up",)),
+        Rule(halves(first, scaled), parts=("mlp.gate_up",)),
         Rule(truncated(INVERSE_ROOT_WIDTH, 3.0), parts=("head",)),
     )
 

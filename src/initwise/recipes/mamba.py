@@ -13,6 +13,8 @@ from .rules import Rule
 Flavor = Annotated[Literal["reference", "hf"], "mamba_ssm, or what transformers draws"]
 Branches = Annotated[float, "residual branches per block: 1, or 2 with an MLP"]
 Rank = Annotated[float, "dt_scale"]
+Rescale = Annotated[bool, "transformers' rescale_prenorm_residual: the output over √L"]
+Bound = Annotated[float, "Mamba-2's conv_init, the bound of the convolution; 0 means torch's 1/√fan_in"]
 Std = Annotated[float, "the configuration's initializer_range (transformers)"]
 
 TORCH = Formula(lambda p: p.fan_in**-0.5, "1/√fan_in")
@@ -25,20 +27,30 @@ DT = mapped("inverse_softplus_log_uniform", 1e-3, 0.1, 1e-4)
 
 
 def mamba(
-    *, flavor: Flavor = "reference", n_residuals: Branches = 1.0, dt_scale: Rank = 1.0, std: Std = 0.1
+    *,
+    flavor: Flavor = "reference",
+    n_residuals: Branches = 1.0,
+    dt_scale: Rank = 1.0,
+    std: Std = 0.1,
+    rescale: Rescale = False,
+    conv_bound: Bound = 0.0,
 ) -> tuple[Rule, ...]:
     """transformers rescales only if its configuration says so, and by default does not."""
+    conv = uniform(conv_bound or TORCH)
     if flavor == "hf":
+        out = Formula(lambda p: (p.L * p.fan_in) ** -0.5, "1/√(L·fan_in)") if rescale else TORCH
         return (
             *_special(dt_scale),
             Rule(normal(std)),
-            Rule(uniform(TORCH), parts=("ssm.conv", "ssm.out"), needed="all"),
+            Rule(conv, parts=("ssm.conv",), needed="all"),
+            Rule(uniform(out), parts=("ssm.out",), needed="all"),
         )
     over = Formula(lambda p: (n_residuals * p.L) ** -0.5 * p.fan_in**-0.5, f"1/√({n_residuals:g}·L·fan_in)")
     return (
         *_special(dt_scale),
         Rule(normal(0.02), parts=("embedding",)),
-        Rule(uniform(TORCH), parts=("ssm.in", "ssm.x", "ssm.conv"), needed="any"),
+        Rule(uniform(TORCH), parts=("ssm.in", "ssm.x"), needed="any"),
+        Rule(conv, parts=("ssm.conv",)),
         Rule(DEFAULT, parts=("ssm.conv",), roles=("bias",)),
         Rule(uniform(over), parts=("ssm.out", "mlp.down"), needed="any"),
         Rule(uniform(TORCH), parts=("mlp.up", "mlp.gate_up")),
@@ -46,9 +58,16 @@ def mamba(
     )
 
 
-def mamba2(*, flavor: Flavor = "reference", n_residuals: Branches = 1.0, std: Std = 0.1) -> tuple[Rule, ...]:
+def mamba2(
+    *,
+    flavor: Flavor = "reference",
+    n_residuals: Branches = 1.0,
+    std: Std = 0.1,
+    rescale: Rescale = False,
+    conv_bound: Bound = 0.0,
+) -> tuple[Rule, ...]:
     """As Mamba; the reference draws A for each head, transformers counts it."""
-    rules = mamba(flavor=flavor, n_residuals=n_residuals, std=std)
+    rules = mamba(flavor=flavor, n_residuals=n_residuals, std=std, rescale=rescale, conv_bound=conv_bound)
     if flavor == "hf":
         return rules
     return (*(rule for rule in rules if rule.parts != ("ssm.A",)), Rule(A_DRAWN, parts=("ssm.A",)))

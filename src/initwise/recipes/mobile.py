@@ -19,6 +19,9 @@ Std = Annotated[float, "of the truncated normal"]
 PER_GROUP = Formula(lambda p: (2 / p.fan_out) ** 0.5, "√(2·groups/(k²·out))")
 """He's true fan-out: divided by groups, so that a depthwise kernel counts k²."""
 OUT = Formula(lambda p: p.fan_out**-0.5, "1/√out")
+BOTH = Formula(lambda p: (p.fan_in + p.fan_out) ** -0.5, "1/√(in+out)")
+SIGMOID_OUT = Formula(lambda p: (3 / p.fan_out) ** 0.5, "√(3/out)")
+DEFAULT = by_role("torch_default")
 
 
 def efficientnet(*, flavor: Flavor = "tpu") -> tuple[Rule, ...]:
@@ -30,6 +33,7 @@ def efficientnet(*, flavor: Flavor = "tpu") -> tuple[Rule, ...]:
         Rule(conv, parts=CONVS, needed="any"),
         Rule(conv, parts=("conv.depthwise",), needed="all"),
         Rule(uniform(OUT), parts=("head",)),
+        *((Rule(uniform(BOTH), names=("*routing_fn.weight",)),) if flavor == "timm" else ()),
     )
 
 
@@ -61,8 +65,43 @@ def densenet() -> tuple[Rule, ...]:
 
 
 def inception(*, std: Std = 0.1) -> tuple[Rule, ...]:
-    """torchvision's Inception v3 and GoogLeNet (std=0.01)."""
+    """torchvision's Inception v3: the auxiliary classifier alone reads a std of its own."""
+    return (
+        Rule(truncated_at(std)),
+        Rule(truncated_at(std), parts=CONVS, needed="any"),
+        Rule(truncated_at(std / 100), names=("AuxLogits.fc.weight", "*.AuxLogits.fc.weight")),
+    )
+
+
+def googlenet(*, std: Std = 0.01) -> tuple[Rule, ...]:
+    """torchvision's GoogLeNet."""
     return (Rule(truncated_at(std)), Rule(truncated_at(std), parts=CONVS, needed="any"))
+
+
+def mnasnet() -> tuple[Rule, ...]:
+    """torchvision's MNASNet: Kaiming by fan-out throughout, at the classifier with a sigmoid's gain of 1."""
+    return (
+        Rule(normal(KAIMING_OUT), parts=CONVS, needed="any"),
+        Rule(normal(KAIMING_OUT), parts=("conv.depthwise",), needed="all"),
+        Rule(uniform(SIGMOID_OUT), parts=("head",)),
+    )
+
+
+def maxvit() -> tuple[Rule, ...]:
+    """torchvision's MaxViT: one std for everything, relative positions too."""
+    return (
+        Rule(normal(0.02)),
+        Rule(normal(0.02), parts=("conv.depthwise",), needed="all"),
+        Rule(truncated_at(0.02), parts=("relative_position",)),
+    )
+
+
+def alexnet() -> tuple[Rule, ...]:
+    """torchvision's AlexNet and ShuffleNetV2: torch's defaults."""
+    return (
+        Rule(DEFAULT, roles=("weight", "bias")),
+        Rule(DEFAULT, parts=(*CONVS, "feature"), roles=("weight",), needed="any"),
+    )
 
 
 def squeezenet() -> tuple[Rule, ...]:
@@ -76,7 +115,7 @@ def squeezenet() -> tuple[Rule, ...]:
 registry.add(
     RecipeRow(
         name="efficientnet",
-        aliases=("efficientnetv2", "mnasnet"),
+        aliases=("efficientnetv2",),
         steps=efficientnet,
         summary="Convolutions N(0, √(2/fan_out)) with the true fan-out, depthwise kernels √(2/k²); "
         "classifier "
@@ -132,17 +171,67 @@ registry.add(
 registry.add(
     RecipeRow(
         name="inception",
-        aliases=("googlenet", "inception_v3"),
+        aliases=("inception_v3",),
         steps=inception,
-        summary="Convolutions and matrices N(0, 0.1), cut at ±2 in weight units; GoogLeNet at 0.01.",
-        citation="torchvision, models/inception.py, models/googlenet.py",
+        summary="Convolutions and matrices N(0, 0.1), cut at ±2 in weight units; the auxiliary "
+        "classifier at 0.001.",
+        citation="torchvision, models/inception.py",
         differences=(
-            "Some of Inception's layers carry stds of their own (stddev), which are not in this recipe.",
+            "The auxiliary tower's last convolution is marked with a std of 0.01 (stddev), but on the "
+            "module around "
+            "it, where the code that draws does not look: it gets 0.1.",
+            "GoogLeNet draws everything at 0.01: googlenet.",
         ),
         avoid="networks without norms.",
         suits=("cnn", "batchnorm", "relu", "torch"),
         unsuited=("without norm",),
-        gaps=("Layers with a stddev attribute of their own: the auxiliary head.",),
+    )
+)
+registry.add(
+    RecipeRow(
+        name="googlenet",
+        steps=googlenet,
+        summary="Convolutions and matrices N(0, 0.01), cut at ±2 in weight units.",
+        citation="torchvision, models/googlenet.py",
+        differences=("Inception v3 draws at 0.1: inception.",),
+        avoid="networks without norms: 0.01 is far below He.",
+        suits=("cnn", "batchnorm", "relu", "torch"),
+    )
+)
+registry.add(
+    RecipeRow(
+        name="mnasnet",
+        steps=mnasnet,
+        summary="Convolutions He normal by fan-out, groups not divided, classifier U(±√(3/out)) with bias 0.",
+        citation="torchvision, models/mnasnet.py",
+        differences=("The classifier is kaiming_uniform_ by fan-out with a sigmoid's gain, which is 1.",),
+        avoid="networks without norms: a depthwise kernel's std is √channels too small.",
+        suits=("cnn", "depthwise", "batchnorm", "relu"),
+    )
+)
+registry.add(
+    RecipeRow(
+        name="maxvit",
+        steps=maxvit,
+        summary="Convolutions and matrices N(0, 0.02), depthwise ones included, relative positions N(0, "
+        "0.02), "
+        "biases 0.",
+        citation="torchvision, models/maxvit.py; Tu et al. 2022, arXiv:2204.01697",
+        differences=("The cut of the relative positions at ±2 in weight units cuts nothing.",),
+        avoid="networks without norms.",
+        suits=("vit", "cnn", "batchnorm", "depthwise"),
+    )
+)
+registry.add(
+    RecipeRow(
+        name="alexnet",
+        aliases=("shufflenet", "shufflenet_v2"),
+        steps=alexnet,
+        summary="torch's defaults: convolutions and matrices U(±1/√fan_in), biases too.",
+        citation="torchvision, models/alexnet.py, models/shufflenetv2.py",
+        differences=("Krizhevsky et al. 2012 drew N(0, 0.01) with biases 1 in some layers.",),
+        avoid="deep networks without norms: torch's default shrinks ReLU signals.",
+        suits=("cnn", "relu", "torch", "shallow"),
     )
 )
 registry.add(

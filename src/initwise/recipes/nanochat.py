@@ -40,7 +40,8 @@ def modded_nanogpt() -> tuple[Rule, ...]:
     return (
         Rule(uniform(HALF), parts=(*READERS, "attention.output", "mlp.up"), needed="any"),
         Rule(ZERO, parts=("mlp.down", "attention.gate"), needed="any"),
-        Rule(normal(0.005), parts=("head", "embedding")),
+        Rule(normal(0.005), parts=("head",)),
+        Rule(normal(0.005), parts=("embedding",), copies="head", reason="starts as a copy of the head"),
         Rule(normal(0.01), names=("*value_embed*",), roles=("embedding", "bare")),
         Rule(ZERO, names=("*bigram*",), roles=("embedding", "bare")),
         Rule(constant(1.1**0.5), parts=("residual_scale",)),
@@ -67,11 +68,10 @@ registry.add(
         name="modded_nanogpt",
         steps=modded_nanogpt,
         summary="Attention and the MLP's first matrix uniform with std 0.5/√d, the MLP's second 0, head "
-        "N(0, 0.005), gates 0, residual factors √1.1.",
+        "N(0, 0.005) and the table a copy of it, gates 0, residual factors √1.1.",
         citation="KellerJordan/modded-nanogpt, train_gpt.py",
-        differences=("The table starts as a copy of the head; here it is drawn by the head's law.",),
+        differences=("The table is a copy of the head by its numbers: both draw the head's.",),
         avoid="anything but its own speed-run: the recipe moves with the record.",
         suits=("language model", "transformer", "muon", "residual branch", "pre-norm"),
-        gaps=("A table that is a copy of the head.",),
     )
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from ..core.errors import OptionError
 from .base import RecipeRow, registry
 from .hf_default import hf_rules
 from .laws import (
@@ -11,9 +12,12 @@ from .laws import (
     INVERSE_ROOT_WIDTH,
     Formula,
     Law,
+    Number,
+    at,
     normal,
     over_depth,
     over_index,
+    say,
     truncated,
 )
 from .llama import BODY
@@ -27,13 +31,34 @@ CoreFlavor = Annotated[
     Literal["normal", "llama", "llama_depth", "fan_in", "normalized"], "OLMo-core's InitMethod"
 ]
 
+EmbeddingStd = Annotated[float, "emb_init_std, the table's std; 0 means as the flavor has it"]
+Scaled = Annotated[bool, "scale_emb_init, the table's std times √d"]
+EmbeddingScale = Annotated[float, "embed_scale, by which the forward pass multiplies tokens (fan_in)"]
+
 MITCHELL_OUT = Formula(lambda p: (2 * p.d * (p.l + 1)) ** -0.5, "1/√(2d(l+1))")
 MITCHELL_DOWN = Formula(lambda p: (2 * p.fan_in * (p.l + 1)) ** -0.5, "1/√(2·fan_in·(l+1))")
 OUTPUTS = ("attention.output", "mlp.down")
 
 
-def olmo(*, flavor: Flavor = "normal") -> tuple[Rule, ...]:
+def olmo(
+    *, flavor: Flavor = "normal", embedding_std: EmbeddingStd = 0.0, scale_embedding: Scaled = False
+) -> tuple[Rule, ...]:
     """OLMo's model.py; 52 of its 57 published configurations say normal, 5 mitchell."""
+    rules = _olmo(flavor)
+    if not embedding_std and not scale_embedding:
+        return rules
+    std: Number = INVERSE_ROOT_WIDTH if flavor == "mitchell" else 0.02
+    table = embedding_std or (times_root_width(std) if scale_embedding else std)
+    law = normal(table) if flavor in ("normal", "hf") else truncated(table, 3.0)
+    return (*rules, Rule(law, parts=("embedding",)))
+
+
+def times_root_width(std: Number) -> Formula:
+    """std·√d."""
+    return Formula(lambda p: at(std, p) * p.d**0.5, f"{say(std)}·√d")
+
+
+def _olmo(flavor: str) -> tuple[Rule, ...]:
     if flavor in ("normal", "hf"):
         return (*hf_rules(0.02), Rule(normal(0.02), parts=OUTPUTS, needed="all"))
     if flavor == "full_megatron":
@@ -49,9 +74,14 @@ def olmo(*, flavor: Flavor = "normal") -> tuple[Rule, ...]:
     )
 
 
-def olmo_core(*, flavor: CoreFlavor = "llama") -> tuple[Rule, ...]:
+def olmo_core(*, flavor: CoreFlavor = "llama", embedding_scale: EmbeddingScale = 1.0) -> tuple[Rule, ...]:
     """OLMo-core's nn/transformer/init.py."""
+    if not embedding_scale > 0:
+        raise OptionError(
+            f"embedding_scale={embedding_scale!r}", where="recipe 'olmo_core'", expected="a factor > 0"
+        )
     first, scaled, head, table = _core(flavor)
+    table = normal(1 / embedding_scale) if flavor == "fan_in" else table
     outputs = (*OUTPUTS, "mlp.up") if flavor in ("llama", "llama_depth") else OUTPUTS
     return (
         Rule(first, parts=(*BODY, "mlp.gate", *(() if "mlp.up" in outputs else ("mlp.up",)))),
@@ -83,7 +113,7 @@ registry.add(
         summary="normal: everything N(0, 0.02). full_megatron: cut at ±3σ, residual outputs over √(2L), head "
         "1/√d. mitchell: everything 1/√d, outputs over √(2(l+1)), all cut at ±3σ.",
         citation="OLMo, olmo/model.py",
-        differences=("scale_emb_init and emb_init_std change the table's std; they are not options here.",),
+        differences=("The two options of the table's std are off in all published configurations here.",),
         avoid="normal for deep models: nothing is scaled by depth.",
         suits=("language model", "transformer", "pre-norm", "residual branch"),
     )

@@ -35,6 +35,7 @@ PARTS: dict[str, str] = {
     "attention.output": "what attention writes into the residual stream",
     "attention.gate": "a gate on attention's output",
     "attention.sink": "logits of no token at all",
+    "attention.bonus": "RWKV's weight of the token at hand, by head",
     "mlp.up": "the MLP's first matrix; of a gated one, the part without the activation",
     "mlp.gate": "of a gated MLP, the part with the activation",
     "mlp.gate_up": "both in one matrix",
@@ -94,7 +95,7 @@ class Pattern:
     kinds: str = ""
 
 
-ATTENTION = r"[Aa]ttn|[Aa]ttention|(^|\.)att(\.|$)|mha"
+ATTENTION = r"[Aa]ttn|[Aa]ttention|(^|\.)att(\.|$)|mha|[Rr]etention"
 EXPERTS = r"expert"
 SSM = r"mixer|mamba|ssm|linear_attn|DeltaNet"
 NORMS = ("norm_gain", "norm_bias")
@@ -148,6 +149,8 @@ TABLE: tuple[Pattern, ...] = (
         roles=("bare", "token"),
     ),
     Pattern("attention.sink", r"sinks?", roles=("bare", "token")),
+    Pattern("attention.bonus", r"r_k", ATTENTION, ("bare", "token")),
+    Pattern("mlp.up", r"key", r"feed_forward|ffn|channel_mix"),
     # diffusion
     Pattern("modulation", r"\d+|lin|linear|proj|.*modulation.*", r"adaLN|modulation|_mod(\.|$)|AdaLayerNorm"),
     Pattern("modulation", r".*(modulation|adaln).*"),
@@ -220,7 +223,6 @@ TABLE: tuple[Pattern, ...] = (
     Pattern("mlp.up", r"dense_?1", r"mlp|ffn"),
     Pattern("mlp.down", r"dense_?2", r"mlp|ffn"),
     Pattern("mlp.up", r"dense|0", r"intermediate$|(^|_|\.)(mlp|ffn)(\.net)?(\.0)?$"),
-    Pattern("mlp.up", r"key", r"feed_forward|ffn|channel_mix"),
     Pattern(
         "mlp.down",
         r"fc2|fc_out|down_proj|w2|dense_4h_to_h|lin2|linear2|output_dense|ffn_output|ff_out|pwconv2|w_down",

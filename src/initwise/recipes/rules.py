@@ -38,6 +38,7 @@ class Rule:
             experts may stand for the MLP) is not this recipe's.
         option: name of the option that holds `names`, for the error text.
         reason: why, if the law's own words do not say it.
+        copies: a part whose first parameter's numbers it draws, so that it starts as a copy of it.
     """
 
     law: Law
@@ -49,6 +50,7 @@ class Rule:
     needed: Literal["", "any", "all"] = ""
     option: str = ""
     reason: str = ""
+    copies: str = ""
 
     @property
     def matching(self) -> str:

@@ -7,17 +7,26 @@ from typing import Annotated, Literal
 
 from .base import RecipeRow, registry
 from .hf_default import hf_rules
-from .laws import INVERSE_ROOT_FAN_IN, KEPT, ZERO, Formula, between, by, by_role, normal, uniform
+from .laws import INVERSE_ROOT_FAN_IN, KEPT, ZERO, Formula, between, by, by_role, constant, normal, uniform
 from .rules import Rule
 
 Flavor = Annotated[Literal["hf", "openai"], "what transformers draws, or the released inference code"]
+
+
+WEIGHTED_SUM = Rule(
+    constant(Formula(lambda p: 1 / p.info.shape[0], "1/(L+1)")),
+    names=("*layer_weights",),
+    roles=("bare", "token"),
+    reason="a mean of all layers",
+)
+"""A classifier's weights of the layers it averages."""
 
 
 def whisper(*, flavor: Flavor = "hf") -> tuple[Rule, ...]:
     """The encoder's positions are sinusoids, frozen: no rule touches them."""
     need = Rule(normal(0.02), parts=("attention.output", "mlp.down"), needed="all")
     if flavor == "hf":
-        return (*hf_rules(0.02), need)
+        return (*hf_rules(0.02), need, WEIGHTED_SUM)
     roles = ("weight", "bias", "embedding")
     default = by_role("torch_default")
     return (
@@ -43,6 +52,7 @@ def wav2vec2() -> tuple[Rule, ...]:
         Rule(normal(1.0), names=("*quantizer.weight_proj.weight",)),
         Rule(between(0.0, 1.0), names=("*quantizer.codevectors",), roles=("bare", "token")),
         Rule(between(0.0, 1.0), parts=("mask_token",)),
+        WEIGHTED_SUM,
     )
 
 
@@ -52,6 +62,7 @@ def hubert() -> tuple[Rule, ...]:
         *hf_rules(0.02),
         Rule(by("he_normal"), parts=("feature", "position.conv"), needed="all"),
         Rule(between(0.0, 1.0), parts=("mask_token",)),
+        WEIGHTED_SUM,
     )
 
 

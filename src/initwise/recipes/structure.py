@@ -342,6 +342,8 @@ def _tells(info: ParameterInfo, part: str) -> Iterable[tuple[str, int]]:
         yield "width", info.shape[1]
     if part == "relative_position" and len(info.shape) == 2:
         yield "heads", info.shape[1]
+    if part == "attention.bonus" and len(info.shape) == 2:
+        yield "heads", info.shape[0]
     if info.fans is None or info.role != "weight":
         return
     if part in READERS:

@@ -6,13 +6,14 @@ from typing import Annotated, Literal
 
 from .base import RecipeRow, registry
 from .hf_default import hf_rules
-from .laws import ZERO, constant, normal, truncated_at
+from .laws import ZERO, constant, normal, scaled, truncated_at
 from .rules import Rule
 from .vit import DEFAULT, TABS
 
 Flavor = Annotated[Literal["timm", "hf"], "the original and timm, or what transformers draws"]
 DinoFlavor = Annotated[Literal["hf", "timm"], "transformers (layer scale 1), or the original's 1e-5"]
 Scale = Annotated[float, "value of the per-channel factors"]
+HeadScale = Annotated[float, "head_init_scale, a factor on the classifier"]
 
 BODY = Rule(TABS, parts=("attention.output", "mlp.down"), needed="all")
 PATCH = Rule(DEFAULT, parts=("patch",), roles=("weight", "bias"))
@@ -82,11 +83,16 @@ def swinv2(*, flavor: Flavor = "timm") -> tuple[Rule, ...]:
     return (*swin(), temperature, zero)
 
 
-def convnext(*, flavor: Flavor = "timm", layer_scale: Scale = 1e-6) -> tuple[Rule, ...]:
+def convnext(
+    *, flavor: Flavor = "timm", layer_scale: Scale = 1e-6, head_scale: HeadScale = 1.0
+) -> tuple[Rule, ...]:
     """Convolutions, depthwise ones included, and matrices alike."""
     base = hf_rules(0.02) if flavor == "hf" else (Rule(truncated_at(0.02)),)
+    # scaled after it is drawn, so that the bounds are too
+    head = scaled(normal(0.02) if flavor == "hf" else TABS, head_scale)
     return (
         *base,
+        *((Rule(head, parts=("head",)),) if head_scale != 1 else ()),
         Rule(normal(0.02) if flavor == "hf" else TABS, parts=("conv.depthwise",), needed="all"),
         Rule(constant(layer_scale), parts=("layer_scale",)),
         # ConvNeXt V2's response norm starts as the identity

@@ -27,12 +27,14 @@ Flavor = Annotated[
     "transformers",
 ]
 Classes = Annotated[float, "negative log of the number of classes as the head's bias, 0 for bias 0"]
+LayerScale = Annotated[float, "value of per-channel factors, in models that have them (timm's init_values)"]
 Fix = Annotated[bool, "timm's fix_init_weight: what writes into the stream over √(2(l+1))"]
 
 SMALL = normal(1e-6)
 OWN_WIDTH = Formula(lambda p: p.info.shape[-1] ** -0.5, "1/√d")
 PATCH_XAVIER = Formula(lambda p: (6 / (p.fan_in + p.outputs)) ** 0.5, "√(6/(fan_in + d))")
 """Xavier's bound for patches as one matrix (d, channels·p²)."""
+STEM = Formula(lambda p: (2 / p.outputs) ** 0.5, "√(2/out)")
 MOCO_QKV = Formula(lambda p: (6 / (p.fan_out / 3 + p.fan_in)) ** 0.5, "√(6/(out/3 + in))")
 XAVIER = by("xavier_uniform")
 TABS = truncated_at(0.02)
@@ -40,8 +42,14 @@ ATTENTION = Rule(XAVIER, parts=("attention.*",), needed="any")
 DEFAULT = by_role("torch_default")
 
 
-def vit(*, flavor: Flavor = "jax", nlhb: Classes = 0.0, fix_init: Fix = False) -> tuple[Rule, ...]:
+def vit(
+    *, flavor: Flavor = "jax", nlhb: Classes = 0.0, fix_init: Fix = False, layer_scale: LayerScale = 1e-5
+) -> tuple[Rule, ...]:
     """One function per source."""
+    return (*_vit(flavor, nlhb, fix_init), Rule(constant(layer_scale), parts=("layer_scale",)))
+
+
+def _vit(flavor: str, nlhb: float, fix_init: bool) -> tuple[Rule, ...]:
     if flavor == "hf":
         return _hf()
     if flavor in ("jax", "big_vision"):
@@ -103,13 +111,17 @@ def _timm(flavor: str, nlhb: float) -> tuple[Rule, ...]:
 def _torchvision() -> tuple[Rule, ...]:
     by_fan = truncated_at(INVERSE_ROOT_FAN_IN)
     return (
-        Rule(by_fan, parts=("patch", "head.transform"), needed="any"),
+        Rule(by_fan, parts=("patch", "head.transform")),
         Rule(by("xavier_uniform", whole=True), parts=("attention.qkv",), needed="all"),
         Rule(DEFAULT, parts=("attention.output",), roles=("weight",)),
         Rule(XAVIER, parts=("mlp.up", "mlp.down"), needed="all"),
         Rule(SMALL, parts=("mlp.up", "mlp.down"), roles=("bias",)),
         Rule(normal(0.02), parts=("position",)),
         Rule(ZERO, parts=("class_token", "head")),
+        # a stem of convolutions: the last one makes the tokens, the others keep torch's default
+        Rule(DEFAULT, names=("*conv_proj.conv_bn_relu_*.weight",), roles=("weight",)),
+        Rule(normal(STEM), names=("*conv_proj.conv_last.weight",), roles=("weight",)),
+        Rule(ZERO, names=("*conv_proj.conv_last.bias",), roles=("bias",)),
     )
 
 
