@@ -179,7 +179,7 @@ BAD = {
         ("he_norml",),
         {},
         UnknownNameError,
-        "no scheme is called 'he_norml'.\n  Did you mean 'he_normal'?",
+        "no scheme or recipe is called 'he_norml'.\n  Did you mean 'he_normal'?",
     ),
     "a misspelled rule": (
         Net,

@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..core.errors import OptionError, UnknownNameError
+from ..core.errors import OptionError
 from ..core.plan import Plan
+from ..core.registry import unknown
 from ..frameworks.initialize import plan_for
 from ..schemes import Scheme, scheme
 from ..schemes import registry as scheme_registry
@@ -178,13 +179,8 @@ def candidate(name: str) -> CandidateRow:
         row_of = scheme_registry[name]
         named = next((row for row in CANDIDATES if row.name == row_of.name), None)
         return named or CandidateRow(name, by_scheme(name), says=row_of.summary)
-    legal = [*names(), *(row.name for row in scheme_registry.rows())]
-    raise UnknownNameError(
-        f"no candidate is called {name!r}",
-        legal=dict.fromkeys(legal),
-        given=str(name),
-        listing="initwise list candidates; initwise list schemes",
-    )
+    listing = "initwise list candidates; initwise list schemes"
+    raise unknown(name, scheme_registry, kind="candidate", legal=names(), listing=listing)
 
 
 def resolve(candidates: Any = None) -> tuple[CandidateRow, ...]:

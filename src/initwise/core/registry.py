@@ -15,7 +15,7 @@ import pkgutil
 import sys
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from types import ModuleType
@@ -132,7 +132,7 @@ class Registry(Generic[RowT]):
                 from a third-party package that cannot be loaded.
         """
         if name not in self:
-            raise self.unknown(name)
+            raise unknown(name, self)
         return self._rows[self._names[name]]
 
     def __contains__(self, name: object) -> bool:
@@ -151,6 +151,11 @@ class Registry(Generic[RowT]):
         self._load()
         return tuple(self._rows[name] for name in sorted(self._rows))
 
+    def names(self) -> tuple[str, ...]:
+        """All names and aliases, sorted."""
+        self._load()
+        return tuple(sorted(self._names))
+
     def own(self) -> tuple[RowT, ...]:
         """The rows of its own package, sorted by name; third-party packages are not loaded."""
         self._load_own()
@@ -162,20 +167,9 @@ class Registry(Generic[RowT]):
         self._load()
         return self._broken
 
-    def unknown(self, name: Any) -> UnknownNameError | BrokenRowError:
-        """The error for a name that nothing has."""
-        broken = next((item for item in self.broken() if item.name == name), None)
-        if broken is not None:
-            return broken.error()
-        meant = self._confused.get(str(name).lower(), "")
-        return UnknownNameError(
-            f"no {self.kind} is called {name!r}",
-            cause="; ".join(str(item) for item in self._broken),
-            legal=self._names,
-            given=None if meant else str(name),
-            fix=meant,
-            listing=f"initwise list {self.kind}s",
-        )
+    def meant(self, name: Any) -> str:
+        """What was probably meant by a name that is easily mistaken, "" for all others."""
+        return self._confused.get(str(name).lower(), "")
 
     def _load_own(self) -> None:
         if self._own:
@@ -234,6 +228,32 @@ class Registry(Generic[RowT]):
                 raise OptionError(f"module {loaded.__name__} adds no {self.kind}", expected="registry.add(…)")
         elif not any(row is loaded for row in self._rows.values()):
             self._add(loaded, entry.module)
+
+
+def unknown(
+    name: Any, *registries: Registry[Any], kind: str = "", legal: Iterable[str] = (), listing: str = ""
+) -> UnknownNameError | BrokenRowError:
+    """The error for a name that nothing in these registries has.
+
+    Args:
+        kind: what it should be, in words; without it, as the registries say.
+        legal: names that would do besides theirs.
+        listing: the command that lists them all; without it, that of the one registry.
+    """
+    broken = [item for registry in registries for item in registry.broken()]
+    asked = next((item for item in broken if item.name == name), None)
+    if asked is not None:
+        return asked.error()
+    meant = next(filter(None, (registry.meant(name) for registry in registries)), "")
+    plural = f" {registries[0].kind}s" if len(registries) == 1 else ""
+    return UnknownNameError(
+        f"no {kind or ' or '.join(registry.kind for registry in registries)} is called {name!r}",
+        cause="; ".join(str(item) for item in broken),
+        legal=() if meant else {*legal, *(known for registry in registries for known in registry.names())},
+        given=str(name),
+        fix=meant,
+        listing=listing or f"initwise list{plural}",
+    )
 
 
 def entry_points(group: str) -> list[EntryPoint]:

@@ -19,6 +19,7 @@ from ..core.fill import Fill
 from ..core.parameter import ParameterInfo
 from ..core.plan import Plan
 from ..core.records import Advice
+from ..core.registry import unknown
 from ..recipes import Recipe, recipe
 from ..recipes import registry as recipes
 from ..schemes import Scheme, scheme
@@ -133,9 +134,11 @@ def _law(plan: Any) -> Any:
 
 
 def _by_name(name: str) -> Scheme | Recipe:
-    if name in schemes or name not in recipes:
+    if name in schemes:
         return scheme(name)
-    return recipe(name)
+    if name in recipes:
+        return recipe(name)
+    raise unknown(name, schemes, recipes)
 
 
 def _planned(model: Any, law: Scheme, planner: str, example: Any, seed: int) -> Plan:
