@@ -15,6 +15,14 @@ from .layers import Slot, Slots, slots
 from .obstacles import obstacle, shared
 from .wrappers import clean, layers
 
+MARKS = {
+    # state-space models: biases that their constructor has set with care
+    "_no_reinit": "its model marks it",
+    # transformers: what from_pretrained has read from the checkpoint
+    "_is_hf_initialized": "it was loaded from a checkpoint, which transformers marks",
+}
+"""Attributes of a tensor that say: leave it as it is, and what they mean."""
+
 
 def parameters(model: nn.Module) -> tuple[ParameterInfo, ...]:
     """Every parameter of `model`, each tensor once, under its owner's name.
@@ -128,9 +136,9 @@ def _status(holding: Holding, blocked: Mapping[int, str]) -> tuple[str, str]:
         return "empty", "it has no elements"
     if not any(tensor.requires_grad for _, tensor in holding.tensors):
         return "frozen", "requires_grad is False; only a rule with its full name fills it"
-    # state-space models mark biases that their constructor has set with care
-    if any(getattr(tensor, "_no_reinit", False) for _, tensor in holding.tensors):
-        return "frozen", "its model marks it _no_reinit; only a rule with its full name fills it"
+    for mark, meaning in MARKS.items():
+        if any(getattr(tensor, mark, False) for _, tensor in holding.tensors):
+            return "frozen", f"{meaning} {mark}; only a rule with its full name fills it"
     return "ready", ""
 
 
