@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import OutputError
 from ..core.records import VERDICTS
+from ..report import text as text_of
+from ..report.ascii import readable
 from ..report.style import tone
 from .files import refuse_as_file, replacing
 from .streams import discard_stdout
@@ -21,18 +24,34 @@ COLOURS = {"good": "green", "bad": "bold red", "quiet": "dim"}
 def show(record: Any, *, as_json: bool) -> None:
     """The record as its report, or as one JSON document."""
     if as_json:
-        put(record.to_json(indent=2))
+        _put_json(record.to_json(indent=2))
     else:
-        put_report(str(record))
+        put_report(text_of(record, _columns()))
 
 
 def show_data(data: Any) -> None:
     """JSON data that is no record, as one document."""
-    put(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
+    _put_json(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _put_json(text: str) -> None:
+    """A JSON document; characters that stdout does not have are escaped, never replaced."""
+    same = readable(text, _encoding()) == text
+    put(text if same else json.dumps(json.loads(text), indent=2, allow_nan=False))
+
+
+def _columns() -> int:
+    """How wide pictures may be: the terminal, if there is one."""
+    return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
+
+
+def _encoding() -> str | None:
+    return getattr(sys.stdout, "encoding", None)
 
 
 def put_report(text: str) -> None:
     """A report; on a terminal its verdicts are coloured, unless NO_COLOR says otherwise."""
+    text = readable(text, _encoding())
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         put(text)
         return

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from .codec import JsonMixin
+from .codec import LATER, JsonMixin
 from .errors import UnhealthyError
 from .fill import Fill
+from .picture import Picture
 from .plan import Plan
 from .rendering import Rendered
 
@@ -288,6 +289,9 @@ class Explanation(JsonMixin, Rendered):
         avoid: when not to use it.
         citation: the paper or source.
         evidence: "verified in source", "computed", "second-hand" or "recalled".
+        use: when to use it.
+        see: related names. history: it and they by their years, oldest first.
+        picture: its density, its curve or the matrix itself, if it has one.
     """
 
     title: str
@@ -298,3 +302,7 @@ class Explanation(JsonMixin, Rendered):
     avoid: str = ""
     citation: str = ""
     evidence: str = ""
+    use: str = field(default="", metadata=LATER)
+    see: tuple[str, ...] = field(default=(), metadata=LATER)
+    history: tuple[str, ...] = field(default=(), metadata=LATER)
+    picture: Picture | None = field(default=None, metadata=LATER)

@@ -10,6 +10,7 @@ from ..activations import Activation, ActivationRow, Moments, Published, activat
 from ..core.errors import OptionError
 from ..core.records import Explanation
 from .parts import Facts, also_called, count, only
+from .pictures import picture_of_activation
 
 
 def activation_by_name(name: str, facts: Mapping[str, Any]) -> Explanation:
@@ -39,6 +40,7 @@ def told_activation(chosen: Activation, facts: Mapping[str, Any]) -> Explanation
         avoid="",
         citation=row.citation if row else "",
         evidence="computed",
+        picture=picture_of_activation(chosen, moments.q),
     )
 
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..core.fill import Fill
 from ..core.layout import Fans, fans
+from ..core.picture import Picture
 from ..core.records import Explanation
-from ..schemes import NEEDS, Flavor, Scheme, SchemeRow, registry, scheme
+from ..schemes import NEEDS, Flavor, Scheme, SchemeRow, Site, registry, scheme
 from .parts import WEIGHT_FACTS, Facts, also_called, moments_of, only, options, through, weight_of
+from .pictures import picture_of_fill
+from .relatives import history, related
+
+USUAL = 256
+"""Inputs and outputs of the layer that a picture is for when nobody says."""
 
 
 def scheme_by_name(name: str, facts: Mapping[str, Any]) -> Explanation:
@@ -43,7 +50,43 @@ def told_scheme(chosen: Scheme, facts: Mapping[str, Any]) -> Explanation:
         avoid=row.avoid,
         citation=row.citation,
         evidence=chosen.flavor.evidence if chosen.flavor else row.evidence,
+        use=row.use,
+        see=related(row),
+        history=history(row, related(row)),
+        picture=_picture(chosen, facts),
     )
+
+
+def _picture(chosen: Scheme, facts: Mapping[str, Any]) -> Picture | None:
+    """Of the law for the fans given; without them for a layer of 256 inputs and outputs."""
+    row = chosen.row
+    if row.planner:
+        return None
+    if row.needs:
+        return _picture_in_a_model(chosen)
+    given = weight_of(facts)
+    weight = given or (None if row.elementwise else fans((USUAL, USUAL), "oi"))
+    fill = chosen.fill(weight, gain=facts.get("gain", 1.0))
+    drawn = picture_of_fill(fill, given)
+    if drawn is None or given is not None or weight is None:
+        return drawn
+    return replace(drawn, title=f"{drawn.title}, for {USUAL} inputs and outputs")
+
+
+def _picture_in_a_model(chosen: Scheme) -> Picture | None:
+    """Of the first weight whose number the row knows, at the place it is known for."""
+    row = chosen.row
+    known = next((known for known in row.known if known.layout and known.at), None)
+    if known is None or str(chosen) != row.name:
+        return None
+    made = scheme(row.name, **dict(known.options))
+    weight = fans(known.shape, known.layout, groups=known.groups, parts=known.parts or None)
+    fill = made.placed(weight, 1.0, Site(**dict(known.at)))
+    drawn = picture_of_fill(fill, weight) if fill else None
+    if drawn is None:
+        return None
+    place = ", ".join(f"{name} {value}" for name, value in (*known.at, *known.options))
+    return replace(drawn, title=f"{drawn.title}, for {'×'.join(map(str, known.shape))}: {place}")
 
 
 def _law(chosen: Scheme) -> str:
@@ -117,6 +160,7 @@ def told_fill(fill: Fill, facts: Mapping[str, Any]) -> Explanation:
         law=fill.formula,
         facts=tuple(found),
         citation=fill.citation,
+        picture=picture_of_fill(fill, weight),
     )
 
 

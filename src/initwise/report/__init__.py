@@ -12,11 +12,12 @@ from typing import Any
 __all__ = ["frame", "html", "text"]
 
 
-def text(record: Any) -> str:
+def text(record: Any, columns: int = 100) -> str:
     """`record` as plain text, at most 100 columns wide whatever the terminal.
 
     Args:
-        record: a Plan, Signals, Ledger, Advice, Race or Explanation.
+        record: a Plan, Signals, Ledger, Advice, Race, Explanation or Matches.
+        columns: of the terminal; pictures are made to fit.
 
     Raises:
         RecordError: anything else.
@@ -24,7 +25,7 @@ def text(record: Any) -> str:
     from .describe import describe
     from .plain import render
 
-    return render(describe(record))
+    return render(describe(record), columns)
 
 
 def html(record: Any) -> str:

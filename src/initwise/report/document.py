@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..core.picture import Picture
+
 KINDS = (
     "name",  # a path or identifier; shortened in the middle when space is short
     "word",  # a short label
@@ -114,7 +116,14 @@ class Plot:
     note: str = ""
 
 
-Block = Table | Prose | Items | Code | Plot
+@dataclass(frozen=True)
+class Sketch:
+    """A small picture."""
+
+    picture: Picture
+
+
+Block = Table | Prose | Items | Code | Plot | Sketch
 
 
 @dataclass(frozen=True)

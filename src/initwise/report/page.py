@@ -7,9 +7,10 @@ from html import escape
 from typing import Any
 
 from .cells import RIGHT, cell
-from .document import Block, Code, Column, Document, Items, Plot, Prose, Table
+from .document import Block, Code, Column, Document, Items, Plot, Prose, Sketch, Table
 from .style import SHEET, tone
 from .svg import chart
+from .svg_picture import drawing
 
 
 def render(document: Document) -> str:
@@ -44,6 +45,10 @@ def _code(block: Code) -> str:
 
 def _plot(block: Plot) -> str:
     return _title(block.title) + chart(block) + _note(block.note)
+
+
+def _sketch(block: Sketch) -> str:
+    return _title(block.picture.title) + drawing(block.picture) + _note(block.picture.note)
 
 
 def _table(block: Table) -> str:
@@ -82,5 +87,6 @@ _FORMS: dict[type, Callable[[Any], str]] = {
     Items: _items,
     Code: _code,
     Plot: _plot,
+    Sketch: _sketch,
     Table: _table,
 }

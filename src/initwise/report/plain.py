@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .cells import ELLIPSIS, NOTHING, RIGHT, cell, number, shorten
-from .document import Block, Code, Column, Document, Items, Plot, Prose, Table
+from .document import Block, Code, Column, Document, Items, Plot, Prose, Sketch, Table
+from .sketch import sketch
 
 WIDTH = 100
 INDENT = "  "
@@ -25,14 +26,14 @@ BARS = "▁▂▃▄▅▆▇"  # odd, so that a flat signal lies inside the mid
 POINTS = 60
 
 
-def render(document: Document) -> str:
-    """The whole document."""
-    return "\n\n".join(block(item) for item in document.blocks if item is not None)
+def render(document: Document, columns: int = WIDTH) -> str:
+    """The whole document; pictures fit a terminal of so many columns, text has its own fixed width."""
+    return "\n\n".join(block(item, columns) for item in document.blocks if item is not None)
 
 
-def block(item: Block) -> str:
+def block(item: Block, columns: int = WIDTH) -> str:
     """One block."""
-    return _FORMS[type(item)](item)
+    return sketch(item.picture, columns) if isinstance(item, Sketch) else _FORMS[type(item)](item)
 
 
 def _prose(item: Prose) -> str:
