@@ -49,19 +49,20 @@ PLAIN = {
     "uniform": {
         "torch": Fill.uniform(0, 1),
         "haiku": Fill.uniform(0, 1),
+        "sonnet": Fill.uniform(0, 1),
         "keras": Fill.uniform(-0.05, 0.05),
         "jax": Fill.uniform(0, 0.01),
         "flax": Fill.uniform(0, 0.01),
         "lasagne": Fill.uniform(-0.01, 0.01),
     },
     "normal": {
-        **dict.fromkeys(("torch", "haiku"), Fill.normal(0, 1)),
+        **dict.fromkeys(("torch", "haiku", "sonnet"), Fill.normal(0, 1)),
         **dict.fromkeys(("jax", "flax", "lasagne"), Fill.normal(0, 0.01)),
         **dict.fromkeys(("huggingface", "megatron"), Fill.normal(0, 0.02)),
         "keras": Fill.normal(0, 0.05),
     },
     "truncated_normal": {
-        **dict.fromkeys(("torch", "timm", "haiku"), Fill.truncated_normal(0, 1, -2, 2)),
+        **dict.fromkeys(("torch", "timm", "haiku", "sonnet"), Fill.truncated_normal(0, 1, -2, 2)),
         **dict.fromkeys(("jax", "flax"), Fill.truncated_normal(0, 0.01, -0.02, 0.02)),
         "keras": Fill.truncated_normal(0, 0.05, -0.1, 0.1),
     },
@@ -351,7 +352,18 @@ def test_flax_flattens_to_a_matrix_before_it_calls_the_same_function(name, kind)
 
 def test_every_jax_flavor_is_drawn_or_is_a_constant_or_a_rotation():
     found = {row.name for row in FLAVORED if row.flavor("jax")}
-    assert found == {*JAX, "constant", "orthogonal"}
+    assert found == {*JAX, "constant", "orthogonal", "delta_orthogonal"}
+
+
+@pytest.mark.parametrize("size", [3, 4, 5, 6])
+def test_delta_orthogonal_stands_where_jax_puts_it(size):
+    jax = pytest.importorskip("jax")
+    shape = (size, size + 1, 3, 5)
+    drawn = np.asarray(jax.nn.initializers.delta_orthogonal()(jax.random.key(2), shape))
+    fill = scheme("delta_orthogonal", flavor="jax").fill(fans(shape, "hwio"))
+    ours = fill_array(np.empty(shape), fill, name="w")
+    taps = [np.argwhere(np.abs(weight).max(axis=(2, 3)) > 0).tolist() for weight in (drawn, ours)]
+    assert taps[0] == taps[1] == [[(size - 1) // 2, size // 2]]
 
 
 def _rows_are_orthonormal(matrix):

@@ -50,6 +50,7 @@ class Fill(JsonMixin):
             name of the parameter whose numbers it draws (a table that starts as a copy of the head);
             "" is its own.
         repeat: how often each filter stands, for law "repeated".
+        low_centre: of even kernels the centre is (k − 1)//2, as JAX has it, and not k//2; for matrix laws.
     """
 
     law: str
@@ -69,6 +70,7 @@ class Fill(JsonMixin):
     curve: Curve | None = field(default=None, metadata=LATER)
     draw: str = field(default="", metadata=LATER)
     repeat: Repeat | None = field(default=None, metadata=LATER)
+    low_centre: bool = field(default=False, metadata=LATER)
 
     def __post_init__(self) -> None:
         consistent(self)

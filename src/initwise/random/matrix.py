@@ -19,6 +19,7 @@ from ..core.shaped import default_layout
 from ..core.stream import Stream
 from .orthogonal import fill_haar
 from .output import Region
+from .structured import centre
 
 
 def check(fill: Fill, shape: tuple[int, ...], where: str) -> None:
@@ -59,8 +60,8 @@ def write(out: NDArray[Any], stream: Stream, fill: Fill, first: int = 0) -> None
     field = len(layout.spatial)
     if fill.law == "delta_orthogonal":
         out[...] = 0
-        # the kernel's centre tap, index size // 2 of each spatial axis
-        parts = parts[(..., *(size // 2 for size in parts.shape[parts.ndim - field :]))]
+        middle: Any = (..., *(centre(size, fill) for size in parts.shape[parts.ndim - field :]))
+        parts = parts[middle]
         field = 0
     batch = parts.ndim - outs - field - layout.axes.count("i") - layout.axes.count("v")
     sizes = parts.shape

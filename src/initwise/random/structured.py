@@ -56,10 +56,10 @@ def tasks(out: NDArray[Any], dtype: str, fill: Fill, region: Region) -> list[Tas
     """What writes the block `region` of the tensor into `out` (half types as uint16 bits)."""
     layout = fill.layout or default_layout(out.ndim)
     rows, columns, _ = matrix_sizes(region.shape, layout)
-    centre = _centre(region, layout.spatial)
-    if centre is None:
+    middle = _centre(region, layout.spatial, fill)
+    if middle is None:
         return [functools.partial(out.fill, 0)]
-    plane = _plane(out, layout, region, centre, (rows, columns))
+    plane = _plane(out, layout, region, middle, (rows, columns))
     if fill.law != "hadamard" or rows <= columns:
         return [functools.partial(_write_identity, plane, _stored([fill.gain], dtype)[0])]
     entry = fill.gain * hadamard_entry(rows)
@@ -104,9 +104,14 @@ def _numbers(region: Region, axes: Sequence[int], modulus: int) -> NDArray[Any]:
     return number.ravel() % modulus
 
 
-def _centre(region: Region, spatial: Sequence[int]) -> tuple[int, ...] | None:
-    """Where the kernel's centre, index size // 2 of each axis, lies in the block; None if outside."""
-    at = tuple(region.shape[axis] // 2 - region.offset[axis] for axis in spatial)
+def centre(size: int, fill: Fill) -> int:
+    """The index of an axis' centre tap: size // 2, or the one before it of even sizes if the law says so."""
+    return (size - fill.low_centre) // 2
+
+
+def _centre(region: Region, spatial: Sequence[int], fill: Fill) -> tuple[int, ...] | None:
+    """Where the kernel's centre lies in the block; None if outside."""
+    at = tuple(centre(region.shape[axis], fill) - region.offset[axis] for axis in spatial)
     inside = all(0 <= k < region.size[axis] for k, axis in zip(at, spatial, strict=True))
     return at if inside else None
 

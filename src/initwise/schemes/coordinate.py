@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, Literal
 
 from ..core.fill import Fill
 from ..core.layout import Fans
 from .base import Known, SchemeRow, registry
 from .needs import positive
-from .scaling import fan
+from .scaling import fan, variance_scaling
+from .xavier import xavier_normal
 
 SITZMANN = "Sitzmann et al. 2020, Implicit neural representations with periodic activations, arXiv:2006.09661"
+
+ELU = 1.5505188080679277
+"""The authors' factor for ELU: 1/E[elu(z)²] is 1.550519."""
 
 
 def siren_first(fans: Fans) -> Fill:
@@ -25,6 +29,20 @@ def siren_hidden(fans: Fans, *, w0: Annotated[float, "ω₀, the factor inside t
     count = fan(fans, "fan_in")
     bound = math.sqrt(6 / count) / positive("siren_hidden", w0=w0)
     return Fill.uniform(-bound, bound, reason=f"±√(6/{count:g})/{w0:g}: the sine's argument stays N(0, 1)")
+
+
+def siren_companion(
+    fans: Fans,
+    *,
+    activation: Annotated[
+        Literal["relu", "softplus", "tanh", "sigmoid", "selu", "elu"], "the activation after the layer"
+    ] = "relu",
+) -> Fill:
+    """He for relu and softplus, Xavier for tanh and sigmoid, 1/fan_in for selu, 1.5505188/fan_in for elu."""
+    if activation in ("tanh", "sigmoid"):
+        return xavier_normal(fans)
+    scale = {"relu": 2.0, "softplus": 2.0, "selu": 1.0, "elu": ELU}[activation]
+    return variance_scaling(fans, scale=scale, mode="fan_in", distribution="normal")
 
 
 def fourier_features(
@@ -70,6 +88,33 @@ registry.add(
         unsuited=("relu", "tanh"),
         see=("siren_first",),
         known=(Known((256, 256), "oi", "high", 0.0051031036, source="√(6/256)/30"),),
+    )
+)
+registry.add(
+    SchemeRow(
+        name="siren_companion",
+        law=siren_companion,
+        summary="What the SIREN authors give the networks they compare with, by activation.",
+        formula="relu, softplus N(0, √(2/fan_in)); tanh, sigmoid N(0, √(2/(fan_in + fan_out))); selu N(0, "
+        "1/√fan_in); "
+        "elu N(0, √(1.5505188/fan_in))",
+        citation=f"{SITZMANN}; vsitzmann/siren, modules.py",
+        evidence="verified in source",
+        differences=(
+            'Softplus gets ReLU\'s law there; its own gain, by initwise.gain("softplus"), is smaller.',
+            "Biases keep torch's default in the authors' code; here they are 0.",
+        ),
+        avoid="networks of sines: siren_first and siren_hidden, or the recipe siren.",
+        use="coordinate networks without sines, compared with SIREN on the authors' terms.",
+        suits=("coordinate", "mlp", "elu", "selu", "relu", "tanh", "reproduce"),
+        unsuited=("sine",),
+        see=("siren_hidden", "he_normal"),
+        known=(
+            Known((256, 64), "oi", "std", 0.1767766953, source="√(2/64)"),
+            Known((256, 64), "oi", "std", 0.0790569415, (("activation", "tanh"),), source="√(2/320)"),
+            Known((256, 64), "oi", "std", 0.125, (("activation", "selu"),), source="1/√64"),
+            Known((256, 64), "oi", "std", 0.1556497876, (("activation", "elu"),), source="√(1.5505188/64)"),
+        ),
     )
 )
 registry.add(

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 from ..core.errors import FillError
 from ..core.fill import Fill, truncated_moments
 from ..core.layout import Fans
+from ..core.numbers import deviation
 from .base import Known, SchemeRow, registry
-from .flavors import Flavor, haiku, jax_and_flax, keras, lasagne, plain, torch
+from .flavors import Flavor, haiku, jax_and_flax, keras, lasagne, plain, sonnet, torch
 
 Mean = Annotated[float, "mean of the normal, before any bounds"]
 Std = Annotated[float, "standard deviation of the normal, before any bounds"]
@@ -29,8 +30,15 @@ def uniform(
     *,
     low: Annotated[float, "smallest value"] = -0.05,
     high: Annotated[float, "largest value, not reached"] = 0.05,
+    mean: Annotated[float, "middle of the interval, if `std` is given"] = 0.0,
+    std: Annotated[
+        float | None, "its std instead of low and high: mean ± √3·std, Lasagne's Uniform(std=…)"
+    ] = None,
 ) -> Fill:
-    """U[low, high); mean (low+high)/2, std (high-low)/√12."""
+    """U[low, high); mean (low+high)/2, std (high-low)/√12. With `std`: mean ± √3·std."""
+    if std is not None:
+        half = math.sqrt(3) * deviation("uniform", std)
+        low, high = mean - half, mean + half
     reason = f"uniform between {low:g} and {high:g}, whatever the fans"
     return Fill.uniform(low, high, reason=reason)
 
@@ -123,6 +131,7 @@ registry.add(
         differences=(
             "Keras defaults to ±0.05, as here; torch to [0, 1); Lasagne to ±0.01.",
             "JAX's uniform(scale) is one-sided: [0, scale).",
+            "Lasagne's Uniform(std=…, mean=…) is mean ± √3·std; without std it warns: not Glorot's.",
         ),
         avoid=_BLIND,
         use="laws that a paper states by its bounds: the last layers of DDPG, U(±0.003).",
@@ -136,6 +145,14 @@ registry.add(
             Known((256, 64), "oi", "std", 0.2886751346, (("flavor", "torch"),), source="[0, 1)"),
             Known((256, 64), "oi", "mean", 0.005, (("flavor", "jax"),), source="JAX's [0, 0.01), one-sided"),
             Known((256, 64), "oi", "low", -0.01, (("flavor", "lasagne"),), source="Lasagne's ±0.01"),
+            Known(
+                (256, 64),
+                "oi",
+                "high",
+                0.5173205081,
+                (("flavor", "lasagne"), ("std", 0.01), ("mean", 0.5)),
+                source="mean + √3·std",
+            ),
         ),
         elementwise=True,
         flavors=plain(
@@ -144,6 +161,7 @@ registry.add(
                 keras("RandomUniform(-0.05, 0.05)", low=-0.05, high=0.05),
                 *jax_and_flax("uniform(scale=0.01)", low=0.0, high=0.01),
                 haiku("RandomUniform(0, 1)", low=0.0, high=1.0),
+                sonnet("RandomUniform(0, 1)", low=0.0, high=1.0),
                 lasagne("Uniform(range=0.01)", low=-0.01, high=0.01),
             )
         ),
@@ -189,6 +207,7 @@ registry.add(
                 keras("RandomNormal(0, 0.05)", std=0.05),
                 *jax_and_flax("normal(stddev=0.01)", std=0.01),
                 haiku("RandomNormal(stddev=1)", std=1.0),
+                sonnet("RandomNormal(0, 1)", std=1.0),
                 lasagne("Normal(std=0.01, mean=0)", std=0.01),
                 Flavor("huggingface", "normal_(std=initializer_range=0.02)", settings={"std": 0.02}),
                 Flavor("megatron", "init_method_normal(sigma=0.02)", settings={"std": 0.02}),
@@ -290,6 +309,7 @@ registry.add(
                 keras("TruncatedNormal(0, 0.05)", std=0.05),
                 *jax_and_flax("truncated_normal(stddev=0.01)", std=0.01),
                 haiku("TruncatedNormal(stddev=1)", std=1.0),
+                sonnet("TruncatedNormal(0, 1)", std=1.0),
             )
         ),
     )

@@ -91,8 +91,13 @@ def jax_and_flax(spelled: str, **settings: Any) -> tuple[Flavor, Flavor]:
 
 
 def haiku(spelled: str, **settings: Any) -> Flavor:
-    """Haiku's, from `hk.initializers`; Sonnet 2 has the same."""
+    """Haiku's, from `hk.initializers`."""
     return Flavor("haiku", f"hk.initializers.{spelled}", "haiku", settings)
+
+
+def sonnet(spelled: str, **settings: Any) -> Flavor:
+    """Sonnet 2's, from `snt.initializers`; it counts fans as Haiku does."""
+    return Flavor("sonnet", f"snt.initializers.{spelled}", "haiku", settings)
 
 
 def lasagne(spelled: str, **settings: Any) -> Flavor:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import dataclasses
+from typing import Annotated, Literal
 
 from ..core.fill import Fill
 from ..core.layout import Fans
 from .base import Known, SchemeRow, registry
 
 Factor = Annotated[float, "what stands on the diagonal"]
+Centre = Annotated[
+    Literal["upper", "lower"], "of an even kernel: index k//2, as torch has it, or (k−1)//2, as JAX"
+]
 
 
 def identity(fans: Fans, *, gain: Factor = 1.0) -> Fill:
@@ -19,9 +23,9 @@ def identity(fans: Fans, *, gain: Factor = 1.0) -> Fill:
     return fill.because(f"each output repeats one input, times {gain:g}")
 
 
-def dirac(fans: Fans) -> Fill:
-    """1 at the kernel's centre (k//2) for equal channels, per group; a matrix without kernel: identity."""
-    return identity(fans, gain=1.0)
+def dirac(fans: Fans, *, centre: Centre = "upper") -> Fill:
+    """1 at the kernel's centre for equal channels, per group; a matrix without kernel: identity."""
+    return dataclasses.replace(identity(fans, gain=1.0), low_centre=centre == "lower")
 
 
 registry.add(
@@ -61,7 +65,8 @@ registry.add(
         evidence="verified in source",
         differences=(
             "torch only, for 3 to 5 axes; here a matrix gets the identity.",
-            "The centre of an even kernel is k//2 in torch and here, (k−1)//2 in JAX's delta_orthogonal.",
+            "The centre of an even kernel is k//2 in torch and here, (k−1)//2 in JAX's delta_orthogonal: "
+            'centre="lower".',
         ),
         avoid="plain stacks that must learn different units: the rows differ only by their inputs.",
         use="convolutions that are to start as the identity, plain or between norms: DiracNets, "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import dataclasses
+from typing import Annotated, Literal
 
 from ..core.errors import FillError
 from ..core.fill import Fill
@@ -12,6 +13,10 @@ from .base import Known, SchemeRow, registry
 from .flavors import Flavor
 
 Factor = Annotated[float, "a factor on the matrix; it may be negative, not zero or NaN"]
+Even = Annotated[
+    Literal["refuse", "upper", "lower"],
+    "an even kernel size: an error, or its centre at index k//2 (torch's dirac_) or (k−1)//2 (JAX)",
+]
 
 
 def _axes(fans: Fans | None) -> tuple[tuple[int, ...], Layout | None]:
@@ -28,11 +33,11 @@ def orthogonal(fans: Fans, *, gain: Factor = 1.0) -> Fill:
     return fill.because(f"all singular values are {abs(gain):.6g}")
 
 
-def delta_orthogonal(fans: Fans, *, gain: Factor = 1.0) -> Fill:
+def delta_orthogonal(fans: Fans, *, gain: Factor = 1.0, even: Even = "refuse") -> Fill:
     """gain · Q at the kernel's centre and 0 elsewhere: an orthogonal convolution. Xiao et al. 2018, alg. 1.
 
     Raises:
-        FillError: more input than output channels, or an even kernel size.
+        FillError: more input than output channels, or an even kernel size unless `even` says where.
     """
     shape, layout = _axes(fans)
     if layout is None or not layout.spatial:
@@ -45,14 +50,15 @@ def delta_orthogonal(fans: Fans, *, gain: Factor = 1.0) -> Fill:
             cause="a matrix that shrinks cannot keep the norm of every input",
             fix='Use "orthogonal" for this layer.',
         )
-    even = [shape[axis] for axis in layout.spatial if shape[axis] % 2 == 0]
-    if even:
+    sizes = [shape[axis] for axis in layout.spatial if shape[axis] % 2 == 0]
+    if sizes and even == "refuse":
         raise FillError(
-            f"delta_orthogonal: kernel size {even[0]} has no centre",
+            f"delta_orthogonal: kernel size {sizes[0]} has no centre",
             expected="odd kernel sizes",
-            fix='Use "orthogonal" for this layer.',
+            fix='Use "orthogonal" for this layer, or say where: even="upper" is k//2, even="lower" (k−1)//2.',
         )
     fill = Fill.matrix("delta_orthogonal", gain, shape=shape, layout=layout)
+    fill = dataclasses.replace(fill, low_centre=bool(sizes) and even == "lower")
     return fill.because(f"orthogonal at the kernel's centre, singular values {abs(gain):.6g}")
 
 
@@ -113,6 +119,7 @@ registry.add(
             Flavor("jax", "jax.nn.initializers.orthogonal(scale=1.0)", flattens="jax"),
             Flavor("flax", "flax.linen.initializers.orthogonal(scale=1.0)", flattens="jax"),
             Flavor("haiku", "hk.initializers.Orthogonal(scale=1.0, axis=-1)", flattens="haiku"),
+            Flavor("sonnet", "snt.initializers.Orthogonal(gain=1.0)", flattens="haiku"),
             Flavor("lasagne", "lasagne.init.Orthogonal(gain=1.0)", flattens="torch", note=_SVD),
             Flavor("baselines", "baselines ortho_init(scale=1.0)", flattens="jax", note=_SVD),
         ),
@@ -130,7 +137,8 @@ registry.add(
         evidence="verified in source",
         differences=(
             "JAX and DKS have it; torch and Keras do not.",
-            "JAX centres even kernels at (k−1)//2; here they are refused, as in DKS.",
+            'JAX centres even kernels at (k−1)//2: flavor="jax", or even="lower"; here they are '
+            "refused, as in DKS, unless `even` says where.",
         ),
         avoid="layers with more input than output channels (an error), and strided ones.",
         use="very deep convolutional networks without skips and norms: with a critical gain they "
@@ -141,6 +149,11 @@ registry.add(
         known=(
             Known((64, 64, 3, 3), "oihw", "std", 0.0416666667, source="1/√(64·9)"),
             Known((64, 32, 3, 3), "oihw", "gain", 1.0),
+            Known((64, 64, 4, 4), "oihw", "std", 0.03125, (("even", "upper"),), source="1/√(64·16)"),
+            Known((64, 64, 4, 4), "oihw", "low_centre", 1.0, (("flavor", "jax"),), source="(k−1)//2"),
+        ),
+        flavors=(
+            Flavor("jax", "jax.nn.initializers.delta_orthogonal(scale=1.0)", settings={"even": "lower"}),
         ),
     )
 )

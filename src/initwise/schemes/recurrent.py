@@ -14,6 +14,10 @@ from .needs import Base
 
 LE = "Le, Jaitly, Hinton 2015, A simple way to initialize recurrent networks, arXiv:1504.00941, sec. 3"
 TALLEC = "Tallec and Ollivier 2018, Can recurrent neural networks warp time?, arXiv:1804.11188, sec. 2.3"
+TALATHI = (
+    "Talathi and Vartak 2015, Improving performance of recurrent neural network with relu nonlinearity, "
+    "arXiv:1511.03771"
+)
 JOZEFOWICZ = (
     "Jozefowicz, Zaremba, Sutskever 2015, An empirical exploration of recurrent network architectures"
 )
@@ -49,6 +53,35 @@ def _identity(scheme: Scheme, info: ParameterInfo) -> Fill:
         )
     pieces = [(name, size, each) for name, size in info.layout.parts]
     return Fill.packed(pieces, layout=info.layout, reason=f"{reason}, of each gate", citation=LE)
+
+
+def np_rnn(
+    fans: Fans,
+    *,
+    gain: Annotated[float, "largest eigenvalue of the recurrent matrix"] = 1.0,
+    base: Annotated[str, "the scheme of all but recurrent matrices"] = "xavier_normal",
+) -> Fill | None:
+    """Everything as `base` has it; recurrent matrices gain·(I + RᵀR/n)/λ."""
+    return scheme(base).fill(fans)
+
+
+def _positive(scheme_: Scheme, info: ParameterInfo) -> Fill | None:
+    gain = float(dict(scheme_.options)["gain"] or 0.0)
+    reason = f"positive definite, largest eigenvalue {gain:g}: one direction of the state is kept, none grows"
+
+    def law(shape: tuple[int, ...]) -> Fill:
+        return Fill.whole("normalized_positive", gain=gain, shape=shape, layout=plain)
+
+    layout = info.layout
+    plain = layout and dataclasses.replace(layout, parts=())
+    if layout is None or not layout.parts:
+        return law(info.shape).because(reason, TALATHI)
+    axis = layout.part_axis
+    shapes = [
+        (name, size, (*info.shape[:axis], size, *info.shape[axis + 1 :])) for name, size in layout.parts
+    ]
+    pieces = [(name, size, law(shape)) for name, size, shape in shapes]
+    return Fill.packed(pieces, layout=layout, reason=f"{reason}, of each gate", citation=TALATHI)
 
 
 def forget_gate_bias(
@@ -137,6 +170,33 @@ registry.add(
         known=(Known((64, 32), "oi", "std", 0.001, source="the paper, sec. 4"),),
         elementwise=True,
         roles={"recurrent": _identity},
+    )
+)
+registry.add(
+    SchemeRow(
+        name="np_rnn",
+        aliases=("normalized_positive_definite",),
+        law=np_rnn,
+        summary="ReLU networks whose recurrent matrix keeps one direction and shrinks all others, none to "
+        "zero.",
+        formula="recurrent gain·(I + RᵀR/n)/λ, R ~ N(0, 1), λ the largest eigenvalue; others as the base "
+        "scheme",
+        citation=f"{TALATHI}, sec. 3; as four public ports have it",
+        evidence="second-hand",
+        differences=(
+            "Ports disagree on the input weights: Xavier normal, as here, or N(0, α/n) with "
+            "α = √2·exp(1.2/(max(n, 6) − 2.4)), of which one port sets the bracket wrong.",
+            "Two ports use the matrix's diagonal and off-diagonal part for two parameters of another model.",
+            "λ is about 5: entries off the diagonal have std 1/(5√n), on it they are near 0.4.",
+        ),
+        avoid="LSTM and GRU, whose gates do the remembering; wide states on slow machines: n² · 100 "
+        "operations.",
+        use="plain ReLU recurrent networks where the identity of irnn is too fragile.",
+        suits=("rnn", "relu", "recurrent matrix", "long memory"),
+        unsuited=("lstm", "gru", "cnn", "transformer"),
+        see=("irnn", "orthogonal"),
+        known=(Known((64, 256), "io", "std", 0.0790569415, source="√(2/320), the default base's"),),
+        roles=with_base({"recurrent": _positive}),
     )
 )
 registry.add(

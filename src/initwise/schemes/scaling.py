@@ -10,7 +10,7 @@ from ..core.errors import FillError, OptionError
 from ..core.fill import Fill
 from ..core.layout import Fans
 from .base import Known, SchemeRow, registry
-from .flavors import TRUNCATED, Flavor, haiku, jax_and_flax, keras
+from .flavors import TRUNCATED, Flavor, haiku, jax_and_flax, keras, sonnet
 
 MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
 Mode = Annotated[
@@ -161,6 +161,7 @@ registry.add(
         flavors=(
             keras("VarianceScaling(1.0, 'fan_in', 'truncated_normal')", **TRUNCATED),
             haiku("VarianceScaling(1.0, 'fan_in', 'truncated_normal')", **TRUNCATED),
+            sonnet("VarianceScaling(1.0, 'fan_in', 'truncated_normal')", **TRUNCATED),
             *(
                 dataclasses.replace(flavor, required=_ALL)
                 for flavor in jax_and_flax("variance_scaling(scale, mode, distribution)")
