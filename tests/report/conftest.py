@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from initwise.core.fill import Fill
+from initwise.core.matches import Match, Matches
+from initwise.core.picture import Picture
 from initwise.core.plan import Plan
 from initwise.core.records import (
     Advice,
@@ -131,12 +133,34 @@ def _explanation() -> Explanation:
         "saturating activations: use Xavier",
         "He et al., 2015, arXiv:1502.01852, eq. 10",
         "verified in source",
+        "ReLU networks without norms.",
+        ("he_uniform", "xavier_normal"),
+        ("2010 xavier_normal", "2015 he_normal, he_uniform"),
+        Picture(
+            "density",
+            "Density of one weight",
+            (-0.5, -0.25, 0.0, 0.25, 0.5),
+            (("density", (0.0, 1.0, 2.0, 1.0, 0.0)),),
+            (("−σ", -0.2), ("0", 0.0), ("σ", 0.2)),
+            "A triangle.",
+        ),
     )
+
+
+def _matches() -> Matches:
+    he = Match("scheme", "he_normal", 2.0, ("relu", "cnn"), (), (), "ReLU networks without norms.", "tanh.")
+    xavier = Match("scheme", "xavier_normal", -1.0, ("cnn",), ("relu",), (), "tanh.", "deep ReLU networks.")
+    gpt = Match("recipe", "gpt2", 0.5, ("cnn",), (), ("relu",), "Every matrix N(0, 0.02).")
+    understood = (("ReLU", "relu"), ("conv nets", "cnn"))
+    unknown = (("gleu", "glu"), ("blorp", ""))
+    hints = ("initwise explain he_normal",)
+    return Matches("ReLU conv nets, gleu blorp", understood, unknown, (he, gpt), (xavier,), 3, hints)
 
 
 @pytest.fixture(scope="session")
 def samples() -> dict[str, Any]:
     return {
+        "matches": _matches(),
         "plan": _plan(),
         "signals": _signals(),
         "race": _race(),

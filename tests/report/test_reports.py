@@ -21,7 +21,7 @@ from initwise.core.records import Candidate, Finding, LayerSignal, Race, Signals
 from initwise.report import frame, html, text
 
 GOLDEN = Path(__file__).parent / "golden"
-NAMES = ("plan", "signals", "race", "advice", "ledger", "explanation")
+NAMES = ("plan", "signals", "race", "advice", "ledger", "explanation", "matches")
 EVIL = '<script>alert("x")</script>&co'
 
 
