@@ -87,14 +87,15 @@ def test_a_model_without_the_parts_is_refused_with_what_it_has_and_what_is_left(
     assert str(caught.value) == (
         "recipe 'gpt2': the model has no mlp.down; expected a model of this family.\n"
         "  Likely cause: it has attention.output; of unknown part: layers.0.oddly.weight\n"
-        '  Name its parts, if it is one: recipe("gpt2", assign="mlp.down=GLOB").'
+        '  Name its parts, if it is one: recipe("gpt2", assign="mlp.down=GLOB"). '
+        "For a model of another family: choose(model, example)."
     )
     named = recipe("gpt2", assign="mlp.down=*.oddly.weight").plan(infos)
     assert {fill.std for fill in named.values()} == {0.02 / math.sqrt(2)}
 
 
 def test_residual_outputs_can_be_named():
-    renamed = recipe("gpt2", residual="*.out.weight, *.down.weight")
+    renamed = recipe("gpt2", residual="*.out.weight, *.down.weight", unmatched="allow")
     assert renamed.plan([matrix("layers.0.out.weight")])["layers.0.out.weight"].std == 0.02 / math.sqrt(2)
     with pytest.raises(ModelError, match=r"no parameter is called \*\.nowhere; expected residual: matrices"):
         recipe("gpt2", residual="*.nowhere").plan(gpt())

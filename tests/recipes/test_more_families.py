@@ -282,7 +282,9 @@ def test_options_of_olmos_table(name, options, parent):
 
 
 def test_an_embedding_scale_of_zero_is_refused():
-    with pytest.raises(OptionError, match=r"recipe 'olmo_core': embedding_scale=0\.0; expected a factor > 0"):
+    with pytest.raises(
+        OptionError, match=r"recipe 'olmo_core': embedding_scale=0\.0; expected embedding_scale > 0"
+    ):
         recipe("olmo_core", embedding_scale=0.0)
 
 

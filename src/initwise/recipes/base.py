@@ -7,17 +7,18 @@ the model has instead; what no rule is for is left alone and listed with that re
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from ..core.codec import JsonMixin
-from ..core.errors import ModelError
+from ..core.errors import FillError, InitwiseError, ModelError, OptionError, UnknownNameError
 from ..core.fill import Fill
 from ..core.parameter import ParameterInfo
 from ..core.plan import Plan
-from ..core.registry import Registry
+from ..core.registry import Registry, unknown
 from ..core.traits import checked_traits
 from ..schemes import Option
 from ..schemes.base import Value, checked_options, options_of
@@ -25,7 +26,8 @@ from .parts import PARTS
 from .rules import COMMON, Rule
 from .structure import Place, places
 
-Given = Annotated[float, "0 means: as the model's shapes and names tell it"]
+Given = Annotated[float, "a whole number; 0 means: as the model's shapes and names tell it"]
+Unmatched = Annotated[Literal["error", "allow"], "what to do about a glob of an option that matches nothing"]
 
 
 def _common(
@@ -34,6 +36,7 @@ def _common(
     width: Given = 0.0,
     heads: Given = 0.0,
     depth: Given = 0.0,
+    unmatched: Unmatched = "error",
 ) -> None:
     """Options of every recipe: what a model's names and shapes do not tell."""
 
@@ -108,7 +111,25 @@ class Recipe(JsonMixin):
         object.__setattr__(self, "name", row.name)
         checked = checked_options(f"recipe {row.name!r}", row.options, dict(self.options))
         object.__setattr__(self, "options", checked)
-        _ = self.steps
+        self._sizes_are_whole()
+        try:
+            _ = self.steps
+        except ArithmeticError as error:
+            raise OptionError(
+                f"its rules have no value with these options: {error}",
+                where=f"recipe {str(self)!r}",
+                expected="options that give finite numbers",
+            ) from error
+
+    def _sizes_are_whole(self) -> None:
+        for name, value in self.options:
+            whole = isinstance(value, (int, float)) and value >= 0 and value == int(value)
+            if name in ("width", "heads", "depth") and not whole:
+                raise OptionError(
+                    f"{name}={value!r}",
+                    where=f"recipe {self.name!r}",
+                    expected="a whole number > 0, or 0 for what the model's shapes and names tell",
+                )
 
     @property
     def row(self) -> RecipeRow:
@@ -136,11 +157,21 @@ class Recipe(JsonMixin):
             The Plan; parameters that are frozen, refused or matched by no rule are in `kept`.
 
         Raises:
-            ModelError: the model has none of a part that the recipe is about, two rules want
-                different things of one tensor, or a formula needs a number (depth, heads) that
-                the model does not tell.
+            ModelError: no parameters at all, none of a part that the recipe is about, an option's glob
+                that matches nothing, two rules that want different things of one tensor, or a formula
+                that needs a number (depth, heads) that the model does not tell.
+            OptionError: a law that the options make impossible.
         """
-        found = places(tuple(parameters), dict(self.options))
+        infos = tuple(parameters)
+        if not infos:
+            raise ModelError(
+                "the model has no parameters",
+                where=f"recipe {self.name!r}",
+                expected="a model of this family",
+                cause="a module without layers, or one whose layers are not registered (kept in a plain "
+                "list)",
+            )
+        found = places(infos, dict(self.options))
         rules = self.steps
         self._check(found, rules)
         fills: list[tuple[str, Fill]] = []
@@ -154,6 +185,8 @@ class Recipe(JsonMixin):
         return Plan(self.name, tuple(fills), tuple(kept))
 
     def _check(self, found: Sequence[Place], rules: Sequence[Rule]) -> None:
+        if dict(self.options)["unmatched"] == "error":
+            _all_matched(self, found, rules)
         missing = [rule for rule in rules if rule.missing(found)]
         if missing:
             raise _misfit(self, missing, found)
@@ -165,7 +198,7 @@ class Recipe(JsonMixin):
         rule = _chosen(self, place, rules) or _chosen(self, place, COMMON)
         if rule is None:
             return _unruled(self, place)
-        fill = rule.law.make(place)
+        fill = _made(self, rule, place)
         if fill is None:
             return rule.reason or f"recipe {self.name!r} leaves it"
         drawn = fill.law != "constant" or fill.mean != 0
@@ -177,6 +210,38 @@ class Recipe(JsonMixin):
             reason=rule.reason or fill.reason,
             citation=self.row.citation,
         )
+
+
+def _made(recipe: Recipe, rule: Rule, place: Place) -> Fill | None:
+    """The law's Fill. Raises OptionError where the options make it impossible."""
+    where = f"recipe {str(recipe)!r}, {place.info.name}"
+    try:
+        return rule.law.make(place)
+    except FillError as error:
+        raise OptionError(
+            f"its law {rule.doing} is none: {error.got}", where=where, expected=error.expected
+        ) from error
+    except InitwiseError:
+        raise
+    except (ArithmeticError, ValueError) as error:
+        raise OptionError(
+            f"its law {rule.doing} has no value: {error}", where=where, expected="options that give a number"
+        ) from error
+
+
+def _all_matched(recipe: Recipe, found: Sequence[Place], rules: Sequence[Rule]) -> None:
+    """Every glob that the user gave matches something."""
+    for rule in rules:
+        idle = rule.idle(found) if rule.option else ()
+        if idle:
+            raise ModelError(
+                f"no parameter is called {' or '.join(idle)}",
+                where=f"recipe {recipe.name!r}",
+                expected=f"{rule.option}: {rule.reason}",
+                cause="the model's layers have other names",
+                fix=f"Some weights: {_listed([p.info.name for p in found if p.role == 'weight'], 3)}. "
+                'A glob that may match nothing: unmatched="allow".',
+            )
 
 
 def _chosen(recipe: Recipe, place: Place, rules: Sequence[Rule]) -> Rule | None:
@@ -214,26 +279,36 @@ def _unruled(recipe: Recipe, place: Place) -> str:
 
 def _misfit(recipe: Recipe, missing: Sequence[Rule], found: Sequence[Place]) -> ModelError:
     """The recipe is about parts the model does not have."""
-    asked = next((rule for rule in missing if rule.option), None)
-    if asked is not None:
-        return ModelError(
-            f"no parameter is called {' or '.join(asked.names)}",
-            where=f"recipe {recipe.name!r}",
-            expected=f"{asked.option}: {asked.reason}",
-            cause="the model's layers have other names",
-        )
     left = [place.info.name for place in found if not place.part and place.role in ("weight", "embedding")]
     has = sorted({place.part for place in found if place.part})
-    wanted = sorted({part for rule in missing for part in rule.missing(found)})
-    part = next((name for name in wanted if name in PARTS), "")
+    wanted = list(dict.fromkeys(word for rule in missing for word in _wanted(rule, found)))
+    parts = list(dict.fromkeys(part for rule in missing for part in _parts(rule, found)))
+    assign = ", ".join(f"{part}=GLOB" for part in parts)
     return ModelError(
         f"the model has no {', '.join(wanted) or 'matrix'}",
         where=f"recipe {recipe.name!r}",
         expected="a model of this family",
         cause=f"it has {', '.join(has) or 'no part the names tell'}"
         + (f"; of unknown part: {_listed(left)}" if left else ""),
-        fix=f'Name its parts, if it is one: recipe("{recipe.name}", assign="{part}=GLOB").' if part else "",
+        fix=(f'Name its parts, if it is one: recipe("{recipe.name}", assign="{assign}"). ' if parts else "")
+        + "For a model of another family: choose(model, example).",
     )
+
+
+def _wanted(rule: Rule, found: Sequence[Place]) -> tuple[str, ...]:
+    """What a rule misses, in words: parts, or a parameter by what it is called."""
+    missing = rule.missing(found)
+    if rule.parts or not rule.names:
+        return missing
+    return (f"parameter called {' or '.join(missing[:3])}{' …' if len(missing) > 3 else ''}",)
+
+
+def _parts(rule: Rule, found: Sequence[Place]) -> list[str]:
+    """The parts that would have to be named; of a glob the first it stands for."""
+    known = [[name for name in PARTS if fnmatch.fnmatchcase(name, glob)] for glob in rule.missing(found)]
+    if rule.needed == "any":
+        return [names[0] for names in known if names][:1]
+    return [names[0] for names in known if names]
 
 
 def _listed(names: Sequence[str], limit: int = 5) -> str:
@@ -244,13 +319,33 @@ def _listed(names: Sequence[str], limit: int = 5) -> str:
 def recipe(name: str, **options: Any) -> Recipe:
     """The recipe called `name` (or alias), with `options`.
 
+    A hyphen may stand for an underscore: transformers' own names of its families have both.
+
     Raises:
         UnknownNameError: no such recipe. OptionError: an option it does not have.
 
     >>> print(recipe("gpt2", std=0.01))
     gpt2(std=0.01)
     """
-    return Recipe(registry[name].name, tuple(options.items()))
+    if not isinstance(name, str):
+        raise UnknownNameError(
+            f"no recipe is called {name!r}", expected="a name", fix='For example recipe("gpt2").'
+        )
+    known = name if name in registry else name.replace("-", "_")
+    if known in registry:
+        return Recipe(registry[known].name, tuple(options.items()))
+    error = unknown(name, registry)
+    if error.fix or not isinstance(error, UnknownNameError):
+        raise error
+    raise UnknownNameError(
+        error.got,
+        cause=error.cause,
+        legal=registry.names(),
+        given=name,
+        listing="initwise list recipes",
+        fix='A family of transformers without a rule of its own: recipe("hf_default"). Any other model: '
+        "choose(model, example).",
+    )
 
 
 def recipes() -> tuple[RecipeRow, ...]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Annotated
 
+from ..core.errors import OptionError
 from .base import RecipeRow, registry
-from .laws import Formula, by, constant, normal
+from .laws import Formula, by, constant, normal, positive
 from .resnet import KAIMING_OUT
 from .rules import Rule
 
@@ -18,6 +19,9 @@ XAVIER_FILL = by("lecun_uniform")
 
 def detection(*, prior: Prior = 0.01) -> tuple[Rule, ...]:
     """Everything but the backbone, which is left as it is."""
+    positive("detection", prior=prior)
+    if not prior < 1:
+        raise OptionError(f"prior={prior!r}", where="recipe 'detection'", expected="0 < prior < 1")
     bias = Formula(lambda p: -math.log((1 - prior) / prior), "−ln((1−π)/π)")
     small = normal(0.01)
     return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from .base import RecipeRow, registry
-from .laws import ONE, ZERO, by, normal, orthogonal
+from .laws import ONE, ZERO, by, normal, orthogonal, positive
 from .rules import Rule
 
 Init = Annotated[Literal["ortho", "n02", "xavier"], "the code's G_init and D_init"]
@@ -28,6 +28,7 @@ def biggan(*, init: Init = "ortho") -> tuple[Rule, ...]:
 
 def stylegan2(*, mapping_rate: Rate = 0.01) -> tuple[Rule, ...]:
     """Equalised learning rate: the network multiplies by 1/√fan_in in every forward pass."""
+    positive("stylegan2", mapping_rate=mapping_rate)
     return (
         Rule(
             normal(1.0), roles=("weight", "bare"), layers=("*Layer", "*Block", "*Network", "*"), needed="any"

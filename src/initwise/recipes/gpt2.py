@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from ..core.errors import OptionError
 from .base import RecipeRow, registry
 from .laws import normal, over_depth
 from .rules import Rule
@@ -23,7 +24,9 @@ def gpt2(*, flavor: Flavor = "hf", std: Std = 0.02, residual: Names = "") -> tup
         )
     law = normal(over_depth(std))
     if residual:
-        globs = tuple(glob.strip() for glob in residual.split(","))
+        globs = tuple(filter(None, (glob.strip() for glob in residual.split(","))))
+        if not globs:
+            raise OptionError(f"residual={residual!r}", where="recipe 'gpt2'", expected="a glob, or several")
         why = "matrices that write into the residual stream"
         return (
             Rule(normal(std)),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from ..core.errors import OptionError
 from ..core.fill import Fill
 from ..core.layout import Layout, fans
 from ..schemes import scheme
@@ -51,6 +52,13 @@ def say(number: Number) -> str:
 def formula(words: str) -> Callable[[Callable[[Place], float]], Formula]:
     """Decorator: a function of the place as a Formula told in these words."""
     return lambda value: Formula(value, words)
+
+
+def positive(recipe: str, **options: float) -> None:
+    """Raise OptionError unless every option is > 0."""
+    for name, value in options.items():
+        if not value > 0:
+            raise OptionError(f"{name}={value!r}", where=f"recipe {recipe!r}", expected=f"{name} > 0")
 
 
 def times(factor: float, number: Number) -> Number:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from .base import RecipeRow, registry
 from .hf_default import hf_rules
-from .laws import ONE, Formula, between, by_role, constant, indexed, mapped, normal, times, uniform
+from .laws import ONE, Formula, between, by_role, constant, indexed, mapped, normal, positive, times, uniform
 from .rules import Rule
 
 Flavor = Annotated[Literal["reference", "hf"], "mamba_ssm, or what transformers draws"]
@@ -36,6 +36,7 @@ def mamba(
     conv_bound: Bound = 0.0,
 ) -> tuple[Rule, ...]:
     """transformers rescales only if its configuration says so, and by default does not."""
+    positive("mamba", n_residuals=n_residuals, dt_scale=dt_scale)
     conv = uniform(conv_bound or TORCH)
     if flavor == "hf":
         out = Formula(lambda p: (p.L * p.fan_in) ** -0.5, "1/√(L·fan_in)") if rescale else TORCH

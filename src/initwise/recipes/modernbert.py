@@ -6,7 +6,7 @@ from typing import Annotated
 
 from .base import RecipeRow, registry
 from .hf_default import hf_rules
-from .laws import INVERSE_ROOT_WIDTH, over_depth, truncated
+from .laws import INVERSE_ROOT_WIDTH, over_depth, positive, truncated
 from .rules import Rule
 
 Std = Annotated[float, "the configuration's initializer_range"]
@@ -15,6 +15,7 @@ Cut = Annotated[float, "initializer_cutoff_factor, in sigmas"]
 
 def modernbert(*, std: Std = 0.02, cut: Cut = 2.0) -> tuple[Rule, ...]:
     """transformers' ModernBertPreTrainedModel."""
+    positive("modernbert", cut=cut)
     out = truncated(over_depth(std), cut)
     return (
         *hf_rules(std),

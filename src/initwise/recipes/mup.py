@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from .base import RecipeRow, registry
-from .laws import Formula, normal
+from .laws import Formula, normal, positive
 from .rules import Rule
 
 Std = Annotated[float, "std at the base width"]
@@ -17,6 +17,7 @@ def mup(*, flavor: Unit = "gpt", std: Std = 0.02, base_width: Base = 256.0) -> t
     """m = d/base_width: hidden matrices over √m, residual outputs over √(2Lm), tables as at the base."""
     if flavor == "unit":
         return (Rule(normal(1.0)),)
+    positive("mup", base_width=base_width)
     hidden = Formula(lambda p: std * (base_width / p.d) ** 0.5, f"{std:g}/√(d/{base_width:g})")
     outputs = Formula(
         lambda p: std * (base_width / (2 * p.L * p.d)) ** 0.5, f"{std:g}/√(2L·d/{base_width:g})"

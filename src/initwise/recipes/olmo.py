@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from ..core.errors import OptionError
 from .base import RecipeRow, registry
 from .hf_default import hf_rules
 from .laws import (
@@ -17,6 +16,7 @@ from .laws import (
     normal,
     over_depth,
     over_index,
+    positive,
     say,
     truncated,
 )
@@ -76,10 +76,7 @@ def _olmo(flavor: str) -> tuple[Rule, ...]:
 
 def olmo_core(*, flavor: CoreFlavor = "llama", embedding_scale: EmbeddingScale = 1.0) -> tuple[Rule, ...]:
     """OLMo-core's nn/transformer/init.py."""
-    if not embedding_scale > 0:
-        raise OptionError(
-            f"embedding_scale={embedding_scale!r}", where="recipe 'olmo_core'", expected="a factor > 0"
-        )
+    positive("olmo_core", embedding_scale=embedding_scale)
     first, scaled, head, table = _core(flavor)
     table = normal(1 / embedding_scale) if flavor == "fan_in" else table
     outputs = (*OUTPUTS, "mlp.up") if flavor in ("llama", "llama_depth") else OUTPUTS

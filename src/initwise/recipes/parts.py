@@ -268,9 +268,10 @@ TABLE: tuple[Pattern, ...] = (
     Pattern(
         "patch",
         r"proj(ection)?|conv_proj|patch_embedding|patch_embed(dings?)?|conv1|\d",
-        r"patch|visual$|vision_model\.embeddings|^$|x_embedder|embeddings$",
+        r"patch|visual$|vision_model\.embeddings|x_embedder|embeddings$",
         kinds=CONV + "|Linear",
     ),
+    Pattern("patch", r"proj(ection)?|conv_proj|conv1", "^$", kinds=CONV),
     Pattern("patch", r"conv_proj|patch_embedding|patch_embed(dings?)?"),
     Pattern(
         "head",

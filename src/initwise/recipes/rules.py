@@ -97,6 +97,10 @@ class Rule:
             return tuple(part for part in self.parts if _plain(part) not in have)
         return () if matched or not self.needed else self.parts or self.layers or self.names or ("matrix",)
 
+    def idle(self, found: Sequence[Place]) -> tuple[str, ...]:
+        """Which of `names` match no parameter."""
+        return tuple(glob for glob in self.names if not any(named(place.info, glob) for place in found))
+
 
 @functools.lru_cache(maxsize=4096)
 def _among(part: str, globs: tuple[str, ...]) -> bool:

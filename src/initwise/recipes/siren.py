@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from .base import RecipeRow, registry
-from .laws import Formula, by, by_role, uniform
+from .laws import Formula, by, by_role, positive, uniform
 from .rules import Rule
 
 Frequency = Annotated[float, "ω₀, the factor inside the sine"]
@@ -16,10 +16,7 @@ FIRST = Formula(lambda p: 1 / p.fan_in, "1/fan_in")
 
 def siren(*, w0: Frequency = 30.0) -> tuple[Rule, ...]:
     """The first layer by its inputs alone; all others divided by ω₀, the last one too."""
-    if not w0 > 0:
-        from ..core.errors import OptionError
-
-        raise OptionError(f"w0={w0!r}", where="recipe 'siren'", expected="w0 > 0")
+    positive("siren", w0=w0)
     other = Formula(lambda p: (6 / p.fan_in) ** 0.5 / w0, f"√(6/fan_in)/{w0:g}")
     return (
         Rule(uniform(other), needed="any"),

@@ -158,7 +158,7 @@ def places(infos: Sequence[ParameterInfo], options: Mapping[str, object] | None 
         ModelError: an assignment to a part nobody knows, or that matches no parameter.
     """
     given = dict(options or {})
-    assigned = _assigned(infos, str(given.get("assign", "")))
+    assigned = _assigned(infos, str(given.get("assign", "")), given.get("unmatched") == "allow")
     found = [(info, assigned.get(info.name) or part_of(info)) for info in infos]
     stacks = _stacks(found)
     sizes = _sizes(found, stacks, given)
@@ -204,21 +204,22 @@ def _role(info: ParameterInfo, part: str) -> str:
     return "bare"
 
 
-def _assigned(infos: Sequence[ParameterInfo], text: str) -> dict[str, str]:
+def _assigned(infos: Sequence[ParameterInfo], text: str, allow: bool = False) -> dict[str, str]:
     found: dict[str, str] = {}
     for pair in filter(None, (piece.strip() for piece in text.split(","))):
         part, _, glob = (side.strip() for side in pair.partition("="))
+        _known_parts((part,))
         matched = [info for info in infos if named(info, glob)] if glob else []
-        if not matched:
+        if not matched and not (glob and allow):
             raise ModelError(
                 f"assign={pair!r} names no parameter" if glob else f"assign={pair!r} is no assignment",
                 where="recipe",
                 expected='"part=glob", several separated by commas, each glob matching something',
-                fix='For example recipe("gpt2", assign="attention.output=*.attn.out.weight").',
+                fix='For example recipe("gpt2", assign="attention.output=*.attn.out.weight").'
+                + (' A glob that may match nothing: unmatched="allow".' if glob else ""),
             )
         _clashes(found, matched, part)
         found.update((info.name, part) for info in matched)
-    _known_parts(found.values())
     return found
 
 

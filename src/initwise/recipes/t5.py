@@ -15,6 +15,7 @@ from .laws import (
     constant,
     corrected,
     normal,
+    positive,
     times,
 )
 from .rules import Rule
@@ -33,6 +34,7 @@ QUERY = Formula(lambda p: (p.fan_in * _head_size(p)) ** -0.5, "1/√(d·d_kv)")
 
 def t5(*, flavor: Flavor = "hf", factor: Factor = 1.0) -> tuple[Rule, ...]:
     """The number of heads is read from the table of relative positions, or from the option heads."""
+    positive("t5", factor=factor)
     if flavor == "t5x":
         return _t5x()
     by_fan, by_width = normal(times(factor, INVERSE_ROOT_FAN_IN)), normal(times(factor, INVERSE_ROOT_WIDTH))

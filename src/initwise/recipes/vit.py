@@ -74,7 +74,8 @@ def _jax(flavor: str) -> tuple[Rule, ...]:
         ATTENTION,
         Rule(XAVIER, parts=("mlp.up", "mlp.down"), needed="all"),
         Rule(SMALL, parts=("mlp.up", "mlp.down"), roles=("bias",)),
-        Rule(corrected(INVERSE_ROOT_FAN_IN), parts=("patch", "conv", "stem", "head.transform")),
+        Rule(corrected(INVERSE_ROOT_FAN_IN), parts=("patch", "conv", "stem"), needed="any"),
+        Rule(corrected(INVERSE_ROOT_FAN_IN), parts=("head.transform",)),
         Rule(position, parts=("position",)),
         Rule(ZERO, parts=("class_token", "head")),
     )
@@ -88,7 +89,7 @@ def _timm(flavor: str, nlhb: float) -> tuple[Rule, ...]:
             Rule(TABS),
             Rule(TABS, parts=("attention.output", "mlp.down"), needed="all"),
             # a convolution of patches keeps what its constructor gave it
-            Rule(DEFAULT, parts=("patch",), roles=("weight", "bias")),
+            Rule(DEFAULT, parts=("patch",), roles=("weight", "bias"), needed="any"),
         )
     if flavor == "moco":
         return (
