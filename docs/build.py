@@ -21,13 +21,14 @@ import initwise
 from initwise.activations import activations
 from initwise.choose.candidates import CANDIDATES
 from initwise.core.counts import COMPATS
+from initwise.core.errors import FillError
 from initwise.core.fill import Fill
-from initwise.core.layout import Layout, fans
+from initwise.core.layout import Fans, Layout, fans
 from initwise.frameworks.layouts import layouts
 from initwise.problems import problems
 from initwise.recipes import PARTS, RecipeRow, recipe, recipes
 from initwise.recipes.laws import KEPT
-from initwise.schemes import Flavor, SchemeRow, scheme, schemes
+from initwise.schemes import Flavor, Scheme, SchemeRow, scheme, schemes
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -164,7 +165,14 @@ def _flavor_numbers(row: SchemeRow, flavor: Flavor | None) -> tuple[str, ...]:
     if flavor and flavor.required:
         return ("–",) * len(_WEIGHTS)
     made = scheme(row.name, flavor=flavor.name) if flavor else scheme(row.name)
-    return tuple(_numbers(made.fill(weight)) for weight in _WEIGHTS.values())
+    return tuple(_cell(made, weight) for weight in _WEIGHTS.values())
+
+
+def _cell(made: Scheme, weight: Fans) -> str:
+    try:
+        return _numbers(made.fill(weight))
+    except FillError:
+        return "refused"
 
 
 def _numbers(fill: Fill) -> str:

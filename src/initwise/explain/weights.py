@@ -148,7 +148,9 @@ def told_fill(fill: Fill, facts: Mapping[str, Any]) -> Explanation:
         found.append(("values", f"between {fill.low:.6g} and {fill.high:.6g}"))
     if fill.layout is not None:
         found.append(("layout", str(fill.layout)))
-    found += [(f"part {name} ({size})", str(part)) for name, size, part in fill.parts]
+    found += [
+        (f"part {name} ({size})" if size else f"each {name}", str(part)) for name, size, part in fill.parts
+    ]
     if fill.zero_row is not None:
         found.append(("row", f"{fill.zero_row} is zero (padding)"))
     weight = weight_of(facts)

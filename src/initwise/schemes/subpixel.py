@@ -12,6 +12,7 @@ from ..core.layout import fans as fans_of
 from ..core.whole import single
 from .base import Known, SchemeRow, registry, scheme
 
+AITKEN = "Aitken et al. 2017, Checkerboard artifact free sub-pixel convolution, arXiv:1707.02937"
 PLANE = 2
 """Axes that are upscaled by a matrix, which has no kernel to tell."""
 
@@ -46,9 +47,8 @@ def icnr(
         small = fans_of(single(fans.shape, layout.part_axis, times), dataclasses.replace(layout, parts=()))
         drawn = scheme(base).fill(recounted(small, fans.compat) if fans.compat else small)
     fill = Fill.repeated(drawn, times, order, layout=layout)
-    return fill.because(
-        f"{drawn.reason}; each filter {times} times: the shuffled image has blocks of equal pixels"
-    )
+    reason = f"{drawn.reason}; each filter {times} times: the shuffled image has blocks of equal pixels"
+    return fill.because(reason, f"{AITKEN}; {drawn.citation}")
 
 
 registry.add(
@@ -59,7 +59,7 @@ registry.add(
         summary="The convolution before a pixel shuffle starts as nearest-neighbour upsampling: no "
         "checkerboard.",
         formula="W[o] = V[⌊o/r²⌋], V of out/r² outputs drawn by the base scheme",
-        citation="Aitken et al. 2017, Checkerboard artifact free sub-pixel convolution, arXiv:1707.02937",
+        citation=AITKEN,
         evidence="recalled",
         differences=(
             "The order of copies belongs to the shuffle: torch's PixelShuffle takes r² consecutive channels, "
