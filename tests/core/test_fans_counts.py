@@ -36,6 +36,7 @@ query, key and value   | 2304 768    | oi p=3      | 768 768 | 768 2304 | = | = 
 gate and up            | 1024 256    | oi p=2      | 256 512 | 256 1024 | = | = | 256 512 | 256 1024 | =
 LSTM gates             | 512 64      | oi p=4      | 64 128  | 64 512 | = | = | 64 128 | 64 512 | =
 Keras LSTM gates       | 64 512      | io p=4      | 64 128  | 512 64 | 64 512 | = | 64 128 | 64 512 | =
+GRU gates              | 384 64      | oi p=3      | 64 128  | 64 384 | = | = | 64 128 | 64 384 | =
 experts (E, out, in)   | 8 256 64    | boi         | 64 256  | 16384 512 | 512 2048 | = | 512 256 | 512 2048 | 16384 512
 experts (E, in, out)   | 8 64 256    | bio         | 64 256  | 16384 2048 | 512 2048 | = | 512 256 | 512 2048 | 16384 2048
 DenseGeneral to heads  | 768 12 64   | ioo         | 768 768 | 768 49152 | 768 768 | 9216 49152 | 768 768 | 9216 49152 | 768 49152
@@ -91,6 +92,16 @@ def test_timm_divides_by_the_groups_as_tpu_efficientnet_does():
     assert fans((128, 8, 3, 3), "oihw", groups=4, compat="timm").fan_out == 288
 
 
+TIMM = [pytest.param(*row.values, id=row.id) for row in _rows() if row.values[2] == "torch"]
+
+
+@pytest.mark.parametrize(("shape", "layout", "_", "expected"), TIMM)
+def test_timm_otherwise_counts_as_torch(shape, layout, _, expected):
+    found = fans(shape, layout, compat="timm")
+    groups = layout.groups * layout.size(shape, "b")
+    assert (found.fan_in, found.fan_out * groups) == expected
+
+
 def test_the_torch_layers_have_these_shapes():
     torch = pytest.importorskip("torch")
     nn = torch.nn
@@ -100,6 +111,7 @@ def test_the_torch_layers_have_these_shapes():
     assert nn.Conv2d(96, 192, 7, groups=96).weight.shape == (192, 1, 7, 7)
     assert nn.Bilinear(4, 6, 10).weight.shape == (10, 4, 6)
     assert nn.LSTM(64, 128).weight_ih_l0.shape == (512, 64)
+    assert nn.GRU(64, 128).weight_ih_l0.shape == (384, 64)
     assert nn.MultiheadAttention(768, 12).in_proj_weight.shape == (2304, 768)
 
 

@@ -263,8 +263,11 @@ class TestT21:
         assert pair(fans((4, 16, 32), "boi", compat="torch")) == (
             nn.init._calculate_fan_in_and_fan_out(layer)
         )
-        law = plan_for(nn.Bilinear(20, 30, 8), "torch_default")["weight"]
-        assert law.high == pytest.approx(1 / math.sqrt(20))
+        layer = nn.Bilinear(20, 30, 8)
+        for name, tensor in layer.named_parameters():
+            law = plan_for(layer, "torch_default")[name]
+            assert law.high == pytest.approx(1 / math.sqrt(20))
+            assert float(tensor.detach().abs().max()) < law.high
 
 
 class TestT22:

@@ -3,9 +3,11 @@
 import math
 
 import pytest
+from torch import nn
 
 from initwise.core.layout import Layout, fans
 from initwise.core.parameter import ParameterInfo
+from initwise.frameworks.torch.walk import parameters
 from initwise.recipes import recipe
 from initwise.schemes import Site, scheme
 from initwise.schemes.post_norm import admin_constant, deepnorm_constants
@@ -81,6 +83,36 @@ def test_one_weight(name, options, weight, what, expected):
 def test_fans(weight, compat, expected):
     found = fans(weight.shape, weight.layout, compat=compat)
     assert (found.fan_in, found.fan_out) == expected
+
+
+LAYERS = [
+    (nn.Linear(64, 256), (64, 256)),
+    (nn.Conv1d(32, 128, 3), (96, 384)),
+    (nn.Conv2d(32, 128, 3), (288, 1152)),
+    (nn.Conv2d(32, 128, 3, groups=4), (72, 288)),
+    (nn.Conv2d(32, 128, 4, stride=2), (512, 512)),
+    (nn.Conv2d(96, 192, 7, groups=96), (49, 98)),
+    (nn.Conv3d(4, 8, 3, stride=(1, 2, 2), groups=2), (54, 27)),
+    (nn.ConvTranspose1d(64, 32, 3, groups=4), (48, 24)),
+    (nn.ConvTranspose2d(64, 32, 4, stride=2), (256, 512)),
+    (nn.ConvTranspose3d(8, 4, 2, stride=2), (8, 32)),
+    (nn.Bilinear(4, 6, 10), (24, 10)),
+    (nn.Embedding(1000, 16), (1, 16)),
+    (nn.EmbeddingBag(1000, 16), (1, 16)),
+    (nn.MultiheadAttention(64, 4), (64, 64)),
+    (nn.LSTM(64, 128), (64, 128)),
+    (nn.GRU(64, 128), (64, 128)),
+    (nn.RNN(64, 128), (64, 128)),
+    (nn.LSTMCell(64, 128), (64, 128)),
+    (nn.GRUCell(64, 128), (64, 128)),
+]
+
+
+@pytest.mark.parametrize(("layer", "expected"), LAYERS, ids=lambda value: type(value).__name__)
+def test_every_kind_of_torch_layer_has_its_true_fans(layer, expected):
+    found = parameters(layer)[0].fans
+    assert (found.fan_in, found.fan_out) == expected
+    assert {(part.fan_in, part.fan_out) for _, part in found.parts} <= {expected}
 
 
 def test_the_ratio_of_torch_s_depthwise_std_to_the_true_one():
