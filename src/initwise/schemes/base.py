@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.codec import JsonMixin
-from ..core.errors import FillError, OptionError
+from ..core.errors import FillError, InitwiseError, OptionError
 from ..core.fill import Fill
 from ..core.layout import Fans, Layout, fans
 from ..core.parameter import ParameterInfo
 from ..core.registry import Registry
 from ..core.traits import checked_traits
+from .finite import check_finite, no_law
 from .flavors import Flavor
 from .needs import NEEDS, Site, missing, options_for, settings_of
 from .options import Option, Value, checked_options, is_number, options_of
@@ -206,7 +207,7 @@ class Scheme(JsonMixin):
         object.__setattr__(self, "options", row.checked(dict(self.options)))
         if not row.planner and not row.needs:
             # a law that is none shall be refused here, not at the first weight
-            row.law(fans((1, 1), "oi"), **self._settings)
+            self._made(fans((1, 1), "oi"))
 
     def __str__(self) -> str:
         defaults = self.row.defaults(dict(self.options).get("flavor"))
@@ -299,6 +300,7 @@ class Scheme(JsonMixin):
         fill = self._made(fans, at)
         if fill is None:
             return None
+        check_finite(fill, str(self))
         if fill.layout is None and fans is not None:
             fill = dataclasses.replace(fill, layout=fans.layout)
         if not fill.citation:
@@ -320,6 +322,10 @@ class Scheme(JsonMixin):
                 expected=f"{name} > 0",
                 cause="an axis of size zero, or fans made by hand",
             ) from None
+        except (OverflowError, ArithmeticError, ValueError) as error:
+            if isinstance(error, InitwiseError):
+                raise
+            raise no_law(f"{type(error).__name__}: {error}", str(self)) from error
 
     def _packed(self, fans: Fans, gain: float, at: Site | None = None) -> Fill:
         layout = fans.layout or Layout("oi")
