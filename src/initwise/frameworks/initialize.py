@@ -11,6 +11,8 @@ from ..core.parameter import ParameterInfo
 from ..core.plan import Plan
 from ..core.records import Ledger, LedgerEntry
 from ..core.stream import checked_seed
+from ..schemes import Data
+from .adapting import asked, start_
 from .planning import Resolved, resolve
 from .proof import Found, declared, digest, proven, read
 from .protocol import Adapter, adapter_for, door
@@ -56,6 +58,7 @@ def init_(
     seed: int = 0,
     example: Any = None,
     rules: Mapping[str, Any] | None = None,
+    data: Data | None = None,
 ) -> Ledger:
     """Fill `model`'s parameters in place by `plan`.
 
@@ -72,6 +75,8 @@ def init_(
         seed: an integer in [0, 2⁶⁴).
         example: for schemes that run the model ("auto", "lsuv"): a batch or its shapes.
         rules: {glob: scheme, Fill or "keep"} on top of the plan; the later of two matches wins.
+        data: for schemes of low-rank adapters that need more than the example ("lora_ga" a loss), or have
+            their layers' inputs or gradients already; see `initwise.schemes.Data`.
 
     Returns:
         A Ledger: what each tensor was filled with and by which rule, the mean and std then found
@@ -82,6 +87,9 @@ def init_(
         wrapped weight that cannot hold its fill, and when nothing at all could be filled.
     """
     seed = checked_seed(seed)
+    starting = asked(plan)
+    if starting is not None:
+        return start_(model, starting, seed=seed, example=example, data=data, rules=rules)
     adapter = adapter_for(model)
     infos = adapter.parameters(model)
     resolved = resolve(model, infos, plan, rules, example=example, seed=seed)

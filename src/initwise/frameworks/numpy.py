@@ -189,6 +189,7 @@ class NumpyAdapter:
     default_scheme: str = ""
     measure: str = ""
     calibrate: str = ""
+    adapters: str = ""
     together: str = ""
 
     def recognises(self, model: Any) -> bool:

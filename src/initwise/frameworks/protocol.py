@@ -47,6 +47,8 @@ class Adapter(Protocol):
     each is written by `write`."""
     calibrate: str = ""
     """Door to the data pass, called as `choose.calibrate.measure_factors` is."""
+    adapters: str = ""
+    """Door to `(model) -> adapting.Adapters`, the model's low-rank adapters."""
 
     def recognises(self, model: Any) -> bool:
         """Is this one of the framework's models?"""

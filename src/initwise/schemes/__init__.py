@@ -6,11 +6,14 @@ The general functions are the API, the names are sugar: `scheme("he_normal")` is
 
 from .base import Known, Option, Scheme, SchemeRow, registry, scheme, schemes
 from .flavors import Flavor
+from .given import Data, Given
 from .needs import NEEDS, Site
 
 __all__ = [
     "NEEDS",
+    "Data",
     "Flavor",
+    "Given",
     "Known",
     "Option",
     "Scheme",

@@ -1,7 +1,8 @@
 """Low-rank adapters, W + s·B·A with A (r, in) and B (out, r): laws of A, and exact starts from W itself.
 
 What needs W's values is no law of numbers drawn, so no Fill can hold it: `pissa`, `olora`, `mica` and
-`orthogonal_pair` take arrays and give arrays, in float64, to be copied into the model.
+`orthogonal_pair` take arrays and give arrays, in float64. Those that need data too are in `adapters_data.py`;
+the rows by which `init_` knows them all in `from_values.py`.
 """
 
 from __future__ import annotations
@@ -25,14 +26,20 @@ PEFT = "peft, tuners/lora/layer.py"
 
 @dataclass(frozen=True)
 class Adapter:
-    """Matrices to start from: a (r, in), b (out, r), and the base weight that keeps W: base + s·b·a = W."""
+    """Matrices to start from: a (r, in), b (out, r), and the base weight that goes with them, (out, in).
+
+    Attributes:
+        exact: base + s·b·a = W. Of a quantized base it is not: there b·a only makes up for what it can.
+    """
 
     a: F64
     b: F64
     base: F64
+    exact: bool = True
 
 
-def _matrix(weight: ArrayLike, rank: int) -> F64:
+def matrix_of(weight: ArrayLike, rank: int) -> F64:
+    """The weight in float64. Raises FillError unless it is a finite matrix that can have this rank."""
     matrix = np.asarray(weight, np.float64)
     if matrix.ndim != 2 or not np.isfinite(matrix).all():
         raise FillError(f"a weight of shape {matrix.shape}", expected="a matrix (out, in) of finite numbers")
@@ -50,7 +57,7 @@ def pissa(weight: ArrayLike, rank: int, *, scale: float = 1.0) -> Adapter:
     Raises:
         FillError: no matrix, or a rank it cannot have.
     """
-    matrix, s = _matrix(weight, rank), positive("pissa", scale=scale)
+    matrix, s = matrix_of(weight, rank), positive("pissa", scale=scale)
     u, sigma, vt = np.linalg.svd(matrix, full_matrices=False)
     root = np.sqrt(sigma[:rank] / s)
     a, b = root[:, None] * vt[:rank], u[:, :rank] * root
@@ -59,14 +66,14 @@ def pissa(weight: ArrayLike, rank: int, *, scale: float = 1.0) -> Adapter:
 
 def olora(weight: ArrayLike, rank: int, *, scale: float = 1.0) -> Adapter:
     """W = QR: b = Q[:, :r], a = R[:r] (Büyükakyüz 2024, arXiv:2406.01775). Raises as `pissa`."""
-    matrix, s = _matrix(weight, rank), positive("olora", scale=scale)
+    matrix, s = matrix_of(weight, rank), positive("olora", scale=scale)
     q, r = np.linalg.qr(matrix)
     return Adapter(r[:rank], q[:, :rank], matrix - s * q[:, :rank] @ r[:rank])
 
 
 def mica(weight: ArrayLike, rank: int) -> Adapter:
     """b the last left singular vectors, frozen; a = 0; W unchanged. Raises as `pissa`."""
-    matrix = _matrix(weight, rank)
+    matrix = matrix_of(weight, rank)
     u, _, _ = np.linalg.svd(matrix, full_matrices=False)
     return Adapter(np.zeros((rank, matrix.shape[1])), u[:, u.shape[1] - rank :], matrix)
 

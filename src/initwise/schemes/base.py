@@ -11,7 +11,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.codec import JsonMixin
 from ..core.errors import FillError, InitwiseError, OptionError
@@ -22,8 +22,11 @@ from ..core.registry import Registry
 from ..core.traits import checked_traits
 from .finite import check_finite, no_law
 from .flavors import Flavor
-from .needs import NEEDS, Site, missing, options_for, settings_of
+from .needs import NEEDS, Site, missing, no_fill, options_for, settings_of
 from .options import Option, Value, checked_options, is_number, options_of
+
+if TYPE_CHECKING:
+    from .adapters import Adapter
 
 __all__ = [
     "EVIDENCE",
@@ -98,10 +101,11 @@ class SchemeRow:
             `function(model, example, seed=…, **options) -> Plan`; "" for all others.
         needs: what the law needs beyond fans, of `needs.NEEDS`; it comes in one `Site`.
         touches: parts it is about: a model with none of them is refused, for nothing would come of it.
+        arrays: its law gives an `adapters.Adapter`, arrays and no Fill: `Scheme.start`, not `fill`.
     """
 
     name: str
-    law: Callable[..., Fill | None]
+    law: Callable[..., Any]
     summary: str
     formula: str
     citation: str
@@ -120,6 +124,7 @@ class SchemeRow:
     planner: str = ""
     needs: tuple[str, ...] = ()
     touches: tuple[str, ...] = ()
+    arrays: bool = False
 
     def __post_init__(self) -> None:
         strange = [need for need in self.needs if need not in NEEDS]
@@ -257,6 +262,8 @@ class Scheme(JsonMixin):
             raise _needs_model(self)
         if row.needs and at is None:
             raise missing(row.name, row.needs)
+        if row.arrays:
+            raise no_fill(row.name)
         if fans is None and (row.elementwise or row.needs):
             return self._law(None, gain, at)
         if not isinstance(fans, Fans):
@@ -272,6 +279,16 @@ class Scheme(JsonMixin):
         if fans.parts and fans.layout is not None:
             return self._packed(fans, gain, at)
         return self._law(fans, gain, at)
+
+    def start(self, at: Site) -> Adapter:
+        """Matrices to start from, of a scheme of adapters, at `Site(given=Given(rank, scale, weight=…))`.
+
+        Raises OptionError for a scheme that is a law, FillError for what is not given or does not fit.
+        """
+        if not self.row.arrays:
+            raise OptionError(f"scheme {self.name!r} is a law", expected="scheme.fill(fans)")
+        started: Adapter = self.row.law(None, at, **self._settings)
+        return started
 
     def fill_parameter(
         self, info: ParameterInfo, *, gain: float = 1.0, at: Site | None = None
@@ -311,9 +328,9 @@ class Scheme(JsonMixin):
 
     def _made(self, fans: Fans | None, at: Site | None = None) -> Fill | None:
         try:
-            if self.row.needs:
-                return self.row.law(fans, at, **self._settings)
-            return self.row.law(fans, **self._settings)
+            given = (fans, at) if self.row.needs else (fans,)
+            fill: Fill | None = self.row.law(*given, **self._settings)
+            return fill
         except ZeroDivisionError:
             name = "fan_in" if fans is None or fans.fan_in == 0 else "fan_out"
             raise FillError(

@@ -1,41 +1,157 @@
-"""Schemes that start from a pretrained weight's values or from data: told, and refused with what to call.
+"""Schemes of low-rank adapters that start from the base weight's values or from data, as rows.
 
-A Fill is a law and no array, so `init_` cannot hold them. Those that are exact linear algebra on given
-arrays are functions in `adapters.py` and `mimetic.py`.
+A Fill is a law and no array, so these rows give arrays: `scheme("eva").start(at)` is an `Adapter`, and
+`init_(model, "eva", example=batch)` does it for every adapter of a torch model. The linear algebra is in
+`adapters.py` and `adapters_data.py`; mimetic attention has its function in `mimetic.py` alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import numpy as np
 
 from ..core.errors import UnsupportedError
 from ..core.fill import Fill
 from ..core.layout import Fans
+from . import adapters, adapters_data
+from .adapters import Adapter
 from .base import SchemeRow, registry
 from .needs import Site
 
 PEFT = "peft, tuners/lora/layer.py"
-MERGED = "merging or unloading the adapter must give the base weight back."
+MERGED = (
+    "merging or unloading the adapter must give the base weight back; a second call starts from what the "
+    "first left."
+)
 
 
-def _refusing(name: str, call: str) -> Callable[..., Fill | None]:
-    def law(fans: Fans | None, at: Site) -> Fill | None:
+def pissa(fans: Fans | None, at: Site) -> Adapter:
+    """See `adapters.pissa`."""
+    return adapters.pissa(at.adapter.W, at.adapter.rank, scale=at.adapter.scale)
+
+
+def olora(fans: Fans | None, at: Site) -> Adapter:
+    """See `adapters.olora`."""
+    return adapters.olora(at.adapter.W, at.adapter.rank, scale=at.adapter.scale)
+
+
+def mica(fans: Fans | None, at: Site) -> Adapter:
+    """See `adapters.mica`."""
+    return adapters.mica(at.adapter.W, at.adapter.rank)
+
+
+def orthogonal_lora(fans: Fans | None, at: Site) -> Adapter:
+    """See `adapters.orthogonal_pair`."""
+    given, weight = at.adapter, at.adapter.W
+    half, (outputs, inputs) = given.rank // 2, weight.shape
+    a, b = adapters.orthogonal_pair(
+        given.normal("square", given.rank, given.rank),
+        given.normal("rows", inputs, half),
+        given.normal("columns", outputs, half),
+    )
+    return Adapter(a, b, weight)
+
+
+def loftq(
+    fans: Fans | None,
+    at: Site,
+    *,
+    quantizer: Annotated[
+        Literal["nf4", "int8"], "nf4 in blocks of 64, int8 by rows; what the base will be stored in"
+    ] = "nf4",
+    iterations: Annotated[float, "how often quantization and decomposition take turns"] = 1.0,
+) -> Adapter:
+    """See `adapters_data.loftq`."""
+    given = at.adapter
+    return adapters_data.loftq(
+        given.W, given.rank, scale=given.scale, quantizer=quantizer, iterations=int(iterations)
+    )
+
+
+def corda(
+    fans: Fans | None,
+    at: Site,
+    *,
+    method: Annotated[
+        Literal["ipm", "kpm"], "ipm to learn what the data show (first directions), kpm to keep it (last)"
+    ] = "ipm",
+) -> Adapter:
+    """See `adapters_data.corda`."""
+    given = at.adapter
+    covariance = adapters_data.input_covariance(given.X)
+    return adapters_data.corda(given.W, covariance, given.rank, scale=given.scale, method=method)
+
+
+def eva(
+    fans: Fans | None,
+    at: Site,
+    *,
+    rho: Annotated[float, "1: every adapter keeps its rank; others need adapters made by eva_ranks"] = 1.0,
+    whiten: Annotated[bool, "divide each row by the root of its singular value"] = False,
+    centered: Annotated[bool, "subtract the inputs' mean first, as PEFT does"] = True,
+) -> Adapter:
+    """See `adapters_data.eva`."""
+    if rho != 1:
         raise UnsupportedError(
-            "it starts from values, and a Fill is a law, not an array",
-            where=f"scheme {name!r}",
-            expected="a function from arrays to arrays" if call else "an implementation: there is none yet",
-            fix=f"Call initwise.schemes.{call} and copy what it gives into the model."
-            if call
-            else 'The neutral start is the recipe "lora".',
+            f"rho={rho:g}, which moves ranks between layers",
+            where="scheme 'eva'",
+            expected="rho=1: the adapters that the model has",
+            cause="filling a model does not change the shapes of its parameters",
+            fix="initwise.schemes.adapters_data.eva_ranks(shares, rank, rho=2) says the ranks: make the "
+            "adapters with them, then fill.",
         )
+    given = at.adapter
+    return adapters_data.eva(given.X, given.rank, given.W, whiten=whiten, centered=centered)
 
-    return law
+
+def lora_ga(
+    fans: Fans | None,
+    at: Site,
+    *,
+    direction: Annotated[
+        Literal["ArB2r", "A2rBr", "ArBr", "random"],
+        "which of the gradient's first 2r directions A and B take",
+    ] = "ArB2r",
+    scaling: Annotated[
+        Literal["stable", "weight_svd", "gd_scale", "unit"],
+        "stable: B × ⁴√out/√γ; weight_svd: B by W's largest singular value; gd_scale: both / s; unit: plain",
+    ] = "stable",
+    gamma: Annotated[float, "γ of scaling=stable"] = 16.0,
+    weighted: Annotated[bool, "B's columns times their singular values, as PEFT does"] = True,
+) -> Adapter:
+    """See `adapters_data.lora_ga`."""
+    given = at.adapter
+    order = np.argsort(given.normal("order", 2 * given.rank)) if direction == "random" else None
+    return adapters_data.lora_ga(
+        given.G,
+        given.W,
+        given.rank,
+        scale=given.scale,
+        direction=direction,
+        scaling=scaling,
+        gamma=gamma,
+        weighted=weighted,
+        order=None if order is None else order.tolist(),
+    )
+
+
+def mimetic_attention(fans: Fans | None, at: Site) -> Fill | None:
+    """Told, and refused with what to call."""
+    raise UnsupportedError(
+        "it starts from values, and a Fill is a law, not an array",
+        where="scheme 'mimetic_attention'",
+        expected="a function from arrays to arrays",
+        fix="Call initwise.schemes.mimetic.mimetic_attention(heads, joint) and copy what it gives into the "
+        "model.",
+    )
 
 
 def _add(
     name: str,
+    law: Callable[..., Any],
     needs: tuple[str, ...],
-    call: str,
     summary: str,
     formula: str,
     citation: str,
@@ -53,8 +169,9 @@ def _add(
         SchemeRow(
             name=name,
             aliases=aliases,
-            law=_refusing(name, call),
+            law=law,
             needs=needs,
+            arrays="adapter" in needs,
             summary=summary,
             formula=formula,
             citation=citation,
@@ -71,8 +188,8 @@ def _add(
 
 _add(
     "pissa",
-    ("values",),
-    "adapters.pissa(weight, rank, scale=s)",
+    pissa,
+    ("adapter", "values"),
     "An adapter that holds the leading singular directions of the base weight.",
     "W = USVᵀ: A = √(S/s)·Vᵀ, B = U·√(S/s), the first r",
     f"Meng et al. 2024, arXiv:2404.02948; {PEFT}",
@@ -83,8 +200,8 @@ _add(
 )
 _add(
     "olora",
-    ("values",),
-    "adapters.olora(weight, rank, scale=s)",
+    olora,
+    ("adapter", "values"),
     "An adapter that holds the first columns of the base weight's QR decomposition.",
     "W = QR: B = Q[:, :r], A = R[:r]",
     f"Büyükakyüz 2024, arXiv:2406.01775; {PEFT}",
@@ -95,8 +212,8 @@ _add(
 )
 _add(
     "mica",
-    ("values",),
-    "adapters.mica(weight, rank)",
+    mica,
+    ("adapter", "values"),
     "An adapter on the base weight's least singular directions.",
     "B = the last r left singular vectors, frozen; A = 0",
     PEFT,
@@ -108,8 +225,8 @@ _add(
 )
 _add(
     "orthogonal_lora",
-    ("values",),
-    "adapters.orthogonal_pair(square, rows, columns)",
+    orthogonal_lora,
+    ("adapter", "values"),
     "An adapter that is nothing at the start although neither matrix is 0.",
     "A and B from the odd and the even rows of one orthogonal matrix, over 10: B·A = 0",
     PEFT,
@@ -122,12 +239,12 @@ _add(
 )
 _add(
     "loftq",
-    ("values",),
-    "",
+    loftq,
+    ("adapter", "values"),
     "An adapter that makes up for the base weight's quantization.",
     "in turn Q = quant(W − B·A) and B·A = the first r singular directions of W − Q",
     f"Li et al. 2023, arXiv:2310.08659; {PEFT}",
-    difference="The base weight becomes Q.",
+    difference="The base weight becomes Q. PEFT's code leaves s out, which is right for α = r alone.",
     avoid="bases that are not quantized.",
     use="fine-tuning an adapter on a base that has been quantized.",
     suits=("adapter", "fine-tuning", "quantized"),
@@ -135,10 +252,10 @@ _add(
 )
 _add(
     "corda",
-    ("values", "data"),
-    "",
+    corda,
+    ("adapter", "values", "data"),
     "An adapter along directions in which the layer's inputs matter.",
-    "SVD of W·C, C the inputs' covariance, C⁻¹ folded into V",
+    "W·C = USVᵀ, C the inputs' covariance: A = √(S/s)·Vᵀ·C⁻¹, B = U·√(S/s), the first r or the last",
     f"Yang et al. 2024, arXiv:2406.05223; {PEFT}",
     use="fine-tuning with an adapter that is to keep or to learn what a sample of inputs shows.",
     suits=("adapter", "fine-tuning", "calibrated on data"),
@@ -147,12 +264,13 @@ _add(
 )
 _add(
     "eva",
-    ("data",),
-    "",
+    eva,
+    ("adapter", "values", "data"),
     "An adapter whose A spans the layer's own inputs.",
-    "A = the first r right singular vectors of the layer's inputs, B = 0",
+    "A = the first r right singular vectors of the layer's inputs, their mean subtracted; B = 0",
     f"Paischer et al. 2024, arXiv:2410.07170; {PEFT}",
-    difference="The base weight is unchanged; ranks move between layers.",
+    difference="The base weight is unchanged. PEFT also moves ranks between layers (rho=2): eva_ranks says "
+    "which, before the adapters are made.",
     avoid="data that is not the task's.",
     use="adapters for a task of which some batches are at hand, when ranks may move to where the "
     "inputs vary.",
@@ -161,11 +279,13 @@ _add(
 )
 _add(
     "lora_ga",
-    ("values", "data"),
-    "",
+    lora_ga,
+    ("adapter", "values", "gradient"),
     "An adapter whose first step is that of full fine-tuning.",
-    "G = USVᵀ the gradient on one batch: A = Vᵀ[:r], B = U[:, r:2r], scaled",
+    "G = USVᵀ the gradient on one batch: A = Vᵀ[:r], B = U[:, r:2r]·S[r:2r]·⁴√out/√γ; W ← W − s·B·A",
     f"Wang et al. 2024, arXiv:2407.05000; {PEFT}",
+    difference="PEFT takes B's columns times their singular values; weighted=False does not, and then the "
+    "first step is the gradient's best approximation of rank 2r. PEFT's SVD is randomised.",
     use="adapters that are to learn as fast as full fine-tuning in the first steps, with one batch "
     "of gradients to spare.",
     suits=("adapter", "fine-tuning", "calibrated on data"),
@@ -174,8 +294,8 @@ _add(
 )
 _add(
     "mimetic_attention",
+    mimetic_attention,
     ("heads", "values"),
-    "mimetic.mimetic_attention(heads, joint)",
     "Attention that looks like a trained vision transformer's: products of weights near the identity.",
     "W_Q·W_Kᵀ ≈ αZ + βI per head, W_V·W_proj = α′Z − β′I",
     "Trockman and Kolter 2023, Mimetic initialization of self-attention layers, arXiv:2305.09828",

@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from ..core.errors import FillError, OptionError
+from ..core.errors import FillError, OptionError, UnsupportedError
 from ..core.fill import Fill
 from ..core.layout import Fans
 from ..core.layout import fans as fans_of
 from ..core.parameter import ParameterInfo
+from .given import Given
 from .options import Option, options_of
 
 NEEDS: Mapping[str, str] = {
@@ -30,7 +31,9 @@ NEEDS: Mapping[str, str] = {
     "heads": "the number of attention heads",
     "branch": "how many layers its residual branch has, and which of them it is",
     "values": "the pretrained weight itself",
-    "data": "a batch, and what the model's branches give on it",
+    "adapter": "the low-rank adapter beside the weight: its rank r and its factor s",
+    "data": "a batch: what the layer is given on it",
+    "gradient": "a batch and a loss: the gradient of the weight on it",
 }
 """What a row may declare."""
 
@@ -50,6 +53,7 @@ def _given(
         Literal["unknown", "thirds"],
         "a matrix of queries, keys and values that nobody told apart: thirds has them one after another",
     ] = "unknown",
+    scale: Annotated[float, "s of W + s·B·A; 0 means: as the adapter tells it"] = 0.0,
 ) -> None:
     """Options of schemes with needs: what a model's names and shapes do not tell."""
 
@@ -58,6 +62,7 @@ def options_for(needs: tuple[str, ...], own: tuple[Option, ...]) -> tuple[Option
     """The options by which a user can say what the scheme needs; none its law has itself."""
     wanted = {"assign"} | set(needs) | ({"depth"} if {"block", "stacks"} & set(needs) else set())
     wanted |= {"fused"} if "packing" in needs else set()
+    wanted = {"scale"} if "adapter" in needs else wanted
     taken = {option.name for option in own}
     return tuple(
         option
@@ -78,6 +83,7 @@ class Site:
         layer, layers: which layer of its residual branch it is, from 0, and how many the branch has.
         position: "first", "last", "only" or "middle" of its chain of layers.
         info: the parameter, if there is a model.
+        given: of a low-rank adapter, its rank and factor, the base weight and what data there is.
     """
 
     part: str = ""
@@ -92,6 +98,14 @@ class Site:
     layers: int | None = None
     position: str = ""
     info: ParameterInfo | None = None
+    given: Given | None = None
+
+    @property
+    def adapter(self) -> Given:
+        """The adapter's rank and factor, weight and data. Raises FillError if it is unknown."""
+        if self.given is None:
+            raise FillError("adapter is unknown", expected=NEEDS["adapter"], fix=_HOW["adapter"])
+        return self.given
 
     @property
     def l(self) -> int:  # noqa: E743 - the literature's letter
@@ -157,6 +171,7 @@ _HOW = {
     "block": 'Blocks are found by numbers in names ("h.3.attn.c_proj.weight").',
     "stacks": 'Stacks are found by names ("encoder.layers.0 …", "decoder.layers.0 …").',
     "branch": "Branches are found as the matrices of one numbered block.",
+    "adapter": "Give it: Site(given=Given(rank, scale, weight=W)), both from initwise.schemes.",
 }
 
 
@@ -219,6 +234,16 @@ def missing(name: str, needs: tuple[str, ...]) -> OptionError:
         cause="the fans of one weight are not enough for it",
         fix=f'initwise.init_(model, "{name}") finds them; one weight: scheme("{name}").fill(fans, '
         'at=Site(part="attention.output", block=0, depth=12)), Site from initwise.schemes.',
+    )
+
+
+def no_fill(name: str) -> UnsupportedError:
+    """A scheme of arrays was asked for a Fill."""
+    return UnsupportedError(
+        "it starts from values, and a Fill is a law, not an array",
+        where=f"scheme {name!r}",
+        expected="the adapters of a whole model, as the only plan, or the arrays of one",
+        fix=f'initwise.init_(model, "{name}") fills a model\'s adapters; of one: scheme("{name}").start(at).',
     )
 
 

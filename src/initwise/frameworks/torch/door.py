@@ -25,6 +25,7 @@ class TorchAdapter:
     measure: str = "initwise.measure.substitutes:measured"
     together: str = "initwise.frameworks.torch.adapter:write_together"
     calibrate: str = "initwise.choose.calibrate_torch:measure_factors"
+    adapters: str = "initwise.frameworks.torch.lora:adapters"
 
     def recognises(self, model: Any) -> bool:
         """Is `model` an `nn.Module`?"""
