@@ -5,7 +5,7 @@
 
 The rooms and the order of their imports (machine-checked, one way):
 
-    cli > problems > explain > race > choose > predict | measure | torch > frameworks
+    cli | testing > problems > explain > race > choose > predict | measure | torch > frameworks
         > recipes | random | report > schemes > activations > core
 
 Importing this loads next to nothing: a room is opened when one of its names is first used, and no
@@ -104,7 +104,7 @@ __all__ = [  # noqa: RUF022  (sorted as people sort, not by case)
 ]
 
 
-_ROOMS = ("torch",)
+_ROOMS = ("testing", "torch")
 """Rooms that are used by their own name, as `initwise.torch.init`."""
 
 

@@ -38,7 +38,7 @@ _FORMULA: Mapping[str, Callable[[Fill], str]] = {
     "indexed": _curve,
     "mapped": _curve,
     "whole": _curve,
-    "repeated": lambda f: f"{f.parts[0][2].formula}, each filter {f.repeat.times if f.repeat else 1:g} times",
+    "repeated": lambda f: f"{f.parts[0][2].formula}, each filter {f.repeat.times if f.repeat else 1} times",
     "packed": lambda f: " | ".join(f"{name}: {part.formula}" for name, _, part in f.parts),
 }
 

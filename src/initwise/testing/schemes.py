@@ -1,0 +1,130 @@
+"""check_scheme: a scheme is explained, gives its known answers, and writes what it declares."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..core.errors import FillError, InitwiseError
+from ..core.fill import MATRIX_LAWS, Fill
+from ..core.layout import Fans, fans
+from ..random import fill_array
+from ..schemes import Known, Scheme, SchemeRow, Site, registry, scheme
+from .claims import Claim, about, check_found, check_options, check_words
+
+MATRIX = fans((96, 64), "oi")
+KERNEL = fans((48, 32, 3, 3), "oihw")
+WORDS = ("name", "summary", "formula", "citation", "evidence", "differences", "avoid")
+EXTREMES = (math.inf, -math.inf, -1.0, -0.5, 0.0, 1e308, -1e308, 1e-320)
+DECIMALS = 6e-11
+"""Known answers are compared as far as ten decimals go."""
+
+
+def check_scheme(row: SchemeRow) -> None:
+    """Hold a scheme to what every scheme promises.
+
+    - It says what it is: summary, formula, citation, evidence, differences, when to avoid it; every
+      option has a meaning and refuses what it cannot be; no number, however extreme, makes a law
+      that is none.
+    - It is found by its name and aliases, and survives JSON.
+    - It has known answers (numbers from a paper or another implementation) and gives them.
+    - Its Fills have a reason and a citation, and the declared mean and std are those of the numbers
+      written, within five standard errors; a gain multiplies them; packed parts have their own fans.
+
+    The last is skipped for schemes of a whole model (`planner`) and those with `needs`, and for shapes
+    that the scheme refuses with a FillError, if it serves a matrix or a kernel at all.
+
+    Raises:
+        AssertionError: naming the row and what does not hold.
+
+    >>> check_scheme(registry["he_normal"])
+    """
+    claim = about("scheme", row)
+    check_words(claim, row, WORDS)
+    check_found(claim, row, registry)
+    check_options(claim, row.options, lambda **options: scheme(row.name, **options))
+    made = scheme(row.name)
+    claim(Scheme.from_json(made.to_json()) == made, "it does not survive JSON")
+    _check_known(claim, row)
+    _check_extremes(claim, row)
+    if not row.planner and not row.needs:
+        _check_fills(claim, made)
+
+
+def _check_known(claim: Claim, row: SchemeRow) -> None:
+    # what starts from arrays is no law, and has no number of its own
+    exempt = bool(row.planner) or bool({"values", "data"} & set(row.needs))
+    claim(bool(row.known) or exempt, "known is empty: add an answer from a paper or another implementation")
+    for known in row.known:
+        found = getattr(_answer(row, known), known.attribute)
+        claim(
+            abs(found - known.value) <= DECIMALS,
+            f"{known.attribute} of {known.shape}, {dict(known.options)}, is {found!r}, not {known.value!r}",
+        )
+
+
+def _answer(row: SchemeRow, known: Known) -> Fill:
+    weight = None  # a factor on a branch has no axes and no fans
+    if known.layout:
+        weight = fans(
+            known.shape, known.layout, groups=known.groups, parts=known.parts or None, stride=known.stride
+        )
+    at = Site(**dict(known.at)) if row.needs else None
+    return scheme(row.name, **dict(known.options)).fill(weight, at=at)
+
+
+def _check_extremes(claim: Claim, row: SchemeRow) -> None:
+    """Numbers that make no law are refused, when they are given or when a Fill is asked for."""
+    place = next((Site(**dict(known.at)) for known in row.known), None) if row.needs else None
+    for option in row.options:
+        for value in EXTREMES if "number" in option.kind else ():
+            try:
+                made = scheme(row.name, **{option.name: value})
+                fill = None if row.planner else made.placed(MATRIX, 1.0, place)
+            except InitwiseError:
+                continue
+            except Exception as error:
+                text = f"{type(error).__name__}: {error}"
+                raise AssertionError(f"scheme {row.name!r}: {option.name}={value} raises {text}") from error
+            sound = fill is None or (math.isfinite(fill.mean) and math.isfinite(fill.std) and fill.std >= 0)
+            claim(sound, f"{option.name}={value} gives {fill}; expected an error that says what is wrong")
+
+
+def _check_fills(claim: Claim, made: Scheme) -> None:
+    served = 0
+    for weight in (MATRIX, KERNEL):
+        try:
+            fill = made.fill(weight)
+        except FillError:
+            continue
+        served += 1
+        claim(bool(fill.reason), "its Fill has no reason: Fill.…(reason=…)")
+        claim(bool(fill.citation), "its Fill has no citation")
+        claim(Fill.from_json(fill.to_json()) == fill, "its Fill does not survive JSON")
+        _check_moments(claim, fill, weight)
+        thrice = made.fill(weight, gain=3)
+        claim(
+            math.isclose(thrice.std, 3 * fill.std, rel_tol=1e-12),
+            "gain=3 does not make the std thrice as large",
+        )
+    claim(served > 0, f"it refuses a matrix {MATRIX.shape} and a kernel {KERNEL.shape}")
+
+
+def _check_moments(claim: Claim, fill: Fill, weight: Fans) -> None:
+    values = fill_array(np.empty(weight.shape, np.float64), fill, name="weight", seed=3)
+    claim(bool(np.isfinite(values).all()), "it writes numbers that are not finite")
+    claim(
+        fill.low <= values.min() and values.max() <= fill.high, f"it writes outside [{fill.low}, {fill.high}]"
+    )
+    # a matrix law's entries are less free than independent ones, never more
+    error = 5 * fill.std / math.sqrt(values.size) + 1e-12
+    claim(abs(values.mean() - fill.mean) <= error, f"mean {values.mean():g}, declared {fill.mean:g}")
+    if fill.law in MATRIX_LAWS:
+        rms, declared = math.sqrt((values**2).mean()), math.hypot(fill.mean, fill.std)
+        claim(math.isclose(rms, declared, rel_tol=1e-9), f"rms {rms:g}, declared {declared:g}")
+        return
+    # the fewer weights are not zero, the more of the variance each of them is
+    spread = fill.scale if fill.law == "sparse" else fill.std
+    error = 5 * spread / math.sqrt(2 * values.size) + 1e-12
+    claim(abs(values.std() - fill.std) <= error, f"std {values.std():g}, declared {fill.std:g}")
