@@ -1,6 +1,7 @@
 """Write what docs and README have from the code itself: `make readme`.
 
 - docs/schemes.md, docs/recipes.md and docs/names.md, from the registries, their flavors and the public names;
+- docs/reference/ and docs/glossary.md, by docs/reference.py;
 - in README.md, each block between `<!-- output of: COMMAND -->` and `<!-- end -->`;
 - docs/choose.txt and docs/images/choose.svg, from one run of `initwise choose`.
 
@@ -9,6 +10,7 @@ tests/docs holds the first two and the deterministic blocks to what the code say
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import math
 import re
@@ -273,10 +275,27 @@ def picture(report: str) -> str:
     return re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
 
 
+def reference_pages() -> dict[str, str]:
+    """Path under docs/ → the page, of docs/reference.py."""
+    path = Path(__file__).with_name("reference.py")
+    spec = importlib.util.spec_from_file_location("docs_reference", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    pages: dict[str, str] = module.pages()
+    return pages
+
+
+def write_rows() -> None:
+    """All pages that follow from rows: `python docs/build.py rows`."""
+    made = {"schemes.md": schemes_page(), "recipes.md": recipes_page(), "names.md": names_page()}
+    for path, page in {**made, **reference_pages()}.items():
+        (ROOT / "docs" / path).write_text(page, encoding="utf-8")
+
+
 def main() -> None:
-    (ROOT / "docs" / "schemes.md").write_text(schemes_page(), encoding="utf-8")
-    (ROOT / "docs" / "recipes.md").write_text(recipes_page(), encoding="utf-8")
-    (ROOT / "docs" / "names.md").write_text(names_page(), encoding="utf-8")
+    write_rows()
     report = output_of(CHOOSE)
     (ROOT / "docs" / "choose.txt").write_text(report, encoding="utf-8")
     (ROOT / "docs" / "images" / "choose.svg").write_text(picture(excerpt(report)), encoding="utf-8")
@@ -288,4 +307,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    write_rows() if sys.argv[1:] == ["rows"] else main()

@@ -215,7 +215,7 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("thing", "facts", "kind", "text"),
         [
-            ("he_norml", {}, UnknownNameError, "no scheme, activation or recipe is called 'he_norml'"),
+            ("he_norml", {}, UnknownNameError, "no scheme, activation, recipe or term is called 'he_norml'"),
             ("tanh", {"kind": "scheme"}, UnknownNameError, "no scheme is called 'tanh'"),
             ("tanh", {"kind": "schme"}, OptionError, "explain: kind='schme'.\n  Did you mean 'scheme'?"),
             (

@@ -13,7 +13,7 @@ from .output import refuse_page, show, write_page
 
 
 def explain(
-    thing: Annotated[str, typer.Argument(metavar="THING", help="A scheme, activation or recipe.")],
+    thing: Annotated[str, typer.Argument(metavar="THING", help="A scheme, activation, recipe or term.")],
     fan_in: Annotated[float | None, typer.Option(help="Products summed into one output.")] = None,
     fan_out: Annotated[float | None, typer.Option(help="Outputs that one input feeds.")] = None,
     shape: Annotated[str | None, typer.Option(metavar="SIZES", help="A weight's shape: 256,128,3,3.")] = None,
@@ -25,13 +25,14 @@ def explain(
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the scheme; may be repeated.")
     ] = None,
     kind: Annotated[
-        str | None, typer.Option(metavar="KIND", help="Where a name is several: scheme, activation, recipe.")
+        str | None,
+        typer.Option(metavar="KIND", help="Where a name is several: scheme, activation, recipe, term."),
     ] = None,
     as_json: Json = False,
     html: Html = None,
     debug: Debug = False,
 ) -> None:
-    """Explain a scheme, an activation or a recipe: closed form, source, numbers, when not to use it."""
+    """Explain a scheme, activation or recipe: law, picture, numbers, when to use it, source; or a term."""
     refuse_page(html)
     facts = {
         "fan_in": fan_in,
@@ -77,7 +78,7 @@ def _value(text: str) -> bool | float | str:
 
 COMMAND = Command(
     "explain",
-    "What a scheme, activation or recipe is, and its numbers.",
+    "What a scheme, activation, recipe or term is, and its numbers.",
     explain,
     (
         "initwise explain he_normal",
@@ -85,6 +86,7 @@ COMMAND = Command(
         "initwise explain he_normal --fan-in 784 --option mode=fan_out",
         "initwise explain gelu",
         "initwise explain gpt2",
+        'initwise explain "fan-in"',
     ),
     runs_code=False,
     place=4,

@@ -10,6 +10,7 @@ import typer
 from ..activations import activations
 from ..choose.candidates import CANDIDATES
 from ..core.errors import OptionError, UnknownNameError
+from ..explain import glossary
 from ..explain.finding import KINDS as SEARCHED
 from ..explain.finding import SHOWN, find, passes, rows_of
 from ..frameworks.layouts import layouts
@@ -30,6 +31,7 @@ KINDS: dict[str, tuple[Callable[[], Iterable[Any]], str]] = {
     "layouts": (layouts, "summary"),
     "problems": (problems, "summary"),
     "candidates": (lambda: CANDIDATES, "says"),
+    "glossary": (glossary, "meaning"),
 }
 """Kind → its rows, and the attribute that tells what a row is."""
 

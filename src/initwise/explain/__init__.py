@@ -20,25 +20,28 @@ from ..schemes import Scheme, SchemeRow
 from ..schemes import registry as scheme_registry
 from .finding import find
 from .functions import activation_by_name, activation_row, told_activation
+from .glossary import glossary, term_by_name
+from .glossary import registry as glossary_registry
 from .models import told_model
 from .parts import with_facts
 from .plans import recipe_by_name, recipe_row, told_advice, told_plan, told_recipe
 from .weights import scheme_by_name, scheme_row, told_fans, told_fill, told_scheme
 
-__all__ = ["explain", "find"]
+__all__ = ["explain", "find", "glossary"]
 
 
 def explain(thing: Any, **facts: Any) -> Explanation:
     """What `thing` is: plain words, closed form, source, differences among frameworks, numbers.
 
     Args:
-        thing: a scheme's, activation's or recipe's name (or the object itself), a Fill, Fans, a Plan or
-            an Advice, a model or layer of a framework, or a function of an array.
+        thing: a scheme's, activation's or recipe's name (or the object itself), a term of the glossary
+            ("fan-in"), a Fill, Fans, a Plan or an Advice, a model or layer of a framework, or a function
+            of an array.
         facts: what it is to be explained for. For a scheme: its options, and `fan_in`, `fan_out`
             (or `shape`, `layout`, `groups`, `stride`, `parts`), `gain`, `activation`, `q`. For
             an activation: its parameters, `q`, `fan_in`, `fan_out`. For a Plan, an Advice or a
             model: `name`, a parameter's. For a name that is more than one thing: `kind`,
-            "scheme", "activation" or "recipe".
+            "scheme", "activation", "recipe" or "term".
 
     Raises:
         UnknownNameError: no such name. OptionError: a fact that does not belong to it, or
@@ -66,13 +69,13 @@ def _unknown_thing(thing: Any, fix: str = "") -> OptionError:
     kind = f"the class {thing.__name__}" if inspect.isclass(thing) else f"a {type(thing).__name__}"
     return OptionError(
         f"{kind} cannot be explained",
-        expected="the name of a scheme, activation or recipe, a Fill, Plan, Advice, model or function",
+        expected="the name of a scheme, activation, recipe or term, a Fill, Plan, Advice, model or function",
         fix=fix,
     )
 
 
 def _named(name: str, facts: Mapping[str, Any]) -> Explanation:
-    """A name is looked for among schemes, then activations, then recipes."""
+    """A name is looked for among schemes, then activations, recipes, and the glossary's terms."""
     facts = dict(facts)
     kind = facts.pop("kind", None)
     bare = name.partition("(")[0].strip()
@@ -80,12 +83,20 @@ def _named(name: str, facts: Mapping[str, Any]) -> Explanation:
     if kind is not None and kind not in KINDS:
         raise OptionError(f"kind={kind!r}", where="explain", legal=KINDS, given=str(kind))
     if not found or (kind and kind not in found):
-        asked = [registry for label, (registry, _) in KINDS.items() if kind in (None, label)]
-        raise unknown(name, *asked, kind=kind or "scheme, activation or recipe")
+        raise _unknown_name(name, kind)
     chosen = kind or found[0]
     told = KINDS[chosen][1](name, facts)
     others = [label for label in found if label != chosen]
     return with_facts(told, (("also", f'the {other} {bare}: kind="{other}"') for other in others))
+
+
+def _unknown_name(name: str, kind: str | None) -> Exception:
+    asked = [registry for label, (registry, _) in KINDS.items() if kind in (None, label)]
+    registries = [registry for registry in asked if registry is not glossary_registry]
+    terms = glossary_registry.names() if glossary_registry in asked else ()
+    listing = "initwise list glossary" if kind == "term" else ""
+    kind = kind or "scheme, activation, recipe or term"
+    return unknown(name, *registries, kind=kind, legal=terms, listing=listing)
 
 
 Teller = Callable[[Any, Mapping[str, Any]], Explanation]
@@ -94,6 +105,7 @@ KINDS: dict[str, tuple[Any, Callable[[str, Mapping[str, Any]], Explanation]]] = 
     "scheme": (scheme_registry, scheme_by_name),
     "activation": (activation_registry, activation_by_name),
     "recipe": (recipe_registry, recipe_by_name),
+    "term": (glossary_registry, term_by_name),
 }
 
 TELLERS: tuple[tuple[type, Teller], ...] = (

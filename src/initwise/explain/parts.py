@@ -62,6 +62,8 @@ def _choices(legal: tuple[str, ...]) -> str:
 
 
 def _value(value: Any) -> str:
+    if value == "":
+        return '""'
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
