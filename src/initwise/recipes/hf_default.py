@@ -57,8 +57,10 @@ def hf_rules(std: float) -> tuple[Rule, ...]:
 
 
 def hf_default(*, std: Std = 0.02) -> tuple[Rule, ...]:
-    """PreTrainedModel._init_weights."""
-    return hf_rules(std)
+    """PreTrainedModel._init_weights, and what some classes of layers add to it."""
+    from .hf_towers import hf_towers
+
+    return (*hf_rules(std), *hf_towers(std))
 
 
 registry.add(

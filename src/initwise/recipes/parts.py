@@ -346,7 +346,7 @@ def _found(last: str, before: str, classes: str, role: str, kind: str) -> str:
 
 
 def _around(context: str, before: str, classes: str) -> bool:
-    return bool(_compiled(context).search(before) or _compiled(context).search(classes))
+    return bool(_compiled(context).search(before) or (classes and _compiled(context).search(classes)))
 
 
 @functools.lru_cache(maxsize=1024)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import fnmatch
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from .laws import ONE, ZERO, Law, constant
@@ -33,6 +33,7 @@ class Rule:
         roles: roles it is for; () means matrices and tables (see `DRAWN`).
         layers: globs over the classes of the layer and of all that contain it ("T5Attention").
         names: globs over full names ("*.c_proj.weight").
+        inside: globs over the classes around it ("Siglip*"): rules for a tower of another family.
         positions: "first", "last", "only", "middle" of a chain of layers.
         needed: a model without such a parameter ("any") or without one of each of `parts` ("all";
             experts may stand for the MLP) is not this recipe's.
@@ -46,6 +47,7 @@ class Rule:
     roles: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    inside: tuple[str, ...] = ()
     positions: tuple[str, ...] = ()
     needed: Literal["", "any", "all"] = ""
     option: str = ""
@@ -60,6 +62,8 @@ class Rule:
             words += f" named {', '.join(self.names)}"
         if (self.parts or self.names) and self.layers:
             words += f" in {', '.join(self.layers)}"
+        if self.inside:
+            words = f"{words or 'matrices and tables'} of {', '.join(self.inside)}"
         if words and self.roles and words != ", ".join(self.roles):
             words += f" ({', '.join(self.roles)})"
         if self.positions:
@@ -75,7 +79,14 @@ class Rule:
     def rank(self) -> tuple[int, ...]:
         """How particular it is: larger is more."""
         exact = bool(self.parts) + (bool(self.parts) and not any("*" in part for part in self.parts))
-        return (bool(self.names), bool(self.layers), exact, bool(self.positions), bool(self.roles))
+        return (
+            bool(self.inside),
+            bool(self.names),
+            bool(self.layers),
+            exact,
+            bool(self.positions),
+            bool(self.roles),
+        )
 
     def matches(self, place: Place) -> bool:
         """Is this rule for that parameter?"""
@@ -84,9 +95,10 @@ class Rule:
         return (
             place.role in wanted
             and (not self.parts or _among(place.part, self.parts))
-            and (not self.names or any(named(info, glob) for glob in self.names))
+            and (not self.names or any(named(info, glob, place.spelled) for glob in self.names))
             and (not self.positions or place.position in self.positions)
             and (not self.layers or _inside(place, self.layers))
+            and (not self.inside or _inside(place, self.inside))
         )
 
     def missing(self, found: Sequence[Place]) -> tuple[str, ...]:
@@ -99,7 +111,14 @@ class Rule:
 
     def idle(self, found: Sequence[Place]) -> tuple[str, ...]:
         """Which of `names` match no parameter."""
-        return tuple(glob for glob in self.names if not any(named(place.info, glob) for place in found))
+        return tuple(
+            glob for glob in self.names if not any(named(place.info, glob, place.spelled) for place in found)
+        )
+
+
+def tower(rules: Sequence[Rule], *inside: str) -> tuple[Rule, ...]:
+    """A family's rules for a part of a larger model, told by its classes; nothing of them is needed."""
+    return tuple(replace(rule, inside=inside, needed="") for rule in rules)
 
 
 @functools.lru_cache(maxsize=4096)

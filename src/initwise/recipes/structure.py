@@ -18,7 +18,9 @@ from dataclasses import dataclass, replace
 
 from ..core.errors import ModelError
 from ..core.parameter import ParameterInfo
+from .chains import NUMBERED, positions_in
 from .parts import part_of
+from .spelling import spelled
 
 READERS = (
     "attention.query",
@@ -32,7 +34,6 @@ READERS = (
 """Parts whose fan-in is the model's width."""
 WRITERS = ("attention.output", "mlp.down")
 """Parts whose fan-out is the model's width."""
-NUMBERED = re.compile(r"(?:^|(?<=\.))(\d+)(?=\.|$)")
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Place:
         position: "first", "last", "only" or "middle" of the chain of matrices it belongs to.
         sizes: what is known of the model: "width", "inner", "vocabulary", "heads".
         stacks: the model's stacks and their numbers of blocks.
+        spelled: its name as torch would have it, "" if that is its name.
     """
 
     info: ParameterInfo
@@ -59,6 +61,7 @@ class Place:
     position: str = ""
     sizes: tuple[tuple[str, int], ...] = ()
     stacks: tuple[tuple[str, int], ...] = ()
+    spelled: str = ""
 
     @property
     def l(self) -> int:  # noqa: E743 - the literature's letter
@@ -159,12 +162,19 @@ def places(infos: Sequence[ParameterInfo], options: Mapping[str, object] | None 
     """
     given = dict(options or {})
     assigned = _assigned(infos, str(given.get("assign", "")), given.get("unmatched") == "allow")
-    found = [(info, assigned.get(info.name) or part_of(info)) for info in infos]
+    views = spelled(infos)
+    found = [
+        (view, assigned.get(info.name) or part_of(view)) for info, view in zip(infos, views, strict=True)
+    ]
     stacks = _stacks(found)
     sizes = _sizes(found, stacks, given)
-    positions = _positions(infos)
+    positions = positions_in(views)
     depth = _number(given, "depth")
-    return tuple(_place(info, part, stacks, sizes, positions, depth) for info, part in found)
+    made = [_place(view, part, stacks, sizes, positions, depth) for view, part in found]
+    return tuple(
+        place if place.info is info else replace(place, info=info, spelled=place.info.name)
+        for info, place in zip(infos, made, strict=True)
+    )
 
 
 def _place(
@@ -239,9 +249,9 @@ def _known_parts(parts: Iterable[str]) -> None:
             raise ModelError(f"no part is called {part!r}", where="recipe, assign", legal=PARTS, given=part)
 
 
-def named(info: ParameterInfo, glob: str) -> bool:
-    """Does the glob match one of the parameter's names?"""
-    return any(fnmatch.fnmatchcase(name, glob) for name in (info.name, *info.aliases))
+def named(info: ParameterInfo, glob: str, *others: str) -> bool:
+    """Does the glob match one of the parameter's names, or of these others?"""
+    return any(fnmatch.fnmatchcase(name, glob) for name in (info.name, *info.aliases, *others))
 
 
 @dataclass(frozen=True)
@@ -353,37 +363,6 @@ def _tells(info: ParameterInfo, part: str) -> Iterable[tuple[str, int]]:
         yield "width", round(info.fans.fan_out)
     if part == "mlp.down":
         yield "inner", round(info.fans.fan_in)
-
-
-def _positions(infos: Sequence[ParameterInfo]) -> dict[str, str]:
-    """first, last, only or middle of its chain, for every matrix and its bias.
-
-    A chain is a sequence of layers that differ by their number ("actor.0", "actor.2"). Layers without
-    numbers that stand side by side ("fc1", "fc2", "out") are one chain, if there are no others.
-    """
-    found: dict[str, dict[str, None]] = {}
-    for info in infos:
-        if info.role == "weight":
-            found.setdefault(_chain(info.layer), {})[info.layer] = None
-    layers = {chain: list(members) for chain, members in found.items()}
-    beside = len({members[0].rpartition(".")[0] for members in layers.values()}) == 1
-    if beside and all(len(members) == 1 for members in layers.values()):
-        layers = {"": [members[0] for members in layers.values()]}
-    where = {
-        layer: _ordinal(i, len(members)) for members in layers.values() for i, layer in enumerate(members)
-    }
-    return {info.name: where[info.layer] for info in infos if info.layer in where}
-
-
-def _chain(layer: str) -> str:
-    match = NUMBERED.search(layer)
-    return layer[: match.start()] if match else layer
-
-
-def _ordinal(index: int, count: int) -> str:
-    if count == 1:
-        return "only"
-    return "first" if index == 0 else "last" if index == count - 1 else "middle"
 
 
 def _number(given: Mapping[str, object], name: str) -> int:
