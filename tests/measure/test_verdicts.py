@@ -126,6 +126,25 @@ def test_units_identical_in_both_are_symmetric(spread, expected):
     assert found(changed(chain(), "fc2", unit_spread=spread, weight_spread=spread)) == expected
 
 
+def behind_a_zero_layer(**zero):
+    rows = changed(chain(), "fc1", weight_rms=0.0, forward_rms=0.0, unit_spread=0.0, **zero)
+    return changed(rows, "fc2", unit_spread=0.0, weight_spread=0.0, weight_gradient_rms=0.0)
+
+
+def test_what_a_zero_layer_feeds_waits_for_its_first_step():
+    """LoRA's A = 0 beside a B that is not: A gets a gradient and feeds B afterwards."""
+    layers, findings = judged(behind_a_zero_layer(weight_spread=1.0))
+    assert findings == ()
+    [waiting] = [layer for layer in layers if layer.name == "fc2"]
+    assert waiting.reason == "no gradient yet: 'fc1' starts at zero and feeds it after its first step"
+
+
+def test_a_zero_layer_without_a_gradient_or_with_equal_ones_opens_nothing():
+    stuck = behind_a_zero_layer(weight_spread=0.0, weight_gradient_rms=0.0)
+    assert found(stuck) == [("symmetric", "fc1")]
+    assert found(behind_a_zero_layer(weight_spread=0.0)) == [("symmetric", "fc1")]
+
+
 def test_half_precision_may_differ_by_its_rounding():
     rows = changed(chain(), "fc2", unit_spread=5e-3, weight_spread=5e-3)
     assert found(rows) == []

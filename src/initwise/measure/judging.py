@@ -13,6 +13,7 @@ from .verdicts import (
     backward_drift,
     collapsed,
     dead,
+    feeder_of,
     forward_drift,
     hidden,
     opener_after,
@@ -143,6 +144,8 @@ def remark(readings: Sequence[Reading], place: int) -> str:
         return "no gradient reached its weight, which this example may not have used"
     if row.starts_at_zero:
         return "starts at zero: its first step opens the path through it"
+    if feeder := feeder_of(readings, place):
+        return f"no gradient yet: {feeder!r} starts at zero and feeds it after its first step"
     if row.gradient_rms == 0:
         opener = opener_after(readings, place)
         if opener:

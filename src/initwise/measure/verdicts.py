@@ -59,6 +59,17 @@ def opener_after(readings: Sequence[Reading], place: int) -> str:
     return next((row.name for row in later), "")
 
 
+def feeder_of(readings: Sequence[Reading], place: int) -> str:
+    """The layer before, by name, if it starts at zero and moves with the first step; "" otherwise.
+
+    Until then the layer at `place` is fed nothing that differs and its weight gets no gradient.
+    """
+    before = next((row for row in reversed(readings[:place]) if row.role in WEIGHTED), None)
+    if before is None or readings[place].weight_gradient_rms != 0:
+        return ""
+    return before.name if before.starts_at_zero and before.weight_gradient_rms > 0 else ""
+
+
 def hidden(readings: Sequence[Reading]) -> list[int]:
     """Places before the last weighted layer that are not the model's result: where depth is judged."""
     last = max((i for i, row in enumerate(readings) if row.role in WEIGHTED), default=0)
@@ -96,6 +107,7 @@ def symmetric(readings: Sequence[Reading]) -> list[Mark]:
     Either alone is harmless: a zero-initialised head has equal outputs and different gradients.
     """
     places = [i for i, row in enumerate(readings) if row.role in WEIGHTED and _same_units(row)]
+    places = [i for i in places if not feeder_of(readings, i)]
     found = []
     for i in places:
         row = readings[i]
