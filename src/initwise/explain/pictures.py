@@ -175,7 +175,7 @@ def _structure(fill: Fill, weight: Fans | None) -> Picture:
     values = _written(fill, shape, layout)
     if values.ndim > 2:
         return _kernel(fill, values)
-    title = f"The matrix, {' × '.join(map(str, values.shape))}"
+    title = f"The matrix, at {' × '.join(map(str, values.shape))}"
     return _grid(values, title, "Rows are outputs, columns inputs.")
 
 

@@ -64,11 +64,14 @@ def _picture(chosen: Scheme, facts: Mapping[str, Any]) -> Picture | None:
         return None
     if row.needs:
         return _picture_in_a_model(chosen)
-    given = weight_of(facts)
-    weight = given or (None if row.elementwise else fans((USUAL, USUAL), "oi"))
-    fill = chosen.fill(weight, gain=facts.get("gain", 1.0))
-    drawn = picture_of_fill(fill, given)
-    if drawn is None or given is not None or weight is None:
+    given, gain = weight_of(facts), facts.get("gain", 1.0)
+    if given is not None or row.elementwise:
+        return picture_of_fill(chosen.fill(given, gain=gain), given)
+    kernel = fans((USUAL, USUAL, 3, 3), "oihw")
+    if chosen.fill(kernel, gain=gain).law in ("dirac", "delta_orthogonal"):
+        return picture_of_fill(chosen.fill(kernel, gain=gain), kernel)
+    drawn = picture_of_fill(chosen.fill(fans((USUAL, USUAL), "oi"), gain=gain), None)
+    if drawn is None or drawn.kind == "grid":
         return drawn
     return replace(drawn, title=f"{drawn.title}, for {USUAL} inputs and outputs")
 

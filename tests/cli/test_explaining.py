@@ -1,0 +1,131 @@
+"""explain and list --for, as people see them: golden texts, JSON, plain and narrow terminals, errors.
+
+After a wanted change: INITWISE_GOLDEN=write pytest tests/cli/test_explaining.py, then read the diff.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from initwise.core.matches import Matches
+from initwise.core.records import Explanation
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def golden(name: str, said: str) -> None:
+    path = GOLDEN / f"{name}.txt"
+    if os.environ.get("INITWISE_GOLDEN") == "write":
+        path.write_text(said, encoding="utf-8")
+    assert said == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["he_normal", "orthogonal", "dirac", "relu", "fan-in"])
+def test_explain_says_what_the_golden_text_says(command, name):
+    said = command("explain", name)
+    assert (said.code, said.err) == (0, "")
+    assert max(map(len, said.out.splitlines())) <= 100
+    golden(f"explain-{name}", said.out)
+
+
+def test_list_for_says_what_the_golden_text_says(command):
+    said = command("list", "schemes", "--for", "Deep ReLU CNNs, no batchnorm, gleu", "--limit", "2")
+    assert (said.code, said.err) == (0, "")
+    # further rows come with further schemes
+    golden("list-for", said.out.split("more rows")[0].rsplit("\n", 1)[0] + "\n")
+
+
+def test_list_for_looks_through_schemes_and_recipes(command):
+    found = Matches.from_json(command("list", "--for", "ViT", "--json").out)
+    assert {match.kind for match in found.rows} == {"scheme", "recipe"}
+    assert found.rows[0].name == "vit"
+    only = Matches.from_json(command("list", "recipes", "--for", "ViT", "--json").out)
+    assert {match.kind for match in only.rows} == {"recipe"}
+
+
+def test_filters_without_words(command):
+    data = json.loads(command("list", "--needs", "heads", "--json").out)
+    assert list(data) == ["schemes"]
+    assert "mimetic_attention" in [row["name"] for row in data["schemes"]]
+    assert "he_normal" not in [row["name"] for row in data["schemes"]]
+    data = json.loads(command("list", "--evidence", "recalled", "--json").out)
+    assert list(data) == ["schemes", "recipes"]
+    assert "chrono" in [row["name"] for row in data["schemes"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ("list", "--for", "blorp"),
+            "initwise: --for: nothing in 'blorp' is understood; expected what the network is.\n"
+            "  Words there are, and many of their synonyms:\n    architecture: mlp, cnn,",
+        ),
+        (("list", "--for", "glue"), "  Did you mean glu for glue?\n  Words there are"),
+        (
+            ("list", "--for", "no tanh"),
+            "--for: 'no tanh' tells only what the network is not; expected what it",
+        ),
+        (
+            ("list", "problems", "--for", "relu"),
+            "--for: problems cannot be looked through.\n  Known: activations, recipes, schemes.",
+        ),
+        (("list", "schemes", "--needs", "depht"), "--needs: 'depht'.\n  Did you mean 'depth'?"),
+        (("list", "--evidence", "sure"), "--evidence: 'sure'.\n  Known: computed, recalled, second-hand"),
+        (
+            ("list", "recipes", "--needs", "depth"),
+            "--needs: recipes have nothing of the kind.\n  Known: schemes.",
+        ),
+        (("list", "problems", "--evidence", "computed"), "--evidence: problems have nothing of the kind."),
+        (("list", "--for", "relu", "--limit", "0"), "Invalid value for '--limit'"),
+        (
+            ("explain", "fan-im"),
+            "no scheme, activation, recipe or term is called 'fan-im'.\n  Did you mean 'fan-in'?",
+        ),
+        (("explain", "gain", "--fan-in", "3"), "explain term 'gain': fact 'fan_in'"),
+    ],
+)
+def test_wrong_words_are_refused(command, arguments, said):
+    result = command(*arguments)
+    assert (result.code, result.out) == (2, "")
+    assert said in " ".join(result.err.split(" "))
+
+
+def _process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "initwise", *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        check=True,
+    )
+
+
+def test_a_terminal_of_ascii_gets_a_picture_of_ascii():
+    said = _process("explain", "he_normal", PYTHONIOENCODING="ascii").stdout
+    assert said.isascii()
+    text = said.decode("ascii")
+    assert "###" in text
+    assert "sqrt(scale" in text
+    assert "?" not in text.split("Density")[1].split("What")[0]
+
+
+def test_json_is_escaped_there_and_loses_nothing():
+    plain = _process("explain", "gelu", "--json", PYTHONIOENCODING="ascii").stdout
+    full = _process("explain", "gelu", "--json", PYTHONIOENCODING="utf-8").stdout
+    assert plain.isascii()
+    assert json.loads(plain) == json.loads(full)
+    found = Explanation.from_json(full.decode("utf-8"))
+    assert found.picture.series[0][0] == "φ(x)"
+    assert len(found.picture.x) == len(found.picture.series[0][1])
+
+
+def test_a_narrow_terminal_gets_a_narrow_picture(command, monkeypatch):
+    monkeypatch.setattr("initwise.cli.output._columns", lambda: 40)
+    lines = command("explain", "relu").out.split("over ±4σ")[1].split("What")[0].splitlines()
+    assert max(map(len, lines[1:])) <= 40
