@@ -195,7 +195,6 @@ _add(
     f"Meng et al. 2024, arXiv:2404.02948; {PEFT}",
     use="adapters that are to move the base weight's main directions from the first step.",
     suits=("adapter", "fine-tuning"),
-    unsuited=("quantized",),
     see=("olora", "mica", "loftq"),
 )
 _add(

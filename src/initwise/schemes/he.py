@@ -68,7 +68,7 @@ registry.add(
             *_DEPTHWISE,
         ),
         avoid=_AVOID,
-        use="ReLU and leaky ReLU networks without norms, plain or convolutional, at any depth.",
+        use="ReLU and leaky ReLU networks without norms, plain or convolutional, deep ones too.",
         suits=("mlp", "cnn", "relu", "leaky relu", "without norm", "deep", "plain", "autoencoder", "gnn"),
         unsuited=("tanh", "sigmoid", "linear", "selu", "gelu", "silu"),
         see=("he_uniform", "he_fan_out", "xavier_normal", "lecun_normal", "variance_scaling"),

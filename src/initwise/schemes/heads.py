@@ -346,7 +346,7 @@ registry.add(
         avoid="keys of zeros beside it: then neither would ever move.",
         use="transformers of several widths with muP: attention's logits do not drift with width at "
         "the start.",
-        suits=("transformer", "language model", "width transfer", "muon"),
+        suits=("transformer", "language model", "width transfer"),
         see=("mup_scaling", "zeros"),
         known=(
             Known((64, 64), "oi", "std", 0.0, at=(("part", "attention.query"),)),

@@ -69,7 +69,7 @@ registry.add(
             'centre="lower".',
         ),
         avoid="plain stacks that must learn different units: the rows differ only by their inputs.",
-        use="convolutions that are to start by changing nothing: DiracNets, layers inserted into a trained net.",
+        use="convolutions that are to start by changing nothing: DiracNets, layers put into a trained net.",
         suits=("cnn", "deterministic", "deep", "isometry"),
         unsuited=("mlp", "transformer", "rnn"),
         see=("delta_orthogonal", "identity"),

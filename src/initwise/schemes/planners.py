@@ -155,7 +155,6 @@ registry.add(
             "mlp",
             "cnn",
             "without norm",
-            "norm",
             "deep",
             "calibrated on data",
             "any activation",

@@ -46,7 +46,7 @@ registry.add(
         avoid=_AVOID,
         use="tanh and linear networks, and transformers' matrices when both directions count alike.",
         suits=("mlp", "cnn", "tanh", "linear", "transformer", "shallow", "autoencoder", "gnn"),
-        unsuited=("relu", "leaky relu", "without norm"),
+        unsuited=("relu", "leaky relu"),
         see=("xavier_uniform", "lecun_normal", "he_normal"),
         known=(
             Known((256, 64), "oi", "std", 0.0790569415, source="√(2/320)"),
@@ -97,7 +97,7 @@ registry.add(
             "keras",
             "bounded",
         ),
-        unsuited=("relu", "leaky relu", "without norm"),
+        unsuited=("relu", "leaky relu"),
         see=("xavier_normal", "he_uniform", "lecun_uniform"),
         known=(
             Known((256, 64), "oi", "high", 0.1369306394, source="√(6/320)"),
