@@ -98,6 +98,8 @@ class TestWords:
                 {"evidence": "rumour"},
                 "--evidence: 'rumour'.\n  Known: computed, recalled, second-hand, verified",
             ),
+            ({"limit": 0}, "find: limit=0; expected a whole number ≥ 1."),
+            ({"limit": True}, "find: limit=True; expected"),
             ({"needs": "depht"}, "--needs: 'depht'.\n  Did you mean 'depth'?"),
         ],
     )
@@ -151,6 +153,11 @@ class TestRanking:
         assert scores["chrono"] == 1.0
         assert scores["sparse"] == 0.5  # for recurrent networks of any kind
         assert "irnn" not in scores
+
+    def test_one_kind_may_be_said_alone(self):
+        assert find("relu", kinds="schemes") == find("relu", kinds=["schemes"])
+        with pytest.raises(OptionError, match="--for: a int; expected words"):
+            find(3)
 
     def test_filters(self):
         found = find("transformer", needs="heads", limit=99)

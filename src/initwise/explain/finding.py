@@ -42,7 +42,7 @@ KINDS: Mapping[str, tuple[str, Callable[[], Iterable[Any]], Callable[[Any], Suit
 def find(
     text: str,
     *,
-    kinds: Sequence[str] = ("schemes", "recipes"),
+    kinds: str | Sequence[str] = ("schemes", "recipes"),
     evidence: str | None = None,
     needs: str | None = None,
     limit: int = SHOWN,
@@ -62,6 +62,9 @@ def find(
     >>> find("deep relu cnn without norm", kinds=["schemes"]).rows[0].name
     'he_normal'
     """
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise OptionError(f"limit={limit!r}", where="find", expected="a whole number ≥ 1")
+    kinds = [kinds] if isinstance(kinds, str) else kinds
     asked = read(text)
     fit, refused = _sorted_out(asked, rows_of(kinds, evidence=evidence, needs=needs))
     return Matches(

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..core.plan import Plan
 from ..core.records import Advice, Explanation
-from ..recipes import Recipe, RecipeRow
+from ..recipes import Recipe, RecipeRow, recipes
 from .parts import also_called, only, options
 from .weights import told_fill
 
@@ -35,7 +35,14 @@ def told_recipe(chosen: Recipe, facts: Mapping[str, Any]) -> Explanation:
         avoid=row.avoid,
         citation=row.citation,
         evidence=row.evidence,
+        see=_of_the_same_file(row),
     )
+
+
+def _of_the_same_file(row: RecipeRow) -> tuple[str, ...]:
+    """Recipes that were written down with it: of the same family, or its neighbours."""
+    home = row.steps.__module__
+    return tuple(other.name for other in recipes() if other.steps.__module__ == home and other is not row)
 
 
 def told_plan(plan: Plan, facts: Mapping[str, Any]) -> Explanation:

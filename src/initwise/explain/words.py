@@ -64,6 +64,8 @@ def read(text: str) -> Asked:
     Raises:
         OptionError: nothing in it was understood; the message holds the vocabulary.
     """
+    if not isinstance(text, str):
+        raise OptionError(f"a {type(text).__name__}", where="--for", expected="words")
     asked = _gathered(_phrases(_tokens(text)))
     if asked.wanted or asked.names:
         return asked
