@@ -30,7 +30,7 @@ class Adapted(nn.Module):
         super().__init__()
         self.base = nn.Linear(inputs, outputs, dtype=dtype)
         self.base.weight.requires_grad_(False)
-        self.lora_A = nn.Parameter(torch.zeros(rank, inputs, dtype=dtype))
+        self.lora_A = nn.Parameter(torch.full((rank, inputs), 0.05, dtype=dtype))
         self.lora_B = nn.Parameter(torch.ones(outputs, rank, dtype=dtype))
         self.scaling = alpha / rank
 
