@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from .base import RecipeRow, registry
+from .hf_families import FAMILIES
 from .laws import by, normal
 from .rules import Rule
 
@@ -66,7 +67,7 @@ def hf_default(*, std: Std = 0.02) -> tuple[Rule, ...]:
 registry.add(
     RecipeRow(
         name="hf_default",
-        aliases=("transformers", *PLAIN),
+        aliases=("transformers", *PLAIN, *FAMILIES),
         steps=hf_default,
         summary="Every matrix, convolution and table N(0, 0.02); biases 0, norms as themselves, a table's "
         "padding row 0; torch's own packed attention and LSTMs Xavier uniform.",
@@ -74,8 +75,9 @@ registry.add(
         differences=(
             "initializer_range=0 silently means 0.02; a configuration with only initializer_factor uses that "
             "as the std.",
-            "The aliases are decoders whose released code scales nothing by depth; their authors' training "
-            "code may have.",
+            "The aliases are families whose released code says nothing else; their authors' training code "
+            "may have.",
+            "A tower of SigLIP's or CLIP's in a model of several keeps its own rules, as in transformers.",
         ),
         avoid="training from scratch at depth: nothing is scaled by the number of blocks.",
         suits=("transformer", "language model", "hugging face"),

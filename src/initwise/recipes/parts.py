@@ -111,7 +111,7 @@ TABLE: tuple[Pattern, ...] = (
     Pattern(
         "relative_position",
         r"relative_attention_bias|relative_position_bias_table|rel_pos(_[hw]|_bias)?|relative_bias|"
-        r"(rel|relative)_(pos|position)_?(emb|embed|embedding|embeddings|bias)s?|rel_embeddings|"
+        r"(rel|relative)_(pos|position)_?(emb|embed|embedding|embeddings|bias)s?|rel_embeddings?|"
         r"relative_attention_bias_table|distance_embedding|r_(r|w|s)_bias",
     ),
     Pattern("mask_token", r"mask_token|masked_spec_embed|mask_emb(ed)?|.*mask_tokens?"),
