@@ -85,7 +85,7 @@ class TestS4D:
         for _ in range(LENGTH):
             want.append(2 * (c * state).sum(1).real)
             state = step * state
-        # frequencies reach thousands of radians: e^(i·w·l) and the l-th power of e^(i·w) differ by their rounding
+        # frequencies reach thousands of radians: e^(iwl) and the l-th power of e^(iw) differ by rounding
         np.testing.assert_allclose(kernel, torch.stack(want, 1), atol=1e-8)
         assert kernel.isfinite().all()
         assert 0 < kernel.abs().max() < 10

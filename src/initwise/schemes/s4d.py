@@ -27,9 +27,7 @@ READ = ParameterInfo("layers.0.C", (4, 32, 2), "float32", "bare")
 
 def s4d_c(fans: Fans | None) -> Fill:
     """N(0, √½) each: a complex normal number of variance 1, its two parts stored side by side."""
-    return Fill.normal(
-        0.0, math.sqrt(0.5), reason="real and imaginary part of variance 1/2: |C|² is 1 on average"
-    )
+    return Fill.normal(0.0, math.sqrt(0.5), reason="each part of variance 1/2: |C|² is 1 on average")
 
 
 def s4d(
@@ -57,11 +55,9 @@ def s4d(
     if name == "D":
         return Fill.normal(0.0, 1.0, reason="the skip around the state: N(0, 1)")
     _paired(info)
-    return (
-        s4d_c(None)
-        if name == "C"
-        else Fill.indexed("linear", 1.0, -1.0, shape=info.shape, reason="B = 1 + 0i")
-    )
+    if name == "C":
+        return s4d_c(None)
+    return Fill.indexed("linear", 1.0, -1.0, shape=info.shape, reason="B = 1 + 0i")
 
 
 NAMES = ("log_dt", "inv_dt", "A_imag", "inv_A_imag", "log_A_real", "inv_A_real", "A_real", "B", "C", "D")
@@ -84,9 +80,9 @@ registry.add(
         law=s4d,
         needs=("part",),
         touches=("ssm.A",),
-        summary="A diagonal state space as S4D starts it: decays 1/2, frequencies on a line or an inverse law.",
-        formula="A = −1/2 + i·(π·n, (N/π)(N/(2n + 1) − 1) or (2n + 1)²/π), B = 1, C complex N(0, 1), D N(0, 1), "
-        "log dt uniform; all else as the base scheme",
+        summary="A diagonal state space as S4D starts it: decays 1/2, frequencies by one of three laws.",
+        formula="A = −1/2 + i·(π·n, (N/π)(N/(2n + 1) − 1) or (2n + 1)²/π), B = 1, C complex N(0, 1), "
+        "D N(0, 1), log dt uniform; all else as the base scheme",
         citation=S4D + ", src/models/sequence/kernels/dplr.py",
         evidence="verified in source",
         differences=(
@@ -94,7 +90,7 @@ registry.add(
             "The large one transforms A's parts by option (log_A_real, inv_A_real): here the exponential.",
         ),
         avoid="Mamba, whose A is real: the recipe mamba.",
-        use="layers of S4D and its like, with tensors named as in its code: A_imag, log_A_real, C, D, log_dt.",
+        use="layers of S4D and its like, whose tensors are called A_imag, log_A_real, C, D, log_dt.",
         suits=("ssm",),
         see=("s4d_imaginary", "s4d_c", "s4d_log_dt"),
         known=(
@@ -113,9 +109,7 @@ registry.add(
         formula="N(0, √½) for each part",
         citation=S4D,
         evidence="verified in source",
-        differences=(
-            "torch.randn of a complex dtype draws the same law; of a real pair it would draw N(0, 1).",
-        ),
+        differences=("torch.randn of a complex dtype draws this law; of a real pair it draws N(0, 1).",),
         avoid="real tensors.",
         use="C of a diagonal state space, stored by view_as_real; of a complex tensor fill that view.",
         suits=("ssm",),
