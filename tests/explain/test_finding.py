@@ -153,6 +153,19 @@ class TestRanking:
         assert scores["chrono"] == 1.0
         assert scores["sparse"] == 0.5  # for recurrent networks of any kind
         assert "irnn" not in scores
+        scores = {match.name: match.score for match in find("rnn", kinds=["schemes"], limit=99).rows}
+        assert scores["irnn"] == 1.0
+        assert scores["chrono"] == 0.6  # for gated ones
+
+    def test_what_is_not_for_the_wider_is_not_for_the_narrower(self):
+        against = {match.name: match for match in find("vit cnn", kinds=["schemes"]).against}
+        assert "vit" in against["delta_orthogonal"].against  # not for transformers
+
+    def test_one_trait_against_it_is_enough_whatever_speaks_for_it(self):
+        found = find("deep relu cnn resnet batchnorm, without norm", kinds=["schemes"], limit=99)
+        assert "he_fan_out" not in {match.name for match in found.rows}
+        assert found.against[0].name == "he_fan_out"
+        assert found.against[0].score == 5 - 2
 
     def test_one_kind_may_be_said_alone(self):
         assert find("relu", kinds="schemes") == find("relu", kinds=["schemes"])
