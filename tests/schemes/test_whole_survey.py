@@ -290,7 +290,11 @@ SURVEY = {
         law("nfnet_blocks", None, {"part": "residual_scale"}, {"mean": 0}),
         Function("schemes.weight_standardization.nfnet_signal"),
     ),
-    "S73": ("Admin", *(law("admin", output=output) for output in ("log", "constant", "root", "profiled"))),
+    "S73": (
+        "Admin",
+        *(law("admin", output=output) for output in ("log", "constant", "root", "profiled")),
+        law("admin_profiled"),
+    ),
     "S74": (
         "DeepNorm",
         law("deepnorm_scaling", SQUARE, at=OUT, base="xavier_normal", expect=std(48**-0.25 * R(2 / 128))),
@@ -413,6 +417,8 @@ SURVEY = {
         *(law("s4d_imaginary", kind=kind) for kind in ("lin", "inv", "quad")),
         law("s4d_log_dt"),
         law("constant", value=-0.5),
+        law("s4d_c"),
+        *(law("s4d", kind=kind) for kind in ("lin", "inv", "quad")),
         whole("s4d"),
     ),
     "S103": (

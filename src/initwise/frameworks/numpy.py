@@ -190,6 +190,7 @@ class NumpyAdapter:
     measure: str = ""
     calibrate: str = ""
     adapters: str = ""
+    branches: str = ""
     together: str = ""
 
     def recognises(self, model: Any) -> bool:

@@ -49,6 +49,8 @@ class Adapter(Protocol):
     """Door to the data pass, called as `choose.calibrate.measure_factors` is."""
     adapters: str = ""
     """Door to `(model) -> adapting.Adapters`, the model's low-rank adapters."""
+    branches: str = ""
+    """Door to the variances of residual branches, called as `choose.profile_torch.branches` is."""
 
     def recognises(self, model: Any) -> bool:
         """Is this one of the framework's models?"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal
 
-from ..core.errors import OptionError
+from ..core.errors import OptionError, UnsupportedError
 from ..core.fill import Fill
 from ..core.layout import Fans
 from .base import Known, SchemeRow, registry
@@ -90,6 +90,11 @@ def admin_constant(branches: float, output: str = "log") -> float:
     return math.sqrt((branches + 1) / math.log(branches + 1) - 1)
 
 
+def admin_profiled(fans: Fans | None, *, base: Base = "xavier_uniform") -> Fill:
+    """ω by the measured variances of the branches before it."""
+    raise UnsupportedError("scheme 'admin_profiled' decides for a whole model")
+
+
 def admin(
     fans: Fans | None,
     at: Site,
@@ -107,8 +112,8 @@ def admin(
             'output="profiled" without the variances of its branches',
             where="scheme 'admin'",
             expected="one pass over a batch that measures them",
-            cause="no adapter measures branches yet",
-            fix='Take the closed form: scheme("admin").',
+            cause="a law of one parameter sees no data",
+            fix='initwise.init_(model, "admin_profiled", example=batch) measures them.',
         )
     if at.part not in SCALARS or at.role not in ("bare", "token"):
         return otherwise(base, fans, at)
@@ -211,5 +216,25 @@ registry.add(
                 source="12 branches",
             ),
         ),
+    )
+)
+registry.add(
+    SchemeRow(
+        name="admin_profiled",
+        law=admin_profiled,
+        summary="Admin as its paper has it: factors on shortcuts from the branches' variances on a batch.",
+        formula="ω_i² = Var[x₀] + Σ_{j<i} Var[f_j], measured with ω = 1; all else as the base scheme",
+        citation="Liu et al. 2020, Understanding the difficulty of training transformers, arXiv:2004.08249",
+        evidence="recalled",
+        differences=(
+            "admin-torch replaced the measurement by a closed form: admin.",
+            "The paper's sum has no first term of its own; here the first stream's variance stands there.",
+        ),
+        avoid="pre-norm models, and factors that stand on the branch instead of the shortcut.",
+        use="post-norm transformers with a factor on each shortcut, when a batch of data is at hand.",
+        suits=("transformer", "post-norm", "deep", "calibrated on data"),
+        unsuited=("pre-norm",),
+        see=("admin", "deepnorm_scaling"),
+        planner="initwise.choose.profile:admin_plan",
     )
 )

@@ -26,6 +26,7 @@ class TorchAdapter:
     together: str = "initwise.frameworks.torch.adapter:write_together"
     calibrate: str = "initwise.choose.calibrate_torch:measure_factors"
     adapters: str = "initwise.frameworks.torch.lora:adapters"
+    branches: str = "initwise.choose.profile_torch:branches"
 
     def recognises(self, model: Any) -> bool:
         """Is `model` an `nn.Module`?"""
