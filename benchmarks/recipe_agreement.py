@@ -8,6 +8,7 @@ value fits the law's support. The tolerance is five standard errors, from the nu
     python benchmarks/recipe_agreement.py                  # the table, as in docs/recipes-agreement.md
     python benchmarks/recipe_agreement.py --write          # write that file
     python benchmarks/recipe_agreement.py gpt2 t5 -v       # some families, with every law
+    python benchmarks/recipe_agreement.py --missing        # families of transformers that are not compared
 
 Exits with 1 if a disagreement has no explanation in `recipe_families.EXPLAINED`.
 """
@@ -18,6 +19,7 @@ import argparse
 import collections
 import fnmatch
 import math
+import multiprocessing
 import sys
 import warnings
 from collections.abc import Iterable
@@ -27,15 +29,35 @@ from pathlib import Path
 import numpy as np
 import torch
 import transformers
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
 from initwise.core.fill import Fill
 from initwise.core.parameter import ParameterInfo
 from initwise.frameworks.protocol import adapter_for
 from initwise.recipes import recipe
 from initwise.recipes.structure import places
-from recipe_families import CASES, EXPLAINED, Case
+from recipe_auto import AUTO, SIGLIP_TOWERS
+from recipe_families import CASES as BY_HAND
+from recipe_families import EXPLAINED as REASONS
+from recipe_families import LECUN, Case
+from recipe_shrink import model_class, small
+
+CASES: tuple[Case, ...] = (
+    *BY_HAND,
+    *(
+        Case(family, recipe_name, model_class(family), changes, options, small=True)
+        for recipe_name, options, families in AUTO
+        for family, changes in families.items()
+    ),
+)
+"""Configurations written by hand, and the families' own made small."""
+EXPLAINED = (
+    *REASONS,
+    *((family, part, LECUN) for family in SIGLIP_TOWERS for part in ("patch", "attention.output", "head")),
+)
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "recipes-agreement.md"
+CONSTRUCTED = "The constructor's values stay, in transformers too."
 ERRORS = 5.0
 """Standard errors that a mean or std may be off."""
 
@@ -87,7 +109,12 @@ def compare(case: Case) -> Result:
     """Build the model, plan for it, measure."""
     torch.manual_seed(0)
     made = getattr(transformers, case.model)
-    model = made(made.config_class(**case.config))
+    config = small(case.family, case.config) if case.small else made.config_class(**case.config)
+    return compare_model(case, made(config))
+
+
+def compare_model(case: Case, model: torch.nn.Module) -> Result:
+    """Plan for a model as its constructor left it, and measure."""
     infos = adapter_for(model).parameters(model)
     chosen = recipe(case.recipe, **case.options)
     plan = chosen.plan(infos)
@@ -105,7 +132,36 @@ def compare(case: Case) -> Result:
     groups = tuple(_group(part, law, members) for (part, law), members in pooled.items())
     ready = {info.name for info in infos if info.status == "ready"}
     left = tuple((f"{parts[name]}: {name}", why) for name, why in plan.kept if name in ready)
-    return Result(case, groups, left)
+    return Result(case, groups, _with_reasons(model, tensors, left))
+
+
+def _with_reasons(
+    model: torch.nn.Module, tensors: dict[str, torch.nn.Parameter], left: tuple[tuple[str, str], ...]
+) -> tuple[tuple[str, str], ...]:
+    """What is left, and whether transformers leaves it too: is it as without any initialization?"""
+    if all(_own(why) for _, why in left):
+        return left
+    untouched = dict(_constructed(model).named_parameters(remove_duplicate=False))
+    return tuple((part, _reason(part, why, tensors, untouched)) for part, why in left)
+
+
+def _reason(
+    part: str, why: str, tensors: dict[str, torch.nn.Parameter], untouched: dict[str, torch.nn.Parameter]
+) -> str:
+    name = part.partition(": ")[2]
+    same = name in untouched and torch.equal(tensors[name], untouched[name])
+    return CONSTRUCTED if same and not _own(why) else why
+
+
+def _constructed(model: torch.nn.Module) -> torch.nn.Module:
+    """The same model as its constructors leave it, transformers' initialization switched off."""
+    base = transformers.PreTrainedModel
+    switched = base.init_weights
+    base.init_weights = lambda self: None
+    try:
+        return type(model)(model.config)
+    finally:
+        base.init_weights = switched
 
 
 def _values(
@@ -160,15 +216,20 @@ def explained(case: Case, part: str) -> str:
     return ""
 
 
-def run(cases: Iterable[Case]) -> tuple[Result, ...]:
-    """All comparisons; a family that cannot be built or planned says why."""
-    results = []
-    for case in cases:
-        try:
-            results.append(compare(case))
-        except Exception as error:
-            results.append(Result(case, error=f"{type(error).__name__}: {error}"))
-    return tuple(results)
+def run(cases: Iterable[Case], jobs: int = 1) -> tuple[Result, ...]:
+    """All comparisons, in `jobs` processes; a family that cannot be built or planned says why."""
+    if jobs == 1:
+        return tuple(map(compared, cases))
+    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+        return tuple(pool.imap(compared, cases, chunksize=4))
+
+
+def compared(case: Case) -> Result:
+    """The comparison, or why there is none."""
+    try:
+        return compare(case)
+    except Exception as error:
+        return Result(case, error=f"{type(error).__name__}: {error}")
 
 
 def unexplained(result: Result) -> tuple[str, ...]:
@@ -240,13 +301,19 @@ def main() -> int:
     parser.add_argument("families", nargs="*", help="families to compare; all if none is given")
     parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}")
     parser.add_argument("-v", "--verbose", action="store_true", help="every law with its figures")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--missing", action="store_true", help="families that are not compared, by name")
     asked = parser.parse_args()
+    if asked.missing:
+        return _missing()
     warnings.filterwarnings("ignore")
     transformers.logging.set_verbosity_error()
     unknown = set(asked.families) - {case.family for case in CASES}
     if unknown:
         parser.error(f"no such family: {', '.join(sorted(unknown))}")
-    results = run(case for case in CASES if not asked.families or case.family in asked.families)
+    chosen = [case for case in CASES if not asked.families or case.family in asked.families]
+    torch.set_num_threads(1)
+    results = run(chosen, asked.jobs)
     if asked.verbose:
         _tell(results)
     text = page(results)
@@ -257,6 +324,17 @@ def main() -> int:
     for family, what in bad:
         print(f"unexplained: {family}: {what}", file=sys.stderr)
     return 1 if bad else 0
+
+
+def _missing() -> int:
+    """Print the families that transformers has a model for and that no case compares."""
+    named = {name for case in CASES for name in (case.family, case.recipe)}
+    compared = named | {name.replace("_", "-") for name in named}
+    families = [family for family in CONFIG_MAPPING_NAMES if model_class(family)]
+    missing = [family for family in families if family not in compared]
+    print(f"{len(families)} families have a model, {len(families) - len(missing)} are compared. The others:")
+    print(*missing)
+    return 0
 
 
 def _tell(results: Iterable[Result]) -> None:

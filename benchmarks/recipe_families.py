@@ -8,13 +8,19 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Case:
-    """One model to build: its family, our recipe with options, transformers' class and configuration."""
+    """One model to build: its family, our recipe with options, transformers' class and configuration.
+
+    Attributes:
+        small: the configuration is the family's own with every size made small (`recipe_shrink`), and
+            `config` what is changed in it besides.
+    """
 
     family: str
     recipe: str
     model: str
     config: dict[str, Any]
     options: dict[str, Any] = field(default_factory=dict)
+    small: bool = False
 
 
 HF = {"flavor": "hf"}
@@ -282,6 +288,12 @@ CASES: tuple[Case, ...] = (
             "shared_intermediate_size": 96,
         },
     ),
+    Case(
+        "recurrent_gemma",
+        "recurrent_gemma",
+        "RecurrentGemmaForCausalLM",
+        {**DECODER, "head_dim": 16, "lru_width": 96, "attention_window_size": 16},
+    ),
     # encoders and encoder–decoders
     *(
         Case(name, name, f"{stem}ForMaskedLM", {**ENCODER, "embedding_size": 48})
@@ -310,6 +322,12 @@ CASES: tuple[Case, ...] = (
             "intra_bottleneck_size": 64,
             "true_hidden_size": 64,
         },
+    ),
+    Case(
+        "funnel",
+        "funnel",
+        "FunnelForMaskedLM",
+        {"d_model": 64, "block_sizes": [1, 1], "n_head": 4, "d_head": 16, "d_inner": 160, "vocab_size": 300},
     ),
     Case("xmod", "xmod", "XmodForMaskedLM", {**ENCODER, "languages": ["en_XX"]}),
     Case("bert_generation", "bert_generation", "BertGenerationDecoder", {**ENCODER, "is_decoder": True}),

@@ -34,7 +34,11 @@ def case(agreement, family):
 
 
 @pytest.mark.parametrize(
-    "family", ["gpt2", "t5", "clip", "gemma2", "mixtral", "swin", "resnet", "mamba", "modernbert"]
+    "family",
+    [
+        *("gpt2", "t5", "clip", "gemma2", "mixtral", "swin", "resnet", "mamba", "modernbert", "rwkv"),
+        *("recurrent_gemma", "funnel", "dbrx", "jetmoe", "blip", "mobilevit", "paligemma", "zamba2"),
+    ],
 )
 def test_the_plan_is_what_the_models_own_constructor_does(agreement, family):
     result = agreement.compare(case(agreement, family))
@@ -58,6 +62,34 @@ def test_another_recipe_is_found_out(agreement, family, recipe, options, parts):
     assert parts <= faults
     # a norm's neutral gain is seen from what the norm computes, whatever the recipe
     assert not any("norm" in part for part in faults)
+
+
+def test_every_family_that_has_a_recipe_is_compared(agreement):
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
+    from initwise.recipes import registry
+
+    compared = {name for one in agreement.CASES for name in (one.family, one.recipe)}
+    compared |= {name.replace("_", "-") for name in compared}
+    known = {name for name in CONFIG_MAPPING_NAMES if name in registry or name.replace("-", "_") in registry}
+    assert len(known) > 300
+    assert sorted(known - compared) == []
+
+
+def test_what_a_plan_leaves_is_explained_only_if_transformers_leaves_it_too(agreement):
+    case = agreement.Case("nothing", "hf_default", "", {}, {})
+    left = (("bare: kept", "of unknown purpose: only an explicit rule touches it"),)
+    assert agreement.unexplained(agreement.Result(case, left=left)) != ()
+    left = (("bare: kept", agreement.CONSTRUCTED),)
+    assert agreement.unexplained(agreement.Result(case, left=left)) == ()
+
+
+def test_a_configuration_is_made_small_in_all_its_parts(agreement):
+    config = agreement.small("paligemma")
+    assert (config.text_config.hidden_size, config.vision_config.hidden_size) == (64, 64)
+    assert (config.text_config.num_hidden_layers, config.vision_config.num_hidden_layers) == (2, 2)
+    assert config.text_config.vocab_size == 300
+    assert agreement.small("gemma3n_text", {"num_kv_shared_layers": 0}).num_kv_shared_layers == 0
 
 
 def test_every_family_of_the_table_is_explained_or_agrees(agreement):
