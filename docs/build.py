@@ -88,7 +88,9 @@ def recipes_page() -> str:
         "published "
         'variants, and `assign="part=glob"` names parts that a model\'s names do not tell. Biases are 0 '
         "and norms "
-        "start as themselves unless a rule says otherwise. What is compared with transformers' own "
+        "start as themselves unless a rule says otherwise. A glob that matches nothing is an error, unless "
+        '`unmatched="allow"`. Trees of arrays are read under the names Flax, T5X, Keras or Haiku give them. '
+        "What is compared with transformers' own "
         "initialization, and how it comes out: [recipes-agreement.md](recipes-agreement.md)."
     )
     parts = _table(("Part", "What it is"), ((f"`{name}`", what) for name, what in PARTS.items()))
