@@ -233,6 +233,22 @@ def matrix_law() -> str:
     return equal_to_cpu(device.Target(column_major, law, "m", 2), shard)
 
 
+def repeated() -> str:
+    """Each copy by the kernel, into every fourth place, or copied; whole laws too; shards and any type."""
+    laws = [
+        Fill.repeated(inner, 4, order)
+        for inner in (Fill.normal(0, 0.1), Fill.matrix("orthogonal"), Fill.sparse(0.1, "zero", 0.3, "input"))
+        for order in ("neighbours", "tiles")
+    ]
+    laws.append(Fill.whole("unit_outputs", gain=0.5))
+    whole = [device.Target(torch.zeros(8, 12).T, law, f"r{k}", 3) for k, law in enumerate(laws)]
+    half = [
+        device.Target(torch.zeros(5, 3, dtype=torch.bfloat16), law, f"h{k}", 3, (12, 8), (3, 2))
+        for k, law in enumerate(laws)
+    ]
+    return equal_to_cpu(*whole, *half)
+
+
 def empty() -> str:
     before = cuda.fill_kernel.launches
     verdict = equal_to_cpu(device.Target(torch.zeros(0, 4), LAWS[0], "nothing", 0))
@@ -308,6 +324,7 @@ if __name__ == "__main__":
     show("zero row", zero_row())
     show("plan of four dtypes", plan())
     show("matrix law", matrix_law())
+    show("repeated", repeated())
     show("empty", empty())
     show("subnormal", subnormal())
     show("model", whole_model())

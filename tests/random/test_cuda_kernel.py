@@ -40,7 +40,7 @@ def test_long_blocks_are_cut_so_that_the_kernel_counts_in_32_bits(verdicts):
 
 
 @pytest.mark.parametrize(
-    "case", ["packed", "zero row", "plan of four dtypes", "matrix law", "empty", "subnormal"]
+    "case", ["packed", "zero row", "plan of four dtypes", "matrix law", "repeated", "empty", "subnormal"]
 )
 def test_fill_on_a_device_equals_fill_on_the_cpu(verdicts, case):
     assert verdicts[case] == "equal"
