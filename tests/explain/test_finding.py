@@ -156,6 +156,11 @@ class TestRanking:
         scores = {match.name: match.score for match in find("rnn", kinds=["schemes"], limit=99).rows}
         assert scores["irnn"] == 1.0
         assert scores["chrono"] == 0.6  # for gated ones
+        said = {match.name: match.matched for match in find("rnn", kinds="schemes", limit=99).rows}
+        assert said["chrono"] == ("rnn (gru, lstm)",)
+        assert said["irnn"] == ("rnn",)
+        said = {match.name: match.matched for match in find("vit, very deep", limit=99).rows}
+        assert said["admin"] == ("vit (transformer)", "very deep (deep)")
 
     def test_what_is_not_for_the_wider_is_not_for_the_narrower(self):
         against = {match.name: match for match in find("vit cnn", kinds=["schemes"]).against}

@@ -16,7 +16,7 @@ class Match(JsonMixin):
         kind, name: "scheme", "recipe" or "activation", and the row's name.
         score: 1 for each trait it suits, 0.6 and 0.5 for a narrower and a wider one, 2 for its own name;
             less 2 for each trait it is not for.
-        matched: traits of the description that it suits.
+        matched: traits of the description that it suits; "rnn (lstm)" where its own word is another one.
         against: traits of the description that it is not for.
         unsaid: traits of the description about which it says nothing.
         use, avoid: when to use it and when not, in the row's words.

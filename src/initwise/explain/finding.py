@@ -139,7 +139,7 @@ def _matched(kind: str, row: Any, declared: Suits, asked: Asked) -> Match:
         kind=kind,
         name=row.name,
         score=round(sum(points[trait] for trait in matched) + NAMED * named - NOT_FOR * len(against), 6),
-        matched=(*([ITS_NAME] if named else []), *matched),
+        matched=(*([ITS_NAME] if named else []), *(_said(trait, suits) for trait in matched)),
         against=tuple(against),
         unsaid=tuple(trait for trait in asked.wanted if trait not in matched and trait not in against),
         use=getattr(row, "use", "") or getattr(row, "summary", "") or getattr(row, "formula", ""),
@@ -155,6 +155,13 @@ def _points(trait: str, suits: frozenset[str]) -> float:
     if any(trait in wider(own) for own in suits):
         return NARROWER
     return WIDER if wider(trait) & suits else 0.0
+
+
+def _said(trait: str, suits: frozenset[str]) -> str:
+    """The trait; with the row's own word, where that is a narrower or a wider one."""
+    narrower = sorted(own for own in suits if trait in wider(own))
+    own = [] if trait in suits else narrower or sorted(wider(trait) & suits)
+    return f"{trait} ({', '.join(own)})" if own else trait
 
 
 def _refused(trait: str, unsuited: frozenset[str]) -> bool:
