@@ -104,17 +104,29 @@ class Fill(JsonMixin):
 
     @classmethod
     def truncated_normal(
-        cls, mean: float = 0.0, std: float = 1.0, low: float = -2.0, high: float = 2.0, **why: Any
+        cls,
+        mean: float = 0.0,
+        std: float = 1.0,
+        low: float | None = None,
+        high: float | None = None,
+        **why: Any,
     ) -> Fill:
         """N(mean, std) conditioned on low < x < high: the law of redrawing, never of clamping.
 
         Args:
             mean, std: of the parent normal (the realised ones become `Fill.mean`, `Fill.std`).
-            low, high: bounds in weight units, not in sigmas; may be infinite.
+            low, high: bounds **in weight units, not in sigmas**; may be infinite. Left out, they are -2
+                and 2, as in torch.nn.init.trunc_normal_: for N(0, 0.02) that is 100σ, which cuts nothing.
 
         Raises:
-            FillError: std ≤ 0 or NaN, empty bounds, or bounds that hold no probability.
+            FillError: std ≤ 0 or NaN, empty bounds, bounds that hold no probability, or bounds left out
+                that would cut nothing (both beyond 8σ).
+
+        >>> Fill.truncated_normal(0.0, 0.02, -0.04, 0.04).formula
+        'N(0, 0.02) on (-0.04, 0.04), std 0.0175925'
         """
+        left_out = low is None and high is None
+        low, high = (-2.0 if low is None else low), (2.0 if high is None else high)
         mean, std = finite("truncated_normal", "mean", mean), deviation("truncated_normal", std)
         low, high = (
             number("truncated_normal", "low", low),
@@ -124,6 +136,14 @@ class Fill(JsonMixin):
             raise FillError("truncated_normal: std 0.0", expected="std > 0", fix="Use constant(value).")
         if not low < high:
             raise FillError(f"truncated_normal: empty bounds ({low!r}, {high!r})", expected="low < high")
+        if left_out and mean - low > 8 * std and high - mean > 8 * std:
+            raise FillError(
+                f"truncated_normal: N({mean:g}, {std:g}) without bounds",
+                expected="low and high",
+                cause=f"left out, they are -2 and 2 in weight units, {2 / std:.3g}σ: they would cut nothing",
+                fix=f"For ±2σ: low={mean - 2 * std:g}, high={mean + 2 * std:g}; "
+                "to cut nothing on purpose: low=-2, high=2.",
+            )
         if math.isinf(low) and math.isinf(high):
             return cls.normal(mean, std, **why)
         realised = truncated_moments((low - mean) / std, (high - mean) / std)

@@ -79,7 +79,7 @@ class Registry(Generic[RowT]):
         self,
         kind: str,
         package: str,
-        row: type[Any],
+        row: type[Any] = object,
         entry_points: str = "",
         confused: Mapping[str, str] | None = None,
     ) -> None:
@@ -187,7 +187,7 @@ class Registry(Generic[RowT]):
 
     def _load(self) -> None:
         self._load_own()
-        if self._loaded or self._loading:
+        if self._loaded:
             return
         with self._lock:
             if self._loaded or self._loading:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from ..core.errors import FillError
 from ..core.fill import Fill
 from ..core.layout import Fans
 from ..core.shaped import Sparsity, matrix_sizes
@@ -35,6 +36,15 @@ def martens_sparse(
 
 
 def _filled(fans: Fans, std: float, rule: Sparsity) -> Fill:
+    n = _per_unit(fans, rule)
+    # (1, 1) is what every scheme is tried with before a weight is known
+    if fans.shape not in ((), (1, 1)) and 0 < n == rule.zeros(n):
+        raise FillError(
+            f"sparse: {n} of the {n} weights of each {rule.unit} would be zero",
+            expected="a weight of which something is left",
+            cause="the sparsity is too high for a layer this narrow (or a depthwise kernel)",
+            fix='Use "he_normal" for this layer, or a lower sparsity.',
+        )
     fill = Fill.sparse(std, rule.rule, rule.amount, rule.unit, shape=fans.shape, layout=fans.layout)
     return fill.because(f"{_counted(fans, rule)}, the others N(0, {std:.6g})")
 
@@ -42,9 +52,16 @@ def _filled(fans: Fans, std: float, rule: Sparsity) -> Fill:
 def _counted(fans: Fans, rule: Sparsity) -> str:
     if not fans.shape:
         return str(rule)
-    rows, columns, field = matrix_sizes(fans.shape, fans.layout)
-    n = rows if rule.unit == "input" else columns * field
+    n = _per_unit(fans, rule)
     return f"{rule.zeros(n)} of the {n} weights of each {rule.unit} are zero"
+
+
+def _per_unit(fans: Fans, rule: Sparsity) -> int:
+    """How many weights each input or output has; 0 if the shape is not known."""
+    if not fans.shape:
+        return 0
+    rows, columns, field = matrix_sizes(fans.shape, fans.layout)
+    return rows if rule.unit == "input" else columns * field
 
 
 _TORN = "narrow layers at high sparsity: inputs or units without any weight pass no signal."
