@@ -168,14 +168,11 @@ class SchemeRow:
 
     def to_dict(self) -> dict[str, Any]:
         """The row as JSON data, its functions left out."""
-        words = ("name", "summary", "formula", "citation", "evidence", "use", "avoid")
-        data = {name: getattr(self, name) for name in words}
-        for name in ("aliases", "differences", "suits", "unsuited", "see"):
-            data[name] = list(getattr(self, name))
+        words = ("name", "summary", "formula", "citation", "evidence", "use", "avoid", "planner")
+        lists = ("aliases", "differences", "suits", "unsuited", "see", "needs")
         return {
-            **data,
-            "planner": self.planner,
-            "needs": list(self.needs),
+            **{name: getattr(self, name) for name in words},
+            **{name: list(getattr(self, name)) for name in lists},
             "options": [option.to_dict() for option in self.options],
             "flavors": [flavor.to_dict() for flavor in self.flavors],
         }
