@@ -316,6 +316,20 @@ class TestRefusals:
         assert str(caught.value) == text
         assert all(map(torch.equal, before, model.parameters()))
 
+    def test_a_model_that_tells_its_own_loss_needs_no_other(self):
+        class Telling(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layers = network()
+
+            def forward(self, x, labels):
+                output = self.layers(x)
+                return {"logits": output, "loss": F.cross_entropy(output, labels)}
+
+        model, plain = Telling(), started("lora_ga")[0]
+        initwise.init_(model, "lora_ga", example=(INPUTS, TARGETS))
+        assert torch.equal(model.layers[0].lora_A, plain[0].lora_A)
+
     def test_a_loss_that_raises(self):
         with pytest.raises(ForwardError, match="the loss raised ZeroDivisionError"):
             initwise.init_(network(), "lora_ga", example=INPUTS, data=Data(loss=lambda output: 1 / 0))

@@ -37,6 +37,6 @@ registry.add(
         differences=("PEFT's gaussian draws A at 1/rank, not 1/√rank.",),
         avoid="adapters whose A and B both start at 0: they would never move.",
         suits=("adapter", "fine-tuning"),
-        gaps=("PiSSA, OLoRA, LoftQ, EVA and the like, which need the base weight or data.",),
+        gaps=("PiSSA, OLoRA, LoftQ, EVA and the like: schemes of those names, by the base weight or data.",),
     )
 )
