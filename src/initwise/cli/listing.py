@@ -13,6 +13,7 @@ from ..core.errors import OptionError, UnknownNameError
 from ..explain import glossary
 from ..explain.finding import KINDS as SEARCHED
 from ..explain.finding import SHOWN, find, passes, rows_of
+from ..explain.parts import several
 from ..frameworks.layouts import layouts
 from ..problems import problems
 from ..recipes import recipes
@@ -125,7 +126,7 @@ def _table(kind: str, data: list[dict[str, Any]]) -> Table:
         Column("says", "What it is", "prose"),
         Column("aliases", "Also", "prose"),
     )
-    rows = tuple((row["name"], row["says"], ", ".join(row["aliases"])) for row in data)
+    rows = tuple((row["name"], row["says"], several(row["aliases"])) for row in data)
     return Table(columns, rows, kind.capitalize(), keep=frozenset(range(len(rows))))
 
 

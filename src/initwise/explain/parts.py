@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -45,7 +45,13 @@ def only(where: str, facts: Mapping[str, Any], legal: Iterable[str]) -> None:
 
 def also_called(aliases: tuple[str, ...]) -> Facts:
     """The other names, if any."""
-    return (("also called", ", ".join(aliases)),) if aliases else ()
+    return (("also called", several(aliases)),) if aliases else ()
+
+
+def several(names: Sequence[str], limit: int = 40) -> str:
+    """Names in one line; of very many the first, and how many more."""
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
 
 
 def options(chosen: Scheme | Recipe) -> Facts:
