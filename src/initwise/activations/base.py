@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.errors import OptionError
 from .calling import elementwise, name_of
-from .memory import remembered
+from .memory import fingerprint, remembered
 from .moments import Gains, Moments, gains_of
 from .naming import ActivationRegistry
 from .published import Published
@@ -138,11 +138,26 @@ class Activation:
             return _cached(self, checked)
         # a callable of yours may hold a model: it is never kept, only what was found for it
         key = (self.parameters, self.gated, self.tolerance, checked)
-        return remembered(self.source, self.elementwise, key, lambda: _moments(self, checked))
+        return remembered(self.source, self.elementwise, key, lambda: _steady_moments(self, checked))
 
     def gains(self, q: float = 1.0) -> Gains:
         """Every gain for a pre-activation of variance `q`. Raises OptionError like `moments`."""
         return gains_of(self.name, self.moments(q))
+
+
+def _steady_moments(activation: Activation, q: float) -> Moments:
+    """The moments of a callable of yours. Raises OptionError if it changes while it is looked at."""
+    before = fingerprint(activation.elementwise)
+    found = _moments(activation, q)
+    if before != fingerprint(activation.elementwise):
+        raise OptionError(
+            "the same numbers give others from call to call",
+            where=f"activation {activation.name!r}",
+            expected="a function",
+            cause="it counts its calls, learns, or draws numbers",
+            fix="Freeze it first, or pass the function that it is at one moment.",
+        )
+    return found
 
 
 def _moments(activation: Activation, q: float) -> Moments:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from .quadrature import Array, Tally
 
 DIVERGES = 0.93
-"""The smallest r that counts as divergence: powers s between 0.9 and 1 are taken for infinite."""
+"""The smallest r that is refused: for powers s > 0.9 what lies within the shells is not told well enough."""
+ENDLESS = 0.999
+"""The smallest r that is called infinite."""
 
 
 class Depth(NamedTuple):
@@ -57,7 +59,7 @@ def inside(function: Tally, q: float, slivers: Array, scale: Array, tolerance: f
     ratio = (innermost / np.maximum(outermost, 1e-300)) ** (1 / (shells.shape[2] - 1))
     matters = innermost > 1e-14 * scale[:, None]
     endless = matters & (ratio >= DIVERGES)
-    _refuse_poles(endless, centre)
+    _refuse_poles(endless, ratio, centre)
     bounded = np.minimum(np.where(matters, ratio, 0.5), DIVERGES)
     within = innermost * bounded ** (depth.inner + 1) / (1 - bounded)
     # E[f] and E[f′] have a sign that the shells do not: they are covered by the error alone
@@ -96,10 +98,18 @@ def _shells(function: Tally, q: float, centre: Array, width: Array, depth: Depth
     return totals
 
 
-def _refuse_poles(endless: Array, centre: Array) -> None:
+def _refuse_poles(endless: Array, ratio: Array, centre: Array) -> None:
     poles = endless[0] | endless[1]
-    if poles.any():
+    if not poles.any():
+        return
+    place, power = float(centre[poles][0]), 1 + math.log2(max(float(ratio[1][poles][0]), 1e-9))
+    if power < 1 + math.log2(ENDLESS):
         raise OptionError(
-            f"E[f²] is infinite: the function has a pole at x = {centre[poles][0]:.6g}",
+            f"E[f²] cannot be told: f² grows like |x − {place:.3g}|^−{power:.3f} at x = {place:.6g}",
             expected="a function whose square can be integrated",
+            cause="it is finite, but nearly all of it lies closer to the pole than floats reach",
         )
+    raise OptionError(
+        f"E[f²] is infinite: the function has a pole at x = {place:.6g}",
+        expected="a function whose square can be integrated",
+    )

@@ -31,18 +31,19 @@ def remembered(source: Any, function: Function, key: Hashable, compute: Callable
         function: it as a function of arrays. key: everything else the moments depend on.
         compute: makes the moments.
     """
-    slot, fingerprint = _slot(source), _fingerprint(function)
-    if slot is None or fingerprint is None:
+    slot, values = _slot(source), fingerprint(function)
+    if slot is None or values is None:
         return compute()
     known = slot.get(key)
-    if known is None or known[0] != fingerprint:
+    if known is None or known[0] != values:
         if len(slot) >= MOST_EACH:
             slot.pop(next(iter(slot)), None)
-        known = slot[key] = (fingerprint, compute())
+        known = slot[key] = (values, compute())
     return known[1]
 
 
-def _fingerprint(function: Function) -> bytes | None:
+def fingerprint(function: Function) -> bytes | None:
+    """Its values at some points; None if it raises."""
     try:
         with np.errstate(all="ignore"):
             return function(_PROBE).tobytes()
