@@ -41,14 +41,15 @@ def spelled(infos: Sequence[ParameterInfo]) -> tuple[ParameterInfo, ...]:
 
     Models that are spelled so already are returned as they are.
     """
-    if not any(_foreign(info) for info in infos):
+    # one layer whose class is known, and it is a model of modules: its names are torch's
+    if any(info.kind for info in infos) or not any(_foreign(info) for info in infos):
         return tuple(infos)
     return tuple(_respelled(info) for info in infos)
 
 
 def _foreign(info: ParameterInfo) -> bool:
     """Is it a name that torch's own layers do not have?"""
-    return not info.kind and ("/" in info.name or _pieces(info.name)[-1] in OWN)
+    return "/" in info.name or _pieces(info.name)[-1] in OWN
 
 
 def _pieces(name: str) -> list[str]:
