@@ -1,0 +1,158 @@
+"""Algebra: sums, products, means and contractions of moments.
+
+Two tensors in one operation are independent; what is known of dependent ones is in `values`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from .axes import Array, along, extent, patterns, spread_left, spread_right, start
+from .moments import Moments, aligned, broadcast, expand
+
+
+def cross(x: Moments, y: Moments) -> Array:
+    """E[x_i]·E[y_j] + E[y_i]·E[x_j] over patterns, for x and y with the same axes."""
+    axes = x.axes
+    one = spread_left(x.mean, axes) * spread_right(y.mean, axes)
+    return np.asarray(one + spread_left(y.mean, axes) * spread_right(x.mean, axes))
+
+
+def add(x: Moments, y: Moments, alpha: float = 1.0) -> Moments:
+    """x + alpha·y of independent tensors."""
+    x, y = broadcast(x, y)
+    second = x.second + alpha * alpha * y.second
+    if x.mean.any() and y.mean.any():
+        second = second + alpha * cross(x, y)
+    return Moments(x.axes, second, x.mean + alpha * y.mean)
+
+
+def multiply(x: Moments, y: Moments) -> Moments:
+    """x·y, element by element, of independent tensors."""
+    x, y = broadcast(x, y)
+    return Moments(x.axes, x.second * y.second, x.mean * y.mean)
+
+
+def scale(x: Moments, factor: float) -> Moments:
+    """factor·x."""
+    return Moments(x.axes, x.second * (factor * factor), x.mean * factor)
+
+
+def average(x: Moments, dims: Sequence[int], *, keep: bool = True) -> Moments:
+    """Mean over the axes `dims`, which stay with size 1 if `keep`."""
+    second, mean, axes = x.second, x.mean, list(x.axes)
+    for dim in sorted(dims, reverse=True):
+        place = start(x.axes, dim)
+        for offset in reversed(range(len(x.axes[dim]))):
+            atom = x.axes[dim][offset]
+            second = np.tensordot(second, patterns(atom).share, (place + offset, 0))
+            mean = np.tensordot(mean, np.array(atom) / sum(atom), (place + offset, 0))
+        axes[dim] = ()
+    if not keep:
+        axes = [dim for d, dim in enumerate(axes) if d not in dims]
+    return Moments(tuple(axes), np.asarray(second), np.asarray(mean))
+
+
+def total(x: Moments, dims: Sequence[int], *, keep: bool = True) -> Moments:
+    """Sum over the axes `dims`."""
+    return scale(average(x, dims, keep=keep), math.prod(x.shape[d] for d in dims))
+
+
+def centre(x: Moments, dims: Sequence[int]) -> Moments:
+    """x minus its mean over the axes `dims` (the actual one, not the expected)."""
+    middle = expand(average(x, dims), x.shape)
+    x, middle = aligned(x, middle, [(d, d) for d in range(len(x.axes))])
+    with_mean = _with_mean(x, dims) + _with_mean(x, dims, swap=True)
+    return Moments(x.axes, x.second - with_mean + middle.second, x.mean - middle.mean)
+
+
+def _with_mean(x: Moments, dims: Sequence[int], *, swap: bool = False) -> Array:
+    """E[x_i·x̄_j] over patterns (with `swap` E[x̄_i·x_j]), x̄ the mean over `dims`."""
+    second = x.second
+    for dim in dims:
+        place = start(x.axes, dim)
+        for offset, atom in enumerate(x.axes[dim]):
+            second = along(second, _against_all(atom, swap), place + offset)
+    return second
+
+
+def _against_all(atom: tuple[int, ...], swap: bool) -> Array:
+    """Matrix over patterns: the value at (i, j) becomes the average over all j (with `swap`, all i)."""
+    table, k, sizes = patterns(atom), len(atom), np.array(atom, float)
+    matrix = np.zeros((len(table.left), len(table.left)))
+    for row, (left, right) in enumerate(zip(table.left, table.right, strict=True)):
+        fixed = right if swap else left
+        for other in range(k):
+            column = other * k + fixed if swap else fixed * k + other
+            matrix[row, column] += (sizes[other] - (other == fixed)) / sizes.sum()
+        matrix[row, k * k + fixed] += 1 / sizes.sum()
+    return matrix
+
+
+def contract(
+    x: Moments,
+    x_labels: str,
+    y: Moments,
+    y_labels: str,
+    out: str,
+    counts: dict[str, float] | None = None,
+) -> Moments:
+    """torch.einsum(f"{x_labels},{y_labels}->{out}") of independent tensors.
+
+    E[Σ_k x_ik y_kj · Σ_l x_i′l y_lj′] = Σ_kl E[x_ik x_i′l]·E[y_kj y_lj′]: the pattern arrays are
+    contracted, each pattern of a summed axis weighted by its number of pairs.
+
+    Args:
+        counts: how many terms a summed axis has on average, where not all take part (a
+            convolution's taps at the border); by label.
+    """
+    shared = [(i, y_labels.index(label)) for i, label in enumerate(x_labels) if label in y_labels]
+    x, y = _sized(x, y, shared)
+    x, y = aligned(x, y, shared)
+    numbers: dict[tuple[str, int], int] = {}
+    dims = dict(zip(x_labels, x.axes, strict=True)) | dict(zip(y_labels, y.axes, strict=True))
+
+    def letters(labels: str) -> list[int]:
+        return [
+            numbers.setdefault((label, i), len(numbers)) for label in labels for i in range(len(dims[label]))
+        ]
+
+    over_x, over_y, kept = letters(x_labels), letters(y_labels), letters(out)
+    seconds: list[object] = [x.second, over_x, y.second, over_y]
+    means: list[object] = [x.mean, over_x, y.mean, over_y]
+    factor = 1.0
+    for label, dim in dims.items():
+        if label in out:
+            continue
+        ratio = (counts or {}).get(label, extent(dim)) / max(extent(dim), 1)
+        factor *= ratio
+        for i, atom in enumerate(dim):
+            seconds += [_terms(atom, ratio if i == 0 else 1.0), [numbers[label, i]]]
+            means += [np.array(atom, float), [numbers[label, i]]]
+    axes = tuple(dims[label] for label in out)
+    second = np.einsum(*seconds, kept, optimize=len(seconds) > 6)  # type: ignore[call-overload]
+    mean = np.einsum(*means, kept) * factor  # type: ignore[call-overload]
+    return Moments(axes, np.asarray(second), np.asarray(mean))
+
+
+def _terms(atom: tuple[int, ...], ratio: float) -> Array:
+    """Pairs of summed indices per pattern, when only a share `ratio` of the terms takes part."""
+    table, n = patterns(atom), float(sum(atom))
+    if ratio == 1.0 or n <= 1:
+        return table.pairs * (ratio if n <= 1 else 1.0)
+    fewer = ratio * max(ratio * n - 1, 0.0) / (n - 1)
+    return np.where(table.equal, table.pairs * ratio, table.pairs * fewer)
+
+
+def _sized(x: Moments, y: Moments, shared: Sequence[tuple[int, int]]) -> tuple[Moments, Moments]:
+    """Both with equal sizes on the shared axes (size 1 is broadcast)."""
+    for dx, dy in shared:
+        n, m = extent(x.axes[dx]), extent(y.axes[dy])
+        if n != m and n == 1:
+            x = expand(x, [*x.shape[:dx], m, *x.shape[dx + 1 :]])
+        elif n != m:
+            y = expand(y, [*y.shape[:dy], n, *y.shape[dy + 1 :]])
+    return x, y

@@ -1,0 +1,170 @@
+"""Axes: what is known about *which* elements of a tensor are alike.
+
+A tensor's statistics are kept per pattern of indices, not per element. Along one atom of an axis
+the elements fall into blocks: within a block they are exchangeable, between blocks they are not
+(a CLS token beside patches, the zeros that a slice's gradient is padded with). For a pair of
+elements (i, j) an atom of k blocks knows k² + k patterns: i ≠ j with i in block a and j in block b
+(place a·k + b), and i = j in block a (place k² + a). One block: 0 is "different", 1 is "the same".
+
+An axis of size 1 has no atom; an axis made by merging others may have several, outermost first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Atom = tuple[int, ...]
+"""Sizes of the blocks, in order of the index."""
+Dim = tuple[Atom, ...]
+Axes = tuple[Dim, ...]
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """The patterns of one atom, as arrays over them.
+
+    Attributes:
+        left, right: the block of i and of j.
+        equal: is i = j?
+        pairs: how many ordered pairs (i, j) there are of this pattern.
+        share: `pairs` over all pairs, n².
+    """
+
+    left: NDArray[np.intp]
+    right: NDArray[np.intp]
+    equal: NDArray[np.bool_]
+    pairs: Array
+
+    @property
+    def share(self) -> Array:
+        return np.asarray(self.pairs / self.pairs.sum())
+
+
+@lru_cache(maxsize=4096)
+def patterns(atom: Atom) -> Patterns:
+    """The pattern table of `atom`."""
+    k, sizes = len(atom), np.array(atom, float)
+    first, second = (grid.reshape(-1) for grid in np.indices((k, k)))
+    same = np.arange(k)
+    between = np.outer(sizes, sizes) - np.diag(sizes)
+    return Patterns(
+        np.concatenate([first, same]),
+        np.concatenate([second, same]),
+        np.concatenate([np.zeros(k * k, bool), np.ones(k, bool)]),
+        np.concatenate([between.reshape(-1), sizes]),
+    )
+
+
+def single(size: int) -> Dim:
+    """An axis whose elements are all alike."""
+    return ((size,),) if size > 1 else ()
+
+
+def axes_of(shape: Sequence[int]) -> Axes:
+    """Axes of `shape` without any blocks."""
+    return tuple(single(size) for size in shape)
+
+
+def extent(dim: Dim) -> int:
+    """Size of an axis."""
+    return math.prod(sum(atom) for atom in dim)
+
+
+def atoms_of(axes: Axes) -> tuple[Atom, ...]:
+    """All atoms, in the order of the pattern arrays' axes."""
+    return tuple(atom for dim in axes for atom in dim)
+
+
+def start(axes: Axes, dim: int) -> int:
+    """Place of the first atom of axis `dim` among all."""
+    return sum(len(axes[d]) for d in range(dim))
+
+
+def pattern_shape(axes: Axes) -> tuple[int, ...]:
+    """Shape of an array over patterns."""
+    return tuple(len(atom) * (len(atom) + 1) for atom in atoms_of(axes))
+
+
+def block_shape(axes: Axes) -> tuple[int, ...]:
+    """Shape of an array over blocks."""
+    return tuple(len(atom) for atom in atoms_of(axes))
+
+
+def block_shares(axes: Axes) -> Array:
+    """Share of the elements that lie in each block: an array over blocks that sums to 1."""
+    found = np.ones(())
+    for atom in atoms_of(axes):
+        found = np.multiply.outer(found, np.array(atom, float) / sum(atom))
+    return found
+
+
+def spread_left(values: Array, axes: Axes) -> Array:
+    """An array over blocks, seen over patterns at the first element's block."""
+    return values[np.ix_(*(patterns(atom).left for atom in atoms_of(axes)))]
+
+
+def spread_right(values: Array, axes: Axes) -> Array:
+    """An array over blocks, seen over patterns at the second element's block."""
+    return values[np.ix_(*(patterns(atom).right for atom in atoms_of(axes)))]
+
+
+def same(values: Array, axes: Axes) -> Array:
+    """An array over patterns, where both elements are the same one: an array over blocks."""
+    return values[np.ix_(*(np.flatnonzero(patterns(atom).equal) for atom in atoms_of(axes)))]
+
+
+# one atom into another: matrices over patterns, and over blocks
+
+
+@lru_cache(maxsize=4096)
+def refined(old: Atom, new: Atom) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """(pattern of `old` for each of `new`, block of `old` for each of `new`); `new` cuts `old` finer."""
+    ends = list(accumulate(old))
+    block = np.array([next(i for i, end in enumerate(ends) if stop <= end) for stop in accumulate(new)])
+    table, k = patterns(new), len(old)
+    left, right = block[table.left], block[table.right]
+    return np.where(table.equal, k * k + left, left * k + right), block
+
+
+@lru_cache(maxsize=4096)
+def coarsened(old: Atom, new: Atom) -> tuple[Array, Array]:
+    """(matrix over patterns, matrix over blocks) that average `old` over the blocks of `new`."""
+    index, block = refined(new, old)
+    pairs, sizes = patterns(old).pairs, np.array(old, float)
+    over_patterns = np.zeros((len(new) * (len(new) + 1), len(pairs)))
+    over_patterns[index, np.arange(len(pairs))] = pairs
+    over_blocks = np.zeros((len(new), len(old)))
+    over_blocks[block, np.arange(len(old))] = sizes
+    return _averaging(over_patterns, new), over_blocks / over_blocks.sum(1, keepdims=True)
+
+
+def _averaging(matrix: Array, atom: Atom) -> Array:
+    """`matrix` with rows that sum to 1; a pattern that never occurs takes that of equal elements."""
+    total = matrix.sum(1, keepdims=True)
+    shares = np.divide(matrix, total, out=np.zeros_like(matrix), where=total > 0)
+    k = len(atom)
+    for row in np.flatnonzero(total[:, 0] == 0):
+        shares[row] = shares[k * k + patterns(atom).left[row]]
+    return np.asarray(shares)
+
+
+def common(one: Atom, other: Atom) -> Atom:
+    """The coarsest atom that cuts both."""
+    if one == other:
+        return one
+    cuts = sorted(set(accumulate(one)) | set(accumulate(other)))
+    return tuple(b - a for a, b in zip([0, *cuts[:-1]], cuts, strict=True))
+
+
+def along(values: Array, matrix: Array, axis: int) -> Array:
+    """`matrix` applied along one axis of `values`."""
+    return np.moveaxis(np.tensordot(matrix, values, (1, axis)), 0, axis)

@@ -1,0 +1,272 @@
+"""Bases, functions of them, and products of these: what a `Value` is made of.
+
+A `Base` is a random tensor of which only moments are known; different bases are independent. A
+`Factor` is a function of one base, a `Term` a product of factors, one for each base.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import quadrature
+from .algebra import average, multiply
+from .axes import Array, Axes, block_shape, spread_left, spread_right
+from .moments import Moments
+
+Grams = dict[frozenset["Base"], Moments]
+"""Root (the bases of a tensor) → how far the second moments, given the root, stray; see `grams`."""
+
+
+class Base:
+    """A random tensor known by its moments.
+
+    Attributes:
+        moments: its moments.
+        law: standardized values on the quadrature's grid for what is not Gaussian, or None.
+        spread: variance of ln(scale²) from one draw of the weights to the next: what was drawn before it
+            makes all of it larger or smaller together.
+        origin: how it came about, where a later rule can use that: ("average", base, dims).
+        parameter: are its elements drawn independently, as a weight's are?
+        grams: what its second moments share with others that were made from the same tensor; see `grams`.
+    """
+
+    def __init__(
+        self,
+        moments: Moments,
+        law: Array | None = None,
+        spread: float = 0.0,
+        origin: tuple[Any, ...] = (),
+        *,
+        parameter: bool = False,
+        grams: Grams | None = None,
+    ) -> None:
+        self.moments, self.law, self.spread, self.origin = moments, law, spread, origin
+        self.parameter, self.grams = parameter, grams or {}
+        self._views: dict[Hashable, Base] = {}
+
+    @cached_property
+    def grid(self) -> Array:
+        """Values on the quadrature's grid, (blocks…, points)."""
+        deviation = np.sqrt(self.moments.variance)[..., None]
+        law = quadrature.GRID if self.law is None else self.law
+        return np.asarray(self.moments.mean[..., None] + deviation * law)
+
+    @cached_property
+    def correlation(self) -> Array:
+        """Correlation of the Gaussians behind two elements, over patterns; 1 where they are the same."""
+        moments = self.moments
+        spread = np.sqrt(moments.variance)
+        product = spread_left(spread, moments.axes) * spread_right(spread, moments.axes)
+        means = spread_left(moments.mean, moments.axes) * spread_right(moments.mean, moments.axes)
+        floor = 1e-150 + 1e-12 * np.abs(moments.second)
+        rho = np.divide(moments.second - means, product, out=np.zeros_like(product), where=product > floor)
+        rho = np.clip(rho, -1.0, 1.0)
+        return rho if self.law is None else quadrature.underlying(self.law, rho)
+
+    @cached_property
+    def sample(self) -> Array:
+        """For a sum of terms, a stratified sample of it."""
+        return sampled_terms(self.origin[1])[0]
+
+    def sampled_in(self, terms: tuple[Term, ...]) -> int:
+        """The shuffle of this base in the sample of a sum of `terms`."""
+        return sampled_terms(terms)[1][self]
+
+    def view(self, key: Hashable, change: Callable[[Moments], Moments]) -> Base:
+        """This base moved by `change`; the same base for the same key, so that it is recognised."""
+        if key not in self._views:
+            grams = {root: change(gram) for root, gram in self.grams.items()}
+            self._views[key] = Base(
+                change(self.moments), self.law, self.spread, parameter=self.parameter, grams=grams
+            )
+        return self._views[key]
+
+
+@dataclass(frozen=True, eq=False)
+class Factor:
+    """A function of one base: its values on the base's grid, or None for the base itself."""
+
+    base: Base
+    values: Array | None = None
+
+    @cached_property
+    def on_grid(self) -> Array:
+        return self.base.grid if self.values is None else self.values
+
+    @property
+    def overall(self) -> Array:
+        """Its values on the grid, averaged over blocks."""
+        mean: Array = self.on_grid.reshape(-1, self.on_grid.shape[-1]).mean(0)
+        return mean
+
+    @cached_property
+    def mean(self) -> Array:
+        """E[f], over blocks."""
+        return self.base.moments.mean if self.values is None else quadrature.mean(self.values)
+
+    @cached_property
+    def coefficients(self) -> Array:
+        return quadrature.coefficients(self.on_grid)
+
+    @cached_property
+    def sensitivity(self) -> float:
+        """d ln E[f(x)²] / d ln E[x²]: how much of the base's spread the function passes on."""
+        if self.values is None:
+            return 1.0
+        moments = self.base.moments
+        # Stein: d E[f²]/d ln Var = E[f²·(z² − 1)]/2; what a mean contributes does not widen
+        squares = self.values**2
+        slope = quadrature.mean(squares * (quadrature.GRID**2 - 1)) / 2
+        varied = float((moments.variance / np.maximum(moments.square, 1e-300)).mean())
+        size = float(quadrature.mean(squares).mean())
+        return float(slope.mean()) / size * varied if size > 0 else 0.0
+
+    def with_other(self, other: Factor) -> Array:
+        """E[f(x_i)·g(x_j)] over patterns, for two functions of the same base."""
+        if self.values is None and other.values is None:
+            return self.base.moments.second
+        axes = self.base.moments.axes
+        ends = quadrature.mean(self.on_grid * other.on_grid)
+        ends = ends - (self.coefficients * other.coefficients).sum(-1)
+        left = _patterned(self.coefficients, axes, spread_left)
+        right = _patterned(other.coefficients, axes, spread_right)
+        middle = (spread_left(ends, axes) + spread_right(ends, axes)) / 2
+        return quadrature.correlated(left, right, middle, self.base.correlation)
+
+    def moved(self, key: Hashable, change: Callable[[Moments], Moments]) -> Factor | None:
+        """The same function of the moved base; None where the move mixes blocks of different values."""
+        base = self.base.view(key, change)
+        if self.values is None:
+            return Factor(base)
+        blocks = _traced(self.base.moments, change)
+        if blocks is None:
+            return None
+        flat = self.values.reshape(-1, self.values.shape[-1])
+        return Factor(base, flat[blocks])
+
+
+def _patterned(values: Array, axes: Axes, spread: Callable[[Array, Axes], Array]) -> Array:
+    """Coefficients over blocks seen over patterns."""
+    numbers = np.arange(float(np.prod(block_shape(axes)))).reshape(block_shape(axes))
+    found: Array = values.reshape(-1, values.shape[-1])[spread(numbers, axes).astype(int)]
+    return found
+
+
+def _traced(moments: Moments, change: Callable[[Moments], Moments]) -> NDArray[np.intp] | None:
+    """For each block after `change` the block it was before; None if blocks were averaged."""
+    number = moments.mean.size
+    if number == 1:
+        return np.zeros(change(moments).mean.shape, np.intp)
+    labels = np.sqrt(np.arange(2, number + 2))
+    after = change(replace(moments, mean=labels.reshape(moments.mean.shape))).mean
+    index = np.searchsorted(labels, after)
+    index = np.minimum(index, number - 1)
+    return index if np.array_equal(labels[index], after) else None
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """coefficient · ∏ f(base), each base once."""
+
+    factors: tuple[Factor, ...]
+    coefficient: float = 1.0
+
+    def function_of(self, base: Base) -> Factor | None:
+        return next((factor for factor in self.factors if factor.base is base), None)
+
+    @cached_property
+    def spread(self) -> float:
+        """Variance of ln E[t²] that its bases' scales bring."""
+        return sum(factor.sensitivity**2 * factor.base.spread for factor in self.factors)
+
+    @cached_property
+    def luck(self) -> float:
+        """Variance of ln(mean of t² over all elements) at given scales: finitely many were drawn."""
+        squares: Moments | None = None
+        for factor in self.factors:
+            square = Factor(factor.base, factor.on_grid**2)
+            moments = Moments(factor.base.moments.axes, square.with_other(square), square.mean)
+            squares = moments if squares is None else multiply(squares, moments)
+        assert squares is not None
+        every = average(squares, range(len(squares.axes)))
+        mean = float(every.mean)
+        return max(float(every.second) / mean**2 - 1, 0.0) if mean > 0 else 0.0
+
+    def times(self, other: Term) -> Term:
+        """The product; functions of one base become one function."""
+        found = {id(factor.base): factor for factor in self.factors}
+        for factor in other.factors:
+            mine = found.get(id(factor.base))
+            if mine is not None:
+                factor = Factor(factor.base, mine.on_grid * factor.on_grid)
+            found[id(factor.base)] = factor
+        return Term(_conditioned(tuple(found.values())), self.coefficient * other.coefficient)
+
+    @property
+    def with_itself(self) -> float:
+        """E[t²] over all elements."""
+        return self.with_other(self).mean_square
+
+    def with_other(self, other: Term) -> Moments:
+        """E[s_i·t_j] over patterns as `second`, E[s] as `mean`, for s this term and t the other."""
+        product: Moments | None = None
+        for mine, theirs in _paired(self, other):
+            moments = _pair(mine, theirs)
+            product = moments if product is None else multiply(product, moments)
+        assert product is not None
+        factor = self.coefficient * other.coefficient
+        return Moments(product.axes, product.second * factor, product.mean * self.coefficient)
+
+
+def _conditioned(factors: tuple[Factor, ...]) -> tuple[Factor, ...]:
+    """Functions of a sum and of one of its parts: the part takes over what the sum's function owes it.
+
+    E[h(s)²·k(x)²] = E[E[h(s)²|x]·k(x)²], so k becomes k·√(E[h²|x]/E[h²]). A gate behind a residual
+    add is open more often where the gate before it was.
+    """
+    found = list(factors)
+    for sum_ in factors:
+        terms = sum_.base.origin[1] if sum_.base.origin[:1] == ("sum",) and sum_.values is not None else ()
+        parts = {f.base for term in terms for f in term.factors}
+        for place, part in enumerate(found):
+            if part.base in parts and part.base is not sum_.base:
+                share = quadrature.conditional(sum_.overall**2, sum_.base.sample, part.base.sampled_in(terms))
+                found[place] = Factor(part.base, part.on_grid * np.sqrt(share))
+    return tuple(found)
+
+
+def sampled_terms(terms: tuple[Term, ...]) -> tuple[Array, dict[Base, int]]:
+    """A stratified sample of a sum, and the shuffle of each base in it."""
+    factors = [factor for term in terms for factor in term.factors]
+    places = {base: i for i, base in enumerate(dict.fromkeys(factor.base for factor in factors))}
+    parts = [
+        term.coefficient
+        * np.prod([quadrature.sampled(f.overall, places[f.base]) for f in term.factors], axis=0)
+        for term in terms
+    ]
+    return np.sum(parts, axis=0), places
+
+
+def _paired(one: Term, other: Term) -> list[tuple[Factor | None, Factor | None]]:
+    pairs: list[tuple[Factor | None, Factor | None]] = [
+        (factor, other.function_of(factor.base)) for factor in one.factors
+    ]
+    return pairs + [(None, factor) for factor in other.factors if one.function_of(factor.base) is None]
+
+
+def _pair(mine: Factor | None, theirs: Factor | None) -> Moments:
+    """E[f(x_i)·g(x_j)] of one base; a missing function is 1."""
+    if mine is not None and theirs is not None:
+        return Moments(mine.base.moments.axes, mine.with_other(theirs), mine.mean)
+    if mine is not None:
+        axes = mine.base.moments.axes
+        return Moments(axes, spread_left(mine.mean, axes), mine.mean)
+    assert theirs is not None
+    axes = theirs.base.moments.axes
+    return Moments(axes, spread_right(theirs.mean, axes), np.ones_like(theirs.mean))

@@ -1,0 +1,162 @@
+"""Interpreter: runs a model's own forward and backward on fake tensors that carry values.
+
+Fake tensors have shapes and dtypes and no memory. Autograd dispatches the backward pass as ATen
+operations too, so one mechanism serves both directions. What is real (token ids, masks, rotary
+tables) stays real and is computed for real.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from . import values
+from .moments import measured
+from .rules import Call, UnpredictedError, rule_for
+from .values import Value
+
+UPSTREAM = "an operation before it was not predicted"
+LARGE_REAL = 1 << 22
+"""Real tensors of more elements are not measured."""
+
+
+class UpstreamError(UnpredictedError):
+    """An operand is not known, for a reason that was met before."""
+
+
+class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """While it is active, operations on fake tensors carry their values along.
+
+    Attributes:
+        fakes: the FakeTensorMode that makes fake tensors.
+        unpredicted: (operation, reason) → how often.
+        operations: operation → how often it ran on fake tensors.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.fakes = FakeTensorMode(allow_non_fake_inputs=True)
+        self.unpredicted: Counter[tuple[str, str]] = Counter()
+        self.operations: Counter[str] = Counter()
+        self._stamps = itertools.count(1)
+        self._storages: dict[StorageWeakRef, tuple[int, Value | None, str]] = {}
+        self._real: dict[tuple[Any, ...], tuple[Value, Tensor]] = {}
+
+    # states
+
+    def fake(self, shape: Sequence[int], dtype: torch.dtype, value: Value | None) -> Tensor:
+        """A fake tensor of `shape` that holds `value`."""
+        with self.fakes:
+            tensor = torch.empty(tuple(shape), dtype=dtype)
+        return self.attach(tensor, value)
+
+    def attach(self, tensor: Tensor, value: Value | None, why: str = UPSTREAM) -> Tensor:
+        """Say what `tensor` holds from now on; None: nothing is known, and why."""
+        tensor._initwise = (next(self._stamps), value, why)  # type: ignore[attr-defined]
+        return tensor
+
+    def value(self, tensor: Tensor) -> Value:
+        """What a tensor holds. Raises UnpredictedErrorError, with the reason, if nothing is known."""
+        if not isinstance(tensor, FakeTensor):
+            return self._measured(tensor)
+        _, found, why = max(
+            getattr(tensor, "_initwise", (0, None, UPSTREAM)), self._in_storage(tensor), key=lambda s: s[0]
+        )
+        if found is None:
+            raise UpstreamError(why)
+        shape = tuple(tensor.shape)
+        if found.shape != shape:
+            return values.reshaped(found, shape)
+        return found
+
+    def _in_storage(self, tensor: Tensor) -> tuple[int, Value | None, str]:
+        if not self._storages or not _covers(tensor):
+            return (0, None, UPSTREAM)
+        return self._storages.get(_storage(tensor), (0, None, UPSTREAM))
+
+    def _measured(self, tensor: Tensor) -> Value:
+        if tensor.numel() > LARGE_REAL:
+            raise UnpredictedError(f"a real tensor of {tensor.numel()} elements takes part")
+        key = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype, tensor._version)
+        if key not in self._real:
+            numbers = tensor.detach().to(torch.float64).numpy()
+            # the tensor is kept, so that its address stays its own
+            self._real[key] = (values.fresh(measured(numbers)), tensor)
+        return self._real[key][0]
+
+    # dispatch
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if not any(isinstance(leaf, FakeTensor) for leaf in tree_leaves((args, kwargs))):
+            return func(*args, **kwargs)
+        out = func(*args, **kwargs)
+        outs = list(out) if isinstance(out, (tuple, list)) else [out]
+        if any(isinstance(tensor, FakeTensor) for tensor in outs):
+            self._interpret(func, args, kwargs, out, outs)
+        return out
+
+    def _interpret(self, func: Any, args: Any, kwargs: Any, out: Any, outs: list[Any]) -> None:
+        self.operations[func.overloadpacket.__name__] += 1
+        found, why = self._outcome(func, args, kwargs, out)
+        given = list(found) if isinstance(found, (tuple, list)) else [found] * len(outs)
+        for tensor, value in zip(outs, given, strict=False):
+            if isinstance(tensor, FakeTensor):
+                self._store(func, tensor, value, why)
+
+    def _outcome(self, func: Any, args: Any, kwargs: Any, out: Any) -> tuple[Any, str]:
+        """(what the rule gives, why there is none)."""
+        rule = rule_for(func)
+        name = func.overloadpacket.__name__
+        if rule is None:
+            return None, self._missed(name, f"no rule for the operation {name}")
+        try:
+            return rule(Call(func, args, kwargs, out, self.value)), UPSTREAM
+        except UpstreamError as reason:
+            return None, str(reason)
+        except UnpredictedError as reason:
+            return None, self._missed(name, str(reason))
+
+    def _missed(self, name: str, why: str) -> str:
+        self.unpredicted[name, why] += 1
+        return why
+
+    def _store(self, func: Any, tensor: Tensor, value: Value | None, why: str) -> None:
+        if value is not None and value.shape != tuple(tensor.shape):
+            odd = f"its rule gives shape {value.shape}, not {tuple(tensor.shape)}"
+            value, why = None, self._missed(func.overloadpacket.__name__, odd)
+        self.attach(tensor, value, why)
+        if func._schema.is_mutable:
+            self._overwrite(tensor, value, why)
+
+    def _overwrite(self, tensor: Tensor, value: Value | None, why: str) -> None:
+        """In-place: every other view of the storage changes with it."""
+        key = _storage(tensor)
+        if _covers(tensor):
+            self._storages[key] = (next(self._stamps), value, why)
+        else:
+            reason = "part of it was written in place"
+            self._storages[key] = (next(self._stamps), None, reason)
+
+
+def _storage(tensor: Tensor) -> StorageWeakRef:
+    return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
+
+
+def _covers(tensor: Tensor) -> bool:
+    """Is the tensor the whole of its storage?"""
+    size = tensor.numel() * tensor.element_size()
+    return (
+        tensor.is_contiguous() and tensor.storage_offset() == 0 and size == tensor.untyped_storage().nbytes()
+    )

@@ -1,0 +1,24 @@
+"""rules: what each ATen operation does to moments; one small function each, found by the operation's name.
+
+calling.py        what a rule is given, and how it registers
+pointwise.py      any elementwise operation, by quadrature;  arithmetic.py  +, −, ×, ÷ with what is shared
+contraction.py    matrix products;  convolution.py  convolutions and their gradients
+normalisation.py  layer, batch, group and RMS norms;  softmax.py  attention's weights;  masks.py  masks
+views.py          reshaping, slicing, joining;  reduction.py  sums, means
+indexing.py       tables, gather, scatter
+pooling.py        pooling and resampling;  filling.py  constants, random numbers, dropout
+
+A new rule is one function in one of these files (or a new file): `@rule("aten name", …)`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from .calling import RULES, Call, Rule, UnpredictedError, rule, rule_for
+
+__all__ = ["RULES", "Call", "Rule", "UnpredictedError", "rule", "rule_for"]
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")

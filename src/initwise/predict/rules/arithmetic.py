@@ -1,0 +1,113 @@
+"""Sums and products: exact for what is shared, without quadrature."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from .. import values
+from ..algebra import centre
+from ..values import Value
+from .calling import Call, rule
+from .masks import additive
+from .pointwise import elementwise
+
+
+def _operand(call: Call, given: Any) -> Value | float:
+    """A value in the output's shape, or a number."""
+    if not isinstance(given, Tensor):
+        return float(given)
+    value = call.of(given)
+    if value.moments.fixed and value.moments.mean.size == 1:
+        return float(value.moments.mean.reshape(()))
+    shape = call.shape
+    if value.moments.shape != shape:
+        return values.expanded(value, shape)
+    return value
+
+
+def _sum(call: Call, x: Value | float, y: Value | float, alpha: float) -> Value:
+    if isinstance(x, float) and isinstance(y, float):
+        return values.fixed(call.shape, x + alpha * y)
+    if isinstance(x, float):
+        assert isinstance(y, Value)
+        return values.shifted(values.scaled(y, alpha), x)
+    if isinstance(y, float):
+        return values.shifted(x, alpha * y) if y else x
+    return _centred(x, y, alpha) or values.plus(x, y, alpha)
+
+
+def _centred(x: Value, y: Value, alpha: float) -> Value | None:
+    """x − mean(x), where y is known to be the mean of that very x."""
+    factor = y.single
+    origin = factor.base.origin if factor is not None and factor.values is None else ()
+    if alpha != -1.0 or not origin or origin[0] != "average":
+        return None
+    mine = x.single
+    if mine is None or mine.values is not None or mine.base is not origin[1]:
+        return None
+    return values.fresh(centre(mine.base.moments, origin[2]), spread=x.scale_spread, notes=x.notes)
+
+
+@rule("add", "sub")
+def add(call: Call) -> Value:
+    """x ± alpha·y: the variance of a sum of independent terms is the sum of theirs."""
+    scores = additive(call) if call.name.startswith("add") else None
+    if scores is not None:
+        return scores
+    sign = -1.0 if call.name.startswith("sub") else 1.0
+    alpha = sign * float(call.get("alpha", 1) or 0)
+    return _sum(call, _operand(call, call["self"]), _operand(call, call["other"]), alpha)
+
+
+@rule("rsub")
+def reversed_subtraction(call: Call) -> Value:
+    """y − alpha·x."""
+    return _sum(
+        call, _operand(call, call["other"]), _operand(call, call["self"]), -float(call.get("alpha", 1) or 0)
+    )
+
+
+@rule("mul")
+def multiply(call: Call) -> Value:
+    """x·y: second moments of independent factors multiply."""
+    x, y = _operand(call, call["self"]), _operand(call, call["other"])
+    if isinstance(x, float):
+        x, y = y, x
+    if isinstance(x, float):
+        assert isinstance(y, float)
+        return values.fixed(call.shape, x * y)
+    return values.scaled(x, y) if isinstance(y, float) else values.times(x, y)
+
+
+@rule("div")
+def divide(call: Call) -> Value:
+    """x/y; a number below, or a function of one base (its reciprocal)."""
+    y = _operand(call, call["other"])
+    x = _operand(call, call["self"])
+    if call.get("rounding_mode") is None and isinstance(y, float) and isinstance(x, Value):
+        return values.scaled(x, 1 / y) if y else elementwise(call)
+    return elementwise(call)
+
+
+@rule("neg")
+def negative(call: Call) -> Value:
+    """−x."""
+    return values.scaled(call.value("self"), -1.0)
+
+
+@rule("addcmul")
+def add_product(call: Call) -> Value:
+    """x + value·y·z."""
+    parts = [_operand(call, call[name]) for name in ("self", "tensor1", "tensor2")]
+    x, y, z = (part if isinstance(part, Value) else values.fixed(call.shape, part) for part in parts)
+    return values.plus(x, values.times(y, z), float(call.get("value", 1)))
+
+
+@rule("lerp")
+def interpolate(call: Call) -> Value:
+    """x + w·(y − x)."""
+    parts = [_operand(call, call[name]) for name in ("self", "end", "weight")]
+    x, y, w = (part if isinstance(part, Value) else values.fixed(call.shape, part) for part in parts)
+    return values.plus(values.plus(x, values.times(w, x), -1.0), values.times(w, y))

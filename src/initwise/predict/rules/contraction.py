@@ -1,0 +1,89 @@
+"""Matrix products of independent tensors: E[y²] = Σ E[x_k x_l]·E[w_k w_l]."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .. import values
+from ..algebra import contract
+from ..grams import product_grams
+from ..values import Value
+from .calling import Call, rule
+from .pointwise import DEPENDENT
+
+
+def product(call: Call, x: Value, x_labels: str, y: Value, y_labels: str, out: str) -> Value:
+    """The contraction of two values, as a base of its own: its scale is as lucky as the terms were."""
+    moments = contract(x.moments, x_labels, y.moments, y_labels, out)
+    notes = x.notes | y.notes
+    if x.bases & y.bases:
+        notes |= {DEPENDENT.format(call.name)}
+    grams, extra = product_grams(x, x_labels, y, y_labels, out)
+    if extra is not None:
+        moments = replace(moments, second=moments.second + extra.second)
+    return values.fresh(moments, spread=x.spread + y.spread, notes=notes, grams=grams)
+
+
+@rule("mm")
+def matrix_product(call: Call) -> Value:
+    """Σ_k x_ik y_kj."""
+    return product(call, call.value("self"), "ik", call.value("mat2"), "kj", "ij")
+
+
+@rule("bmm")
+def batched_product(call: Call) -> Value:
+    """Σ_k x_bik y_bkj."""
+    return product(call, call.value("self"), "bik", call.value("mat2"), "bkj", "bij")
+
+
+@rule("mv")
+def matrix_vector(call: Call) -> Value:
+    """Σ_k x_ik y_k."""
+    return product(call, call.value("self"), "ik", call.value("vec"), "k", "i")
+
+
+@rule("dot", "vdot")
+def inner(call: Call) -> Value:
+    """Σ_k x_k y_k."""
+    return product(call, call.value("self"), "k", call.value(call.op._schema.arguments[1].name), "k", "")
+
+
+@rule("addmm")
+def affine(call: Call) -> Value:
+    """beta·b + alpha·x·y."""
+    y = product(call, call.value("mat1"), "ik", call.value("mat2"), "kj", "ij")
+    return _with_bias(call, y)
+
+
+@rule("baddbmm")
+def batched_affine(call: Call) -> Value:
+    """beta·b + alpha·x·y, in batches."""
+    y = product(call, call.value("batch1"), "bik", call.value("batch2"), "bkj", "bij")
+    return _with_bias(call, y)
+
+
+@rule("addmv")
+def affine_vector(call: Call) -> Value:
+    """beta·b + alpha·A·v."""
+    return _with_bias(call, product(call, call.value("mat"), "ik", call.value("vec"), "k", "i"))
+
+
+def _with_bias(call: Call, y: Value) -> Value:
+    y = values.scaled(y, float(call.get("alpha", 1)))
+    beta = float(call.get("beta", 1))
+    if beta == 0:
+        return y
+    mask = call.value("self").mask
+    summed = values.plus(y, call.value("self"), beta)
+    return replace(summed.rebased(), mask=mask)
+
+
+@rule("linear")
+def linear(call: Call) -> Value:
+    """x·Wᵀ + b."""
+    x, weight = call.value("input"), call.value("weight")
+    letters = "abcdefgh"[: len(x.shape) - 1]
+    y = product(call, x, letters + "k", weight, "jk", letters + "j")
+    if call.get("bias") is None:
+        return y
+    return values.plus(y, call.value("bias")).rebased()

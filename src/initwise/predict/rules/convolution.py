@@ -1,0 +1,332 @@
+"""Convolutions: along each spatial axis a table over pairs of places, over channels a contraction.
+
+Output place p sees input place p·stride + t·dilation − padding through tap t. With weights that are
+independent between taps, E[y_p·y_p′] = Σ_t E[w_t²]·E[x_(p,t)·x_(p′,t)]: along an axis a matrix takes
+the patterns of input pairs to those of output pairs, counted place by place. What a border does is in
+the counts; the outermost places are blocks of their own, since they see less.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import maps, values
+from ..algebra import contract, scale, total
+from ..axes import Array, Atom, Axes, along, patterns, start
+from ..bases import Grams
+from ..grams import strayed
+from ..moments import Moments, flat, uniform
+from ..values import Value
+from .calling import Call, rule
+
+SPACE = "xyz"
+COUNTED = 384
+"""Longer axes are not counted pair by pair: one block, borders as shares."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A convolution's geometry along one axis, seen from the places that sum.
+
+    Attributes:
+        inputs, outputs: number of places summed over, and of sums.
+        kernel, stride, padding, dilation: of the convolution.
+        turned: is this the transposed convolution of that geometry?
+    """
+
+    inputs: int
+    outputs: int
+    kernel: int
+    stride: int
+    padding: int
+    dilation: int
+    turned: bool = False
+
+    def seen(self) -> NDArray[np.int64]:
+        """(sums, taps): the place that a sum sees through a tap, −1 for none."""
+        places, taps = np.arange(self.outputs)[:, None], np.arange(self.kernel)[None] * self.dilation
+        if not self.turned:
+            found = places * self.stride - self.padding + taps
+            return np.where((found >= 0) & (found < self.inputs), found, -1)
+        found, rest = np.divmod(places + self.padding - taps, self.stride)
+        return np.where((rest == 0) & (found >= 0) & (found < self.inputs), found, -1)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What a line does to patterns and blocks.
+
+    Attributes:
+        atom: the sums' blocks.
+        same: Σ over taps, both places through the same tap; (patterns of sums, patterns of places).
+        every: Σ over all pairs of taps.
+        blocks: Σ over taps, over blocks.
+    """
+
+    atom: Atom
+    same: Array
+    every: Array
+    blocks: Array
+
+
+@lru_cache(maxsize=512)
+def tables(line: Line, places: Atom, sums: Atom) -> Tables:
+    """The tables of a line, for blocks of the places and of the sums."""
+    if max(line.inputs, line.outputs) > COUNTED:
+        return _shares(line)
+    seen, k = line.seen(), len(places)
+    block = np.repeat(np.arange(k), places)
+    of_sum = np.repeat(np.arange(len(sums)), sums)
+    code = _codes(np.arange(line.outputs), of_sum, len(sums))
+    same = sum(_counted(code, seen[:, t], seen[:, t], block, sums, k) for t in range(line.kernel))
+    every = sum(
+        _counted(code, seen[:, t], seen[:, u], block, sums, k)
+        for t in range(line.kernel)
+        for u in range(line.kernel)
+    )
+    return Tables(sums, np.asarray(same), np.asarray(every), _block_table(seen, block, of_sum, sums, k))
+
+
+def _codes(index: NDArray[np.int64], block: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+    """The pattern of each pair (i, j)."""
+    between = block[:, None] * k + block[None]
+    return np.where(index[:, None] == index[None], k * k + block[:, None], between)
+
+
+def _counted(
+    code: NDArray[np.int64],
+    one: NDArray[np.int64],
+    other: NDArray[np.int64],
+    block: NDArray[np.int64],
+    sums: Atom,
+    k: int,
+) -> Array:
+    """Share of the pairs of sums of each pattern that see a pair of places of each pattern."""
+    left, right = np.broadcast_arrays(one[:, None], other[None])
+    valid = (left >= 0) & (right >= 0)
+    between = block[left] * k + block[right]
+    seen = np.where(left == right, k * k + block[left], between)
+    wide = k * (k + 1)
+    counts = np.bincount((code * wide + seen)[valid], minlength=len(sums) * (len(sums) + 1) * wide)
+    pairs = patterns(sums).pairs[:, None]
+    shaped = counts.reshape(-1, wide).astype(float)
+    return np.asarray(np.divide(shaped, pairs, out=np.zeros_like(shaped), where=pairs > 0))
+
+
+def _block_table(
+    seen: NDArray[np.int64], block: NDArray[np.int64], of_sum: NDArray[np.int64], sums: Atom, k: int
+) -> Array:
+    found = np.zeros((len(sums), k))
+    rows = np.broadcast_to(of_sum[:, None], seen.shape)
+    np.add.at(found, (rows[seen >= 0], block[seen[seen >= 0]]), 1.0)
+    return np.asarray(found / np.array(sums, float)[:, None])
+
+
+def _shares(line: Line) -> Tables:
+    """One block each: Σf places of one sum, Σf² pairs of two, f the share at which a tap sees a place."""
+    f = (line.seen() >= 0).mean(0)
+    same = np.diag([float((f**2).sum()), float(f.sum())])
+    every = same.copy()
+    every[:, 0] += float(f.sum() ** 2 - (f**2).sum())
+    return Tables((line.outputs,), same, every, np.array([[float(f.sum())]]))
+
+
+def edged(size: int, lines: Line, places: Atom) -> Atom:
+    """Blocks of the sums: the outermost places apart, where a border makes them see less."""
+    if size > COUNTED or max(lines.inputs, size) > COUNTED or size < 4:
+        return (size,)
+    return (1, size - 2, 1) if len(places) > 1 or (lines.seen() < 0).any() else (size,)
+
+
+def _by_group(x: Moments, dim: int, groups: int) -> Moments:
+    return maps.reshape(x, (*x.shape[:dim], groups, x.shape[dim] // groups, *x.shape[dim + 1 :]))
+
+
+def _ready(x: Moments, groups: int) -> Moments:
+    """(batch, groups, channels, *places) with each axis of places as one atom."""
+    x = _by_group(x, 1, groups)
+    for dim in range(3, len(x.axes)):
+        x = flat(x, dim)
+        if x.shape[dim] > COUNTED:
+            x = uniform(x, dim)
+    return x
+
+
+def _atom(x: Moments, dim: int) -> Atom:
+    return x.axes[dim][0] if x.axes[dim] else (1,)
+
+
+def moved_along(x: Moments, first: int, lines: Sequence[Line], *, every: bool = False) -> Moments:
+    """Sums over taps along the axes from `first` on, weights aside."""
+    for i, line in enumerate(lines):
+        dim = first + i
+        place = start(x.axes, dim)
+        atom = _atom(x, dim)
+        table = tables(line, atom, edged(line.outputs, line, atom))
+        second, mean = x.second, x.mean
+        if not x.axes[dim]:
+            second, mean = _widened(second, place), np.expand_dims(mean, place)
+        second = along(second, table.every if every else table.same, place)
+        mean = along(mean, table.blocks, place)
+        axes = (*x.axes[:dim], (table.atom,), *x.axes[dim + 1 :])
+        if line.outputs == 1:
+            second, mean = np.take(second, -1, axis=place), np.take(mean, 0, axis=place)
+            axes = (*x.axes[:dim], (), *x.axes[dim + 1 :])
+        x = Moments(axes, second, mean)
+    return x
+
+
+def _widened(second: Array, place: int) -> Array:
+    return np.stack([second, second], axis=place)
+
+
+def _kernel(w: Moments, groups: int) -> tuple[Moments, Moments | None]:
+    """(groups, out, in) of a weight (groups·out, in, *kernel): through one tap, and through two."""
+    w = _by_group(w, 0, groups)
+    w = flat(uniform(maps.reshape(w, (*w.shape[:3], math.prod(w.shape[3:]))), 3), 3)
+    if not w.axes[3]:
+        return Moments(w.axes[:3], w.second, w.mean), None
+    other = Moments(w.axes[:3], w.second[..., 0], w.mean[..., 0])
+    between = other if np.abs(other.second).max() > 1e-12 * np.abs(w.second).max() else None
+    return Moments(w.axes[:3], w.second[..., 1], w.mean[..., 0]), between
+
+
+def forward(x: Moments, w: Moments, groups: int, lines: Sequence[Line]) -> Moments:
+    """x (batch, channels, *places) convolved with w (groups·out, channels/groups, *kernel) along `lines`."""
+    x = _ready(x, groups)
+    one, between = _kernel(w, groups)
+    space = SPACE[: len(lines)]
+    spelled = f"ngc{space}", "goc", f"ngo{space}"
+    same = moved_along(x, 3, lines)
+    y = contract(same, spelled[0], one, *spelled[1:])
+    if between is not None:
+        every = moved_along(x, 3, lines, every=True)
+        rest = Moments(every.axes, every.second - same.second, every.mean)
+        y = Moments(y.axes, y.second + contract(rest, spelled[0], between, *spelled[1:]).second, y.mean)
+    return maps.reshape(y, (y.shape[0], y.shape[1] * y.shape[2], *y.shape[3:]))
+
+
+def turned(w: Moments, groups: int) -> Moments:
+    """A weight (groups·out, in, *kernel) as (groups·in, out, *kernel)."""
+    split = _by_group(w, 0, groups)
+    split = maps.permute(split, [0, 2, 1, *range(3, len(split.axes))])
+    return maps.reshape(split, (split.shape[0] * split.shape[1], *split.shape[2:]))
+
+
+def weight_gradient(
+    g: Moments, x: Moments, groups: int, lines: Sequence[Line], shape: Sequence[int]
+) -> Moments:
+    """Σ over batch and places of g at p times x at the place that p sees through a tap."""
+    g, x = _ready(g, groups), _ready(x, groups)
+    rank = len(lines)
+    met = [_met(line, _atom(g, 3 + i), _atom(x, 3 + i)) for i, line in enumerate(lines)]
+    found = _summed(_full(g, rank), _full(x, rank), met, g, x)
+    axes: Axes = (g.axes[1], g.axes[2], x.axes[2])
+    mean = np.zeros(tuple(len(atom) for dim in axes for atom in dim))
+    taps = math.prod(line.kernel for line in lines)
+    if taps > 1:
+        axes, found, mean = (*axes, ((taps,),)), _widened(found, found.ndim), mean[..., None]
+    else:
+        axes = (*axes, ())
+    return maps.reshape(Moments(axes, found, mean), tuple(shape))
+
+
+def _full(x: Moments, rank: int) -> Array:
+    """`second` with an axis of patterns for every axis of places, those of size 1 too."""
+    second = x.second
+    for dim in range(3, 3 + rank):
+        if not x.axes[dim]:
+            place = sum(max(len(x.axes[d]), 1 if d >= 3 else 0) for d in range(dim))
+            second = _widened(second, place)
+    return second
+
+
+@lru_cache(maxsize=512)
+def _met(line: Line, sums: Atom, places: Atom) -> Array:
+    """Number of pairs of sums and of places seen through a tap, over their patterns; mean over taps."""
+    return tables(line, places, sums).same * patterns(sums).pairs[:, None] / line.kernel
+
+
+def _summed(gradient: Array, seen: Array, met: Sequence[Array], g: Moments, x: Moments) -> Array:
+    """Σ over the batch and over pairs of places."""
+    names = itertools.count()
+    n, q, o, c = ([next(names) for _ in dim] for dim in (*g.axes[:3], x.axes[2]))
+    p, r = ([next(names) for _ in met] for _ in range(2))
+    operands: list[object] = [gradient, [*n, *q, *o, *p], seen, [*n, *q, *c, *r]]
+    for atom, label in zip(g.axes[0], n, strict=True):
+        operands += [patterns(atom).pairs, [label]]
+    for i, table in enumerate(met):
+        operands += [table, [p[i], r[i]]]
+    return np.asarray(np.einsum(*operands, [*q, *o, *c], optimize=True))  # type: ignore[call-overload]
+
+
+def lines_of(
+    call: Call, places: Sequence[int], kernel: Sequence[int], sums: Sequence[int], turned: bool
+) -> list[Line]:
+    """The lines of a call whose arguments may be given once for all axes."""
+    rank = len(kernel)
+    given = [
+        tuple(call[name]) * (rank if len(call[name]) == 1 else 1)
+        for name in ("stride", "padding", "dilation")
+    ]
+    stride, padding, dilation = given
+    return [
+        Line(places[i], sums[i], kernel[i], stride[i], padding[i], dilation[i], turned) for i in range(rank)
+    ]
+
+
+@rule("convolution", "_convolution", "convolution_overrideable")
+def convolution(call: Call) -> Value:
+    """A convolution, or a transposed one, with bias."""
+    x, w, groups = call.value("input"), call.value("weight"), call["groups"]
+    lines = lines_of(call, x.shape[2:], w.shape[2:], call.shape[2:], call["transposed"])
+    kernel = turned(w.moments, groups) if call["transposed"] else w.moments
+    moments = forward(x.moments, kernel, groups, lines)
+    grams = {x.bases: forward(strayed(x, [1]), kernel, groups, lines)} if w.parameter else {}
+    y = values.fresh(
+        moments, spread=x.spread + w.spread, notes=x.notes | w.notes, grams=_per_tap(grams, lines)
+    )
+    return y if call.get("bias") is None else _biased(y, call.value("bias"))
+
+
+def _per_tap(grams: Grams, lines: Sequence[Line]) -> Grams:
+    """Products through different taps stray independently: √taps in place of taps."""
+    taps = math.prod(line.kernel for line in lines)
+    return {root: scale(gram, taps**-0.25) for root, gram in grams.items()}
+
+
+def _biased(y: Value, bias: Value) -> Value:
+    shape = (1, bias.shape[0]) + (1,) * (len(y.shape) - 2)
+    placed = values.reshaped(bias, shape)
+    return values.plus(y, placed).rebased()
+
+
+@rule("convolution_backward")
+def convolution_gradient(call: Call) -> list[Value | None]:
+    """At the input, the weight and the bias."""
+    g, x, w = call.value("grad_output"), call.value("input"), call.value("weight")
+    groups, mask, transposed = call["groups"], call["output_mask"], call["transposed"]
+    found: list[Moments | None] = [None, None, None]
+    if mask[0]:
+        back = lines_of(call, g.shape[2:], w.shape[2:], x.shape[2:], not transposed)
+        kernel = w.moments if transposed else turned(w.moments, groups)
+        found[0] = forward(g.moments, kernel, groups, back)
+    if mask[1]:
+        one, other = (x, g) if transposed else (g, x)
+        lines = lines_of(call, other.shape[2:], w.shape[2:], one.shape[2:], False)
+        found[1] = weight_gradient(one.moments, other.moments, groups, lines, w.shape)
+    if mask[2]:
+        found[2] = total(g.moments, [0, *range(2, len(g.shape))], keep=False)
+    spreads = (g.spread + w.spread, g.spread + x.spread, g.spread)
+    return [_value(m, s, g.notes | x.notes) for m, s in zip(found, spreads, strict=True)]
+
+
+def _value(moments: Moments | None, spread: float, notes: frozenset[str]) -> Value | None:
+    return None if moments is None else values.fresh(moments, spread=spread, notes=notes)

@@ -1,0 +1,211 @@
+"""Elementwise operations: the operation itself, evaluated on the quadrature's grid.
+
+1. All operands are functions of one base: the result is a function of that base.
+2. The operation is linear in one operand (found by trying 0, 1 and −2.5 in its place) and the
+   others are functions of one base: that operand times a function. Gradients of activations are
+   of this kind: g·φ′(x).
+3. Otherwise, for two operands: quadrature over two independent Gaussians.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_flatten, tree_unflatten
+
+from .. import quadrature, values
+from ..axes import Array, spread_left, spread_right
+from ..bases import Base, Factor, Term
+from ..moments import Moments, broadcast
+from ..values import Value
+from .calling import Call, UnpredictedError, rule
+
+PROBES = (0.0, 1.0, -2.5)
+NODES, NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(48)
+NODE_WEIGHTS = NODE_WEIGHTS / NODE_WEIGHTS.sum()
+ORDER = 14
+
+
+@rule("pointwise", "elu_backward", "bitwise_or", "bitwise_and", "glu_jvp", "rrelu_with_noise_backward")
+def pointwise(call: Call) -> Value:
+    """Any elementwise operation."""
+    return elementwise(call)
+
+
+def elementwise(call: Call) -> Value:
+    """The value of any elementwise call. Raises UnpredictedError for what no rule of these fits."""
+    operands = Operands(call)
+    if not operands.values:
+        return values.fixed(call.shape, float(operands.evaluate({})))
+    for attempt in (_of_one_base, _linear_in_one, _of_two):
+        found = attempt(operands)
+        if found is not None:
+            return found
+    raise UnpredictedError(f"{call.name} of {len(operands.values)} operands that vary by themselves")
+
+
+class Operands:
+    """The operands of an elementwise call: which vary, and the operation on numbers in their place."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.flat, self._spec = tree_flatten((call.arguments,))
+        self.values: dict[int, Value] = {}
+        for place, leaf in enumerate(self.flat):
+            if isinstance(leaf, Tensor):
+                self._take(place, leaf)
+        self.bases = {place: value.single for place, value in self.values.items()}
+
+    def _take(self, place: int, leaf: Tensor) -> None:
+        value = self.call.of(leaf)
+        moments = value.moments
+        if moments.fixed and moments.mean.size == 1:
+            number = torch.tensor(float(moments.mean.reshape(())), dtype=torch.float64)
+            self.flat[place] = number if leaf.is_floating_point() else number.to(leaf.dtype)
+            return
+        shape = self.call.shape
+        if moments.shape != shape:
+            value = values.expanded(value, shape)
+        self.values[place] = value
+
+    def evaluate(self, numbers: dict[int, Any]) -> Array:
+        """The operation with `numbers` in place of the operands that vary, in float64."""
+        leaves = list(self.flat)
+        for place, number in numbers.items():
+            leaves[place] = torch.from_numpy(np.array(number, float))
+        if self.call.op._schema.is_mutable:
+            leaves = _unaliased(leaves)
+        (arguments,) = tree_unflatten(leaves, self._spec)
+        arguments = {
+            k: v for k, v in arguments.items() if k not in ("dtype", "out", "memory_format", "generator")
+        }
+        with np.errstate(all="ignore"):
+            result = _called(self.call.op, arguments)
+        return result.to(torch.float64).numpy()
+
+
+def _unaliased(leaves: list[Any]) -> list[Any]:
+    shape = np.broadcast_shapes(*(tuple(leaf.shape) for leaf in leaves if isinstance(leaf, Tensor)))
+    return [leaf.expand(shape).clone() if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+
+
+def _called(op: Any, arguments: dict[str, Any]) -> Tensor:
+    positional = [arguments[a.name] for a in op._schema.arguments if not a.kwarg_only and a.name in arguments]
+    named = {a.name: arguments[a.name] for a in op._schema.arguments if a.kwarg_only and a.name in arguments}
+    result: Tensor = op(*positional, **named)
+    return result
+
+
+def _finite(numbers: Array, operands: Operands) -> Array:
+    if not np.isfinite(numbers).all():
+        raise UnpredictedError(f"{operands.call.name} is not finite for values that its input may take")
+    return numbers
+
+
+def _of_one_base(operands: Operands) -> Value | None:
+    factors = operands.bases
+    if any(factor is None for factor in factors.values()):
+        if len(factors) > 1:
+            return None
+        (place,) = factors
+        factors = {place: operands.values[place].rebased().single}
+    first = next(iter(factors.values()))
+    if first is None or any(f is None or f.base is not first.base for f in factors.values()):
+        return None
+    result = operands.evaluate({place: f.on_grid for place, f in factors.items() if f is not None})
+    if not np.isfinite(result).all():
+        return _positive(operands, first) if len(factors) == 1 else None
+    return _like(operands, Value((Term((Factor(first.base, _shaped(result, first)),)),)))
+
+
+def _shaped(result: Array, factor: Factor) -> Array:
+    return np.broadcast_to(result, factor.base.grid.shape)
+
+
+def _positive(operands: Operands, factor: Factor) -> Value:
+    """For what must be positive (√, log, 1/x of a mean square): a lognormal law of the same moments."""
+    moments = next(iter(operands.values.values())).moments
+    if not (moments.mean > 0).all():
+        raise UnpredictedError(f"{operands.call.name} of values that may be negative or zero")
+    log_variance = np.log1p(moments.variance / moments.mean**2)[..., None]
+    law = moments.mean[..., None] * np.exp(np.sqrt(log_variance) * quadrature.GRID - log_variance / 2)
+    (place,) = operands.values
+    result = _finite(operands.evaluate({place: law}), operands)
+    base = Base(moments, spread=factor.base.spread)
+    return _like(operands, Value((Term((Factor(base, result),)),)))
+
+
+def _like(operands: Operands, value: Value) -> Value:
+    """`value` with the notes and the mask of the operands."""
+    given = list(operands.values.values())
+    notes = value.notes.union(*(v.notes for v in given))
+    return Value(value.terms, notes, next((v.mask for v in given if v.mask is not None), None))
+
+
+def _linear_in_one(operands: Operands) -> Value | None:
+    """x·h(y): linear in x, the others functions of one base."""
+    for place, value in operands.values.items():
+        others = {p: f for p, f in operands.bases.items() if p != place}
+        bases = {id(f.base) for f in others.values() if f is not None}
+        if not others or None in others.values() or len(bases) != 1:
+            continue
+        grid = {p: f.on_grid for p, f in others.items() if f is not None}
+        zero, one, probe = (operands.evaluate({place: np.full(1, x), **grid}) for x in PROBES)
+        size = np.abs(one).max(initial=0.0)
+        if not np.isfinite(one).all() or np.abs(zero).max(initial=0.0) > 1e-9 * size:
+            continue
+        if np.allclose(probe, PROBES[2] * one, rtol=1e-6, atol=1e-9 * size):
+            other = next(f for f in others.values() if f is not None)
+            function = Value((Term((Factor(other.base, _shaped(one, other)),)),))
+            return _like(operands, values.times(value, function))
+    return None
+
+
+def _of_two(operands: Operands) -> Value | None:
+    """f(x, y) of two independent operands by product quadrature, each taken as Gaussian."""
+    if len(operands.values) != 2:
+        return None
+    (i, x), (j, y) = operands.values.items()
+    a, b = broadcast(x.moments, y.moments)
+    one, other = _points(a)[..., :, None], _points(b)[..., None, :]
+    shape = np.broadcast_shapes(one.shape, other.shape)
+    table = operands.evaluate({i: np.broadcast_to(one, shape), j: np.broadcast_to(other, shape)})
+    moments = _from_table(_finite(table, operands), Base(a), Base(b))
+    notes = frozenset({DEPENDENT.format(operands.call.name)}) if x.bases & y.bases else frozenset()
+    return _like(operands, values.fresh(moments, spread=x.scale_spread + y.scale_spread, notes=notes))
+
+
+DEPENDENT = "the operands of {} depend on each other; they were taken as independent"
+
+
+def _points(moments: Moments) -> Array:
+    return moments.mean[..., None] + np.sqrt(moments.variance)[..., None] * NODES
+
+
+def _from_table(table: Array, a: Base, b: Base) -> Moments:
+    """Moments of f(x, y) from its values on the product of nodes: a Hermite series in both."""
+    axes = a.moments.axes
+    basis = _basis()
+    series = np.einsum("...ij,ki,lj->...kl", table, basis, basis)
+    square = np.einsum("...ij,i,j->...", table**2, NODE_WEIGHTS, NODE_WEIGHTS)
+    flat = series.reshape(-1, ORDER * ORDER)
+    numbers = np.arange(flat.shape[0]).reshape(series.shape[:-2])
+    products = flat[spread_left(numbers, axes)] * flat[spread_right(numbers, axes)]
+    powers = np.arange(ORDER)
+    rho = (a.correlation[..., None, None] ** powers[:, None]) * (b.correlation[..., None, None] ** powers)
+    second = (products * rho.reshape(*products.shape)).sum(-1)
+    rest = square - (series**2).sum((-1, -2))
+    both = np.minimum(np.abs(a.correlation), np.abs(b.correlation)) ** quadrature.TAIL
+    second = second + (spread_left(rest, axes) + spread_right(rest, axes)) / 2 * both
+    return Moments(axes, second, series[..., 0, 0])
+
+
+def _basis() -> Array:
+    found = np.zeros((ORDER, len(NODES)))
+    found[0], found[1] = 1.0, NODES
+    for k in range(2, ORDER):
+        found[k] = (NODES * found[k - 1] - np.sqrt(k - 1) * found[k - 2]) / np.sqrt(k)
+    return found * NODE_WEIGHTS

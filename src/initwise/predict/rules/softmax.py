@@ -1,0 +1,164 @@
+"""Softmax: attention's weights.
+
+Scores of one query are Gaussian around their mean over the keys; with covariance C between two
+queries at one key, E[p_j·p′_j] grows by e^C over what a uniform choice among the allowed keys
+gives, and saturates where one key takes all. What a mask allows is counted in `choices`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from torch import Tensor
+
+from .. import values
+from ..algebra import centre, multiply
+from ..axes import Array, patterns, start
+from ..choices import Choice, choice
+from ..moments import Moments, aligned, cut, flat, uniform
+from ..values import Value
+from .calling import Call, rule
+
+LARGEST_EXPONENT = 50.0
+
+
+@rule("_softmax", "_safe_softmax")
+def softmax(call: Call) -> Value:
+    """exp(s_j)/Σ exp(s_k) along `dim`."""
+    s = call.value("self")
+    rank = len(s.shape)
+    dim = call["dim"] % rank
+    keys = s.shape[dim]
+    if keys == 1:
+        return values.fixed(s.shape, 1.0)
+    query = dim - 1 if dim == rank - 1 and rank > 1 and s.shape[dim - 1] > 1 else None
+    chosen = choice(_usable(s, query), s.shape[dim - 1] if query is not None else 1, keys)
+    scores = _cut(centre(flat_pair(s.moments, query, dim), [dim]), query, dim, chosen)
+    moments = _chosen(scores, query, dim, chosen)
+    spread = s.scale_spread
+    return values.fresh(moments, spread=0.0 * spread, notes=s.notes, origin=("softmax", chosen, query, dim))
+
+
+def _usable(s: Value, query: int | None) -> Tensor | None:
+    """The mask, where there is an axis of queries for it to differ over."""
+    if s.mask is None or (query is None and s.mask.dim() > 1 and s.mask.shape[-2] > 1):
+        return None
+    return s.mask  # type: ignore[no-any-return]
+
+
+def flat_pair(moments: Moments, query: int | None, dim: int) -> Moments:
+    """`moments` with keys and queries as one atom each."""
+    moments = flat(moments, dim)
+    return moments if query is None else flat(moments, query)
+
+
+def _cut(moments: Moments, query: int | None, dim: int, chosen: Choice) -> Moments:
+    """`moments` with the blocks of `chosen`, averaged over other blocks."""
+    moments = cut(uniform(moments, dim), dim, (chosen.keys,))
+    if query is not None and moments.axes[query]:
+        moments = cut(uniform(moments, query), query, (chosen.queries,))
+    return moments
+
+
+def _on_patterns(table: Array, moments: Moments, query: int | None, dim: int) -> Array:
+    """A table over (query pattern, key pattern), shaped to broadcast over `moments`' patterns."""
+    place = start(moments.axes, dim)
+    shape = [1] * moments.second.ndim
+    shape[place] = table.shape[1]
+    if query is not None and moments.axes[query]:
+        shape[start(moments.axes, query)] = table.shape[0]
+    else:
+        table = table[-1:]
+    return table.reshape(shape)
+
+
+def _chosen(scores: Moments, query: int | None, dim: int, chosen: Choice) -> Moments:
+    """E[p_j·p′_j′] over patterns, from the covariance of centred scores."""
+    place = start(scores.axes, dim)
+    table = patterns(chosen.keys)
+    share = np.broadcast_to(_on_patterns(chosen.share, scores, query, dim), scores.second.shape)
+    weight = _along(table.pairs * table.equal, share.ndim, place)
+    exponent = np.exp(np.clip(scores.second, -LARGEST_EXPONENT, LARGEST_EXPONENT))
+    even = (share * weight).sum(place, keepdims=True)
+    tilted = (share * weight * exponent).sum(place, keepdims=True)
+    together = np.minimum(tilted / np.maximum(1 - even + tilted, 1e-300), 1.0)
+    equal = np.divide(share * exponent * together, tilted, out=np.zeros_like(share), where=tilted > 0)
+    other = np.divide(share * (1 - together), 1 - even, out=np.zeros_like(share), where=even < 1 - 1e-12)
+    second = np.where(_along(table.equal, share.ndim, place), equal, other)
+    return Moments(scores.axes, second, _mean(scores, query, dim, chosen))
+
+
+def _along(numbers: Array, rank: int, place: int) -> Array:
+    return numbers.reshape([-1 if axis == place else 1 for axis in range(rank)])
+
+
+def _mean(scores: Moments, query: int | None, dim: int, chosen: Choice) -> Array:
+    shape = [1] * scores.mean.ndim
+    shape[start(scores.axes, dim)] = len(chosen.keys)
+    table = chosen.mean
+    if query is not None and scores.axes[query]:
+        shape[start(scores.axes, query)] = len(chosen.queries)
+    else:
+        table = table.mean(0, keepdims=True)
+    return np.broadcast_to(table.reshape(shape), scores.mean.shape)
+
+
+@rule("_softmax_backward_data")
+def softmax_gradient(call: Call) -> Value:
+    """p_j·(g_j − Σ_k p_k·g_k): with the keys' differences γ of g, E = γ·(δ_jk − 1/n − 1/n′ + Σ p·p′)."""
+    g, p = call.value("grad_output"), call.value("output")
+    factor = p.single
+    origin = factor.base.origin if factor is not None else ()
+    if not origin or origin[0] != "softmax":
+        return values.fresh(
+            centre(values.times(p, g).moments, [call["dim"] % len(p.shape)]), spread=g.scale_spread
+        )
+    _, chosen, query, dim = origin
+    gradient = _cut(flat_pair(g.moments, query, dim), query, dim, chosen)
+    weights = p.moments
+    gradient, weights = aligned(gradient, weights, [(d, d) for d in range(len(weights.axes))])
+    moments = _softmax_gradient(gradient, weights, query, dim, chosen)
+    grams = {
+        root: multiply(_cut(flat_pair(gram, query, dim), query, dim, chosen), weights)
+        for root, gram in g.grams.items()
+    }
+    return values.fresh(moments, spread=g.scale_spread, notes=g.notes | p.notes, grams=grams)
+
+
+def _softmax_gradient(g: Moments, p: Moments, query: int | None, dim: int, chosen: Choice) -> Moments:
+    place = start(p.axes, dim)
+    table = patterns(p.axes[dim][0])
+    equal = _along(table.equal, p.second.ndim, place)
+    pairs = _along(table.pairs, p.second.ndim, place)
+    weight = p.second * pairs
+    heads = (weight * equal).sum(place, keepdims=True)
+    same = _ratio((weight * equal * g.second).sum(place, keepdims=True), heads)
+    tails = (weight * ~equal).sum(place, keepdims=True)
+    other = _ratio((weight * ~equal * g.second).sum(place, keepdims=True), tails)
+    inverse = _inverse(p, query, chosen)
+    differ = (same - other) * (np.where(equal, 1.0, 0.0) - inverse + heads)
+    return Moments(p.axes, p.second * differ, np.zeros_like(p.mean))
+
+
+def _ratio(one: Array, other: Array) -> Array:
+    return np.divide(one, other, out=np.zeros_like(one), where=other > 0)
+
+
+def _inverse(p: Moments, query: int | None, chosen: Choice) -> Array | float:
+    """1/n + 1/n′ for the two queries of each pattern."""
+    if query is None or not p.axes[query]:
+        return 2 * float(chosen.inverse.mean())
+    table = patterns(p.axes[query][0])
+    both = chosen.inverse[table.left] + chosen.inverse[table.right]
+    return _along(both, p.second.ndim, start(p.axes, query))
+
+
+@rule("_log_softmax")
+def log_softmax(call: Call) -> Value:
+    """s_j − ln Σ exp(s_k) ≈ centred s_j − ln n − v/2."""
+    s = call.value("self")
+    dim = call["dim"] % len(s.shape)
+    moments = centre(s.moments, [dim])
+    level = -(math.log(s.shape[dim]) + moments.mean_square / 2)
+    return values.shifted(values.fresh(moments, spread=s.scale_spread, notes=s.notes), level)
