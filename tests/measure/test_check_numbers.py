@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from initwise.frameworks.torch.run import arguments
 from initwise.measure import check
-from initwise.measure.scalars import Scalars
+from initwise.signals.scalars import Scalars
 
 RELATIVE = 1e-6
 

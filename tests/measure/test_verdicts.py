@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from initwise.core.records import VERDICTS
-from initwise.measure.judging import SEVERITY, judged, unjudged
-from initwise.measure.reading import Inputs, Reading
-from initwise.measure.verdicts import COLLAPSED, DEAD, DRIFT, SAME, SATURATED
+from initwise.signals.judging import SEVERITY, judged, unjudged
+from initwise.signals.reading import Inputs, Reading
+from initwise.signals.verdicts import COLLAPSED, DEAD, DRIFT, SAME, SATURATED
 
 
 def chain(depth=5, **changes):

@@ -12,7 +12,7 @@ from ..core.stream import checked_seed
 from ..frameworks.example import mapped
 from ..frameworks.protocol import adapter_for, door, served
 from ..report.signals import DRAWN
-from .judging import judged, uniform, unjudged, unobserved
+from ..signals.judging import judged, uniform, unjudged, unobserved
 
 MODES = ("auto", "measure", "predict")
 OPAQUE = "TorchScript cannot be looked into; check the model that it was made from"

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from ..core.errors import ExampleError
+from ..signals.reading import Inputs
+from ..signals.scalars import Scalars, widened
 from . import statistics
-from .reading import Inputs
-from .scalars import Scalars, widened
 
 
 @dataclass

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .scalars import widened
+from ..signals.scalars import widened
 
 FLAT = 0.05
 """An activation is flat where |φ′| is below this share of its largest value anywhere."""

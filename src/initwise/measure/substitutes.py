@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -11,8 +12,10 @@ from ..core.plan import Plan
 from ..core.records import Advice
 from ..frameworks.initialize import plan_for
 from ..frameworks.torch.adapter import weights
+from ..frameworks.torch.run import arguments, example_for, require_data
 from ..frameworks.torch.walk import parameters
-from .passing import Pass, run_pass
+from ..signals.passing import Pass, run_pass
+from .real import Real
 
 
 def measured(
@@ -25,7 +28,10 @@ def measured(
 ) -> Pass:
     """The torch adapter's door "measure": `passing.run_pass` on the weights of `plan`, if any."""
     weights = None if plan is None else weights_for(model, plan, example, seed=seed)
-    return run_pass(model, example, weights=weights, loss=loss, seed=seed)
+    require_data(model)
+    args, kwargs = arguments(model, example, seed=seed)
+    passed = run_pass(model, args, kwargs, gauge=Real(), weights=weights, loss=loss, seed=seed)
+    return passed if example is not None else replace(passed, inferred=example_for(model) or "")
 
 
 def weights_for(model: nn.Module, plan: Any, example: Any = None, *, seed: int = 0) -> Mapping[str, Tensor]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+Scalar = Tensor | float
+
 
 class Scalars:
     """Collects 0-d tensors; `fetch()` is the only place where the host waits for the device."""
@@ -12,9 +14,10 @@ class Scalars:
     def __init__(self) -> None:
         self._tensors: list[Tensor] = []
 
-    def add(self, tensor: Tensor) -> int:
-        """Keep `tensor` (0-d, any real dtype). Returns its place in what `fetch` gives."""
-        self._tensors.append(widened(tensor.detach()))
+    def add(self, number: Scalar) -> int:
+        """Keep a number (a 0-d tensor of any real dtype). Returns its place in what `fetch` gives."""
+        tensor = number.detach() if isinstance(number, Tensor) else torch.tensor(number, dtype=torch.float64)
+        self._tensors.append(widened(tensor))
         return len(self._tensors) - 1
 
     def fetch(self) -> list[float]:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from ..core.errors import ForwardError, OptionError
-from ..frameworks.example import Spec, draw
 from ..frameworks.torch.run import tensors
 
 Loss = Callable[[Any], Any]
@@ -49,13 +45,6 @@ def loss_value(result: Any, loss: Loss) -> Tensor:
 def ends(result: Any) -> list[Tensor]:
     """The tensors of the result that a gradient can start from."""
     return [t for t in tensors(result) if t.is_floating_point() and t.requires_grad and t.numel()]
-
-
-def cotangent(end: Tensor, seed: int, index: int) -> Tensor:
-    """A standard normal of unit rms, the same on every device."""
-    numbers = draw(Spec("float64", tuple(end.shape)), seed=seed, where=f"cotangent[{index}]")
-    numbers = np.asarray(numbers / max(math.sqrt(float((numbers**2).mean())), 1e-30))
-    return torch.from_numpy(numbers).to(device=end.device, dtype=end.dtype)
 
 
 def obstacle(result: Any) -> str:

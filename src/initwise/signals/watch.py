@@ -20,8 +20,9 @@ from torch.utils.weak import WeakIdKeyDictionary
 from ..frameworks.torch.ops import TABLE, operation
 from ..frameworks.torch.run import tensors
 from ..frameworks.torch.wrappers import clean
-from . import roles, statistics
-from .scalars import Scalars
+from . import roles
+from .gauge import Gauge, Read
+from .scalars import Scalar, Scalars
 
 _PASSING = ("dropout", "view", "same")
 # elementwise, but no unit's activation: flatness says nothing there
@@ -40,6 +41,9 @@ class Note:
     places: dict[str, int] = field(default_factory=dict)
     differentiable: bool = False
     result: bool = False
+    unknown: str = ""
+    ungraded: str = ""
+    rests: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class Watch(TorchFunctionMode):
 
     Args:
         model: the model.
+        gauge: how tensors are read.
         scalars: where the numbers go.
         batch: number of different inputs, 0 if unknown; `time` the length of the axis before the
             batch in time-first models, else 0.
@@ -63,9 +68,9 @@ class Watch(TorchFunctionMode):
         notes: one per call, in order of completion.
     """
 
-    def __init__(self, model: nn.Module, scalars: Scalars, batch: int, time: int = 0) -> None:
+    def __init__(self, model: nn.Module, gauge: Gauge, scalars: Scalars, batch: int, time: int = 0) -> None:
         super().__init__()
-        self.scalars, self.batch, self.time = scalars, batch, time
+        self.gauge, self.scalars, self.batch, self.time = gauge, scalars, batch, time
         self.notes: list[Note] = []
         self.rows = roles.reported(model)
         self._names = {module: clean(model, path) for path, module in model.named_modules()}
@@ -146,25 +151,27 @@ class Watch(TorchFunctionMode):
         return note
 
     def _read_output(self, note: Note, x: Tensor) -> None:
-        self._put(note, "forward_rms", statistics.rms(x))
-        self._put(note, "forward_mean", statistics.mean(x))
-        self._put(note, "bad", statistics.bad(x))
-        self._put(note, "dead", statistics.dead(x, note.axis))
-        self._put(note, "unit_spread", statistics.unit_spread(x, note.axis))
-        self._put(note, "correlation", statistics.correlation(x, self.batch, self._batch_axis(x)))
+        note.unknown = self.gauge.unknown(x)
+        note.rests |= set(self.gauge.notes(x))
+        self._put_all(note, self.gauge.output(x, note.axis, self.batch, self._batch_axis(x)))
 
     def _batch_axis(self, x: Tensor) -> int:
         return int(bool(self.time) and x.dim() == 3 and tuple(x.shape[:2]) == (self.time, self.batch))
 
     def _await_gradient(self, note: Note, output: Tensor) -> None:
         def hook(gradient: Tensor) -> None:
-            self._put(note, "gradient_rms", statistics.rms(gradient.detach()))
-            self._put(note, "gradient_bad", statistics.bad(gradient.detach()))
+            note.ungraded = self.gauge.unknown(gradient)
+            note.rests |= set(self.gauge.notes(gradient))
+            self._put_all(note, self.gauge.gradient(gradient.detach()))
 
         note.differentiable = True
         output.register_hook(hook)  # type: ignore[no-untyped-call]
 
-    def _put(self, note: Note, what: str, value: Tensor | None) -> None:
+    def _put_all(self, note: Note, read: Read) -> None:
+        for what, value in read.items():
+            self._put(note, what, value)
+
+    def _put(self, note: Note, what: str, value: Scalar | None) -> None:
         if value is not None:
             note.places[what] = self.scalars.add(value)
 
@@ -194,7 +201,7 @@ class Watch(TorchFunctionMode):
     ) -> Any:
         note, x = mark.note, args[0].detach()
         first = note is not None and "saturated" not in note.places and name not in _NO_ACTIVATION
-        flat = statistics.flatness(x, func, args[1:], kwargs) if first else None
+        flat = self.gauge.flatness(x, func, args[1:], kwargs) if first else None
         result = func(*args, **kwargs)
         if not isinstance(result, Tensor):
             return result
@@ -202,7 +209,7 @@ class Watch(TorchFunctionMode):
         if flat is not None and note is not None:
             self._put(note, "saturated", flat[0])
             self._put(note, "bounded", flat[1])
-            self._put(note, "dead", statistics.dead(result.detach(), axis))
+            self._put(note, "dead", self.gauge.dead(result.detach(), axis))
         self._marks[result] = Mark(None, axis)
         return result
 

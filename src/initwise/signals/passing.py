@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from ..core.errors import ForwardError
 from ..frameworks.torch.failure import said
-from ..frameworks.torch.run import arguments, example_for, forward, inside, require_data, tensors
+from ..frameworks.torch.run import forward, inside, tensors
 from ..frameworks.torch.state import reseed, untouched
-from . import roles, statistics
-from .ends import Loss, cotangent, ends, loss_value, obstacle
-from .inputs import InputPlaces, found, read
+from . import roles
+from .ends import Loss, ends, loss_value, obstacle
+from .gauge import Gauge
 from .reading import Inputs, Reading
 from .scalars import Scalars
 from .watch import Note, Watch
@@ -49,25 +49,24 @@ class Pass:
 
 def run_pass(
     model: nn.Module,
-    example: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
     *,
+    gauge: Gauge,
     weights: Mapping[str, Tensor] | None = None,
     loss: Loss | None = None,
     seed: int = 0,
 ) -> Pass:
-    """Forward and backward of `model` on `example` with `weights` (by name) in place of its own.
+    """Forward and backward of `model` with `weights` (by name) in place of its own, read with `gauge`.
 
     Raises:
         ExampleError, ForwardError, ModelError: see `frameworks.torch.run.call`; also an example
             that holds NaN, and a loss that raises.
         OptionError: a loss that is no scalar.
     """
-    require_data(model)
-    args, kwargs = arguments(model, example, seed=seed)
     with untouched(model), torch.inference_mode(False), torch.enable_grad():
         reseed(seed)
-        passed = _Passing(model, args, kwargs, weights or {}, loss, seed).run()
-    return passed if example is not None else replace(passed, inferred=example_for(model) or "")
+        return _Passing(model, args, kwargs, gauge, weights or {}, loss, seed).run()
 
 
 class _Passing:
@@ -78,31 +77,35 @@ class _Passing:
         model: nn.Module,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
+        gauge: Gauge,
         weights: Mapping[str, Tensor],
         loss: Loss | None,
         seed: int,
     ) -> None:
         self.model, self.args, self.kwargs, self.loss, self.seed = model, args, kwargs, loss, seed
-        self.scalars = Scalars()
-        self.weights = _leaves(model, weights)
+        self.gauge, self.scalars = gauge, Scalars()
+        with gauge.running():
+            self.weights = _leaves(model, weights)
         self.buffers = {name: tensor for name, tensor in weights.items() if name not in self.weights}
         self.inputs = [t for t in tensors([args, kwargs]) if t.dim() > 0]
         batch, time = _batch(model, self.inputs)
-        self.watch = Watch(model, self.scalars, batch, time)
+        self.watch = Watch(model, gauge, self.scalars, batch, time)
         self.weight_places: dict[str, dict[str, int]] = {}
         self.loss_place: int | None = None
         self.trained = {name for name, p in model.named_parameters() if p.requires_grad}
         self.backward = self.obstacle = ""
 
     def run(self) -> Pass:
-        inputs = read(self.inputs, self.scalars, self.watch.batch, self.watch.time)
+        found = self.gauge.inputs(self.inputs, self.scalars, self.watch.batch, self.watch.time)
         self._read_weights()
         try:
-            inside(self.model, {**self.buffers, **self.weights}, self._body)
+            with self.gauge.running():
+                inside(self.model, {**self.buffers, **self.weights}, self._body)
         finally:
             self.watch.close()
         self._read_gradients()
-        return self._assembled(self.scalars.fetch(), inputs)
+        values = self.scalars.fetch()
+        return self._assembled(values, found(values))
 
     def _body(self) -> None:
         with self.watch:
@@ -124,7 +127,7 @@ class _Passing:
         self.backward = "no loss was given: a random cotangent of unit rms on the result stood in"
         if not starts:
             self.backward = f"no gradient was measured: {self.obstacle}"
-        return starts, [cotangent(end, self.seed, i) for i, end in enumerate(starts)]
+        return starts, [self.gauge.cotangent(end, self.seed, i) for i, end in enumerate(starts)]
 
     def _run_backward(self, starts: list[Tensor], gradients: list[Tensor]) -> None:
         try:
@@ -145,21 +148,20 @@ class _Passing:
                 continue
             gradient = weight.grad.to_dense()
             places = self.weight_places.setdefault(name, {})
-            places["gradient"] = self.scalars.add(statistics.rms(gradient))
-            spread = statistics.row_spread(gradient, gates.get(name, 1))
-            if spread is not None:
-                places["spread"] = self.scalars.add(spread)
+            for what, number in self.gauge.weight_gradient(gradient, gates.get(name, 1)).items():
+                if number is not None:
+                    places[what] = self.scalars.add(number)
 
     def _read_weights(self) -> None:
         for name, weight in self.weights.items():
-            if weight.numel():
-                place = self.scalars.add(statistics.rms(weight.detach()))
-                self.weight_places.setdefault(name, {})["rms"] = place
+            number = self.gauge.weight(weight.detach()) if weight.numel() else None
+            if number is not None:
+                self.weight_places.setdefault(name, {})["rms"] = self.scalars.add(number)
 
     # from numbers to readings
 
-    def _assembled(self, values: list[float], inputs: InputPlaces) -> Pass:
-        example, owners = found(inputs, values), self._owners()
+    def _assembled(self, values: list[float], example: Inputs) -> Pass:
+        owners = self._owners()
         return Pass(
             tuple(self._reading(note, values, owners) for note in self.watch.notes),
             self._unused(owners),
@@ -228,6 +230,9 @@ class _Passing:
             weight_rms=self._pooled(own, "rms", values),
             weight_gradient_rms=self._pooled(own, "gradient", values),
             weight_spread=max(self._each(own, "spread", values), default=math.nan),
+            unknown=note.unknown,
+            ungraded=note.ungraded,
+            rests=tuple(sorted(note.rests)),
             **read,
         )
 

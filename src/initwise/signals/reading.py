@@ -63,6 +63,10 @@ class Reading:
         weight_spread: largest difference between the units' weight gradients, relative to the peak.
         result: True if its output is the model's result.
         trained: True if its own weight asks for gradients (is not frozen).
+        forward_spread, gradient_spread: standard deviation of ln(rms) from one draw of the weights to the
+            next, where that is known: how much of the number is luck.
+        unknown, ungraded: why its output, or the gradient there, could not be predicted; "" if it could.
+        rests: what the numbers rest on and may fail, in words.
     """
 
     name: str
@@ -88,6 +92,11 @@ class Reading:
     weight_spread: float = math.nan
     result: bool = False
     trained: bool = False
+    forward_spread: float = math.nan
+    gradient_spread: float = math.nan
+    unknown: str = ""
+    ungraded: str = ""
+    rests: tuple[str, ...] = ()
 
     @property
     def gradient_norm(self) -> float:
