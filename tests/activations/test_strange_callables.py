@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch  # noqa: F401 - with torch there are more ways to call a function, and more ways to be wrong
 
 from initwise.activations import gain
 from initwise.core.errors import OptionError

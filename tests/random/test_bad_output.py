@@ -238,6 +238,8 @@ def test_interrupt_leaves_a_healthy_process(tmp_path):
             from initwise.core.fill import Fill
             from initwise.random import fill_array
 
+            # a job in the background of a shell inherits an ignored SIGINT
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             law = Fill.normal()
             fill_array(np.zeros(10, np.float32), law, name="w")
             big = np.zeros(1 << 27, np.float32)
