@@ -1,0 +1,39 @@
+"""Every rule against sampling: enters by existing, since a rule without a case fails here."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import pytest
+from cases import CASES
+from conformance import Case, differences, predicted
+
+from initwise.predict.rules import RULES
+
+BY_NAME = {case.name: case for case in CASES}
+
+
+@lru_cache(maxsize=None)
+def _predicted(name: str):  # type: ignore[no-untyped-def]
+    return predicted(BY_NAME[name])
+
+
+def test_cases_have_names_of_their_own() -> None:
+    assert len(BY_NAME) == len(CASES)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_prediction_is_what_sampling_finds(case: Case) -> None:
+    known, _ = _predicted(case.name)
+    found = differences(case, known)
+    assert not found, "\n".join([case.name, *found])
+
+
+def test_every_rule_has_a_case() -> None:
+    met = {name for case in CASES for name in _predicted(case.name)[1].operations}
+    met |= {name[:-1] for name in met if name.endswith("_")}
+    assert sorted(set(RULES) - met - ABSENT) == []
+
+
+ABSENT = {"pointwise"}
+"""Names that no operation of this machine dispatches under, and why they are rules."""
