@@ -18,7 +18,6 @@ from initwise.core.errors import (
     ModelError,
     OptionError,
     StreamError,
-    UnsupportedError,
 )
 from initwise.core.records import Signals
 from initwise.measure import check
@@ -367,15 +366,6 @@ def test_an_unknown_mode_is_refused():
         check(nn.Linear(2, 2), mode="mesure")
     assert str(error.value) == (
         "check: mode 'mesure'.\n  Did you mean 'measure'?\n  Known: auto, measure, predict."
-    )
-
-
-def test_prediction_says_that_it_is_not_there_yet():
-    with pytest.raises(UnsupportedError) as error:
-        check(nn.Linear(2, 2), mode="predict")
-    assert str(error.value) == (
-        'mode="predict": prediction without weights is not there yet; expected mode="measure" or "auto".\n'
-        "  check(model, example) measures on a real pass instead."
     )
 
 

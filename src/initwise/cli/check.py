@@ -20,6 +20,10 @@ def check(
         str | None,
         typer.Option(metavar="NAME", help="Judge these weights instead: a scheme or recipe (initwise list)."),
     ] = None,
+    predict: Annotated[
+        bool,
+        typer.Option("--predict", help="Carry moments through the model instead: no weights, data or memory."),
+    ] = False,
     seed: Seed = 0,
     as_json: Json = False,
     html: Html = None,
@@ -27,8 +31,11 @@ def check(
 ) -> None:
     """Check the weights a model has now, by one real forward and backward pass: exit code 1 if unhealthy."""
     refuse_page(html)
+    mode = "predict" if predict else "measure"
     with loaded(target, example, seed=seed) as subject:
-        signals = check_model(subject.model, subject.example, plan=plan, loss=subject.loss, seed=seed)
+        signals = check_model(
+            subject.model, subject.example, plan=plan, loss=subject.loss, mode=mode, seed=seed
+        )
     show(signals, as_json=as_json)
     write_page(signals, html)
     if not (signals.healthy or as_json):
@@ -49,6 +56,7 @@ COMMAND = Command(
     (
         "initwise check model.py:make_model --example 'f32[32,784]'",
         "initwise check model.py:make_model --example 'f32[32,784]' --plan he_normal",
+        "initwise check model.py:make_model --example 'f32[32,784]' --plan lecun_normal --predict",
         "initwise check train.py:problem --json > signals.json    exit code 1 if it is unhealthy",
     ),
     place=2,

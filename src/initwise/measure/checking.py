@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +11,7 @@ from ..core.stream import checked_seed
 from ..frameworks.example import mapped
 from ..frameworks.protocol import adapter_for, door, served
 from ..report.signals import DRAWN
-from ..signals.judging import judged, uniform, unjudged, unobserved
+from ..signals.judging import assumed, judged, uniform, unjudged, unobserved
 
 MODES = ("auto", "measure", "predict")
 OPAQUE = "TorchScript cannot be looked into; check the model that it was made from"
@@ -46,7 +45,10 @@ def check(
         loss: `loss(output) -> scalar`; close over the targets. Without one, the backward pass
             starts from a random cotangent of unit rms on every floating output: ratios over depth
             mean the same, absolute gradients mean nothing.
-        mode: "measure"; "auto" is "measure"; "predict" is not there yet.
+        mode: "measure" runs real weights; "predict" carries moments through the model's own operations,
+            without weights, data or memory: all numbers are expectations over the draw of weights and
+            inputs, with the spread from seed to seed. Floating inputs are standard normal where only a
+            shape is given, else have the moments of the batch. "auto" is "measure".
         seed: of the drawn example, the cotangent, dropout and the plan's weights.
 
     Returns:
@@ -60,22 +62,20 @@ def check(
         ForwardError: the model's forward or backward, or the loss, raised.
         ModelError: not a torch model; a lazy or meta one.
         OptionError: a mode or a loss that makes no sense.
-        UnsupportedError: mode "predict", or a framework that cannot be run.
+        UnsupportedError: a framework that cannot be run.
     """
     _require_mode(mode)
     _require_loss(loss)
-    if mode == "predict":
-        return _predicted(model, example, plan=plan, seed=seed)
     seed = checked_seed(seed)
-    adapter = adapter_for(model)
-    measure = door(adapter, "measure")
-    if measure is None:
+    adapter, way = adapter_for(model), "predict" if mode == "predict" else "measure"
+    run = door(adapter, way)
+    if run is None:
         raise UnsupportedError(
             f"a model of {adapter.name} holds weights and cannot be run",
             where="check",
-            expected=served("measure"),
+            expected=served(way),
         )
-    return _signals(measure(model, example, plan=plan, loss=loss, seed=seed), example)
+    return _signals(run(model, example, plan=plan, loss=loss, seed=seed), example, way)
 
 
 def _require_mode(mode: str) -> None:
@@ -95,12 +95,7 @@ def _require_loss(loss: Any) -> None:
     )
 
 
-def _predicted(model: Any, example: Any, **options: Any) -> Signals:
-    signals: Signals = importlib.import_module("initwise.predict").predict(model, example, **options)
-    return signals
-
-
-def _signals(passed: Any, example: Any) -> Signals:
+def _signals(passed: Any, example: Any, mode: str) -> Signals:
     layers, findings = judged(passed.readings, passed.inputs)
     idle = tuple(
         LayerSignal(name, kind, verdict="untouched", reason="it did not run on this example")
@@ -113,11 +108,11 @@ def _signals(passed: Any, example: Any) -> Signals:
         "" if passed.ungraded else passed.backward,
         unjudged(passed.readings),
         uniform(passed.inputs),
-        unobserved(passed.readings),
+        unobserved(passed.readings) if mode == "measure" else assumed(passed.readings),
         _drawn(example, passed.inferred),
     )
     note = "; ".join(filter(None, remarks))
-    return Signals("measure", layers + idle + closed, findings + _unseen(passed), passed.loss, note)
+    return Signals(mode, layers + idle + closed, findings + _unseen(passed), passed.loss, note)
 
 
 def _unseen(passed: Any) -> tuple[Finding, ...]:

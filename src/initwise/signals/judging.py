@@ -128,8 +128,9 @@ def _signal(readings: Sequence[Reading], place: int, marks: list[Mark]) -> Layer
         dead=row.dead,
         saturated=row.saturated,
         correlation=row.correlation,
-        verdict=worst.verdict if worst else "unpredicted" if row.left_out else "ok",
-        reason=worst.reason if worst else remark(readings, place),
+        seed_spread=row.forward_spread,
+        verdict=worst.verdict if worst else "unpredicted" if row.left_out or row.missed else "ok",
+        reason=worst.reason if worst else row.missed or remark(readings, place),
     )
 
 
@@ -161,6 +162,15 @@ def unjudged(readings: Sequence[Reading]) -> str:
     opener = opener_after(readings, places[-1])
     sentence = f"gradients were not judged: {opener!r} starts at zero and stops them until its first step"
     return sentence if opener else ""
+
+
+def assumed(readings: Sequence[Reading]) -> str:
+    """What the numbers rest on and may fail, in a sentence; "" if on nothing."""
+    places: dict[str, list[str]] = {}
+    for row in readings:
+        for what in row.rests:
+            places.setdefault(what, []).append(row.name)
+    return "; ".join(f"{what} ({len(names)} layers, from {names[0]!r} on)" for what, names in places.items())
 
 
 def unobserved(readings: Sequence[Reading]) -> str:

@@ -104,6 +104,13 @@ class Reading:
         return self.gradient_rms * math.sqrt(math.prod(self.shape))
 
     @property
+    def missed(self) -> str:
+        """What of it could not be predicted, and why; "" if nothing was missed."""
+        if self.unknown:
+            return f"not predicted: {self.unknown}"
+        return f"its gradient was not predicted: {self.ungraded}" if self.ungraded else ""
+
+    @property
     def left_out(self) -> bool:
         """Did its weight, which is to be trained, get no gradient?"""
         return self.trained and math.isnan(self.weight_gradient_rms)

@@ -23,6 +23,7 @@ class TorchAdapter:
     models: str = "a torch.nn.Module"
     default_scheme: str = "torch_default"
     measure: str = "initwise.measure.substitutes:measured"
+    predict: str = "initwise.predict.running:predicted"
     together: str = "initwise.frameworks.torch.adapter:write_together"
     calibrate: str = "initwise.choose.calibrate_torch:measure_factors"
     adapters: str = "initwise.frameworks.torch.lora:adapters"

@@ -29,7 +29,11 @@ T = TypeVar("T")
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 
-def arguments(model: nn.Module, example: Any, *, seed: int = 0) -> Arguments:
+Floats = Callable[[torch.dtype, tuple[int, ...], Tensor | None], Tensor]
+"""What stands for a floating-point tensor of the example: (dtype, shape, its numbers if given)."""
+
+
+def arguments(model: nn.Module, example: Any, *, seed: int = 0, floats: Floats | None = None) -> Arguments:
     """What to call `model` with, as `(args, kwargs)`, on the model's device.
 
     Args:
@@ -37,6 +41,9 @@ def arguments(model: nn.Module, example: Any, *, seed: int = 0) -> Arguments:
             obvious: an `nn.Sequential` that begins with a Linear gets 64 standard normal rows.
         seed: of the numbers drawn for shapes; integers without a bound stay below the number of
             rows of the model's smallest embedding table, so that they fit every table.
+
+    With `floats`, it makes what stands for floating-point tensors, on the CPU; then the model need not
+    hold any values.
 
     Tensors are moved to the model's device and keep their dtype; NumPy's floats become the
     model's dtype (NumPy makes float64 unasked and has no bfloat16). The caller's own tensors are
@@ -46,19 +53,29 @@ def arguments(model: nn.Module, example: Any, *, seed: int = 0) -> Arguments:
         ExampleError: no example, an unreadable or empty one, integers without a bound and no embedding.
         ModelError: a lazy or meta model, which cannot run.
     """
-    require_data(model)
+    if floats is None:
+        require_data(model)
     if example is None:
         example = example_for(model)
     args, kwargs = split(_refused_inferred(model, example))
     device, dtype = home(model)
+    device = device if floats is None else torch.device("cpu")
     bound = smallest_table(model)
 
     def made(leaf: Any, where: str) -> Any:
         if isinstance(leaf, Spec):
-            array = draw(leaf, seed=seed, where=where, bound=bound)
-            kind = dtype if leaf.dtype == "float" else getattr(torch, leaf.dtype)
-            return torch.from_numpy(array).to(device=device, dtype=kind)
-        return _moved(leaf, device, dtype)
+            return drawn(leaf, where)
+        found = _moved(leaf, device, dtype)
+        if floats is not None and isinstance(found, Tensor) and found.is_floating_point():
+            return floats(found.dtype, tuple(found.shape), found)
+        return found
+
+    def drawn(spec: Spec, where: str) -> Tensor:
+        kind: torch.dtype = dtype if spec.dtype == "float" else getattr(torch, spec.dtype)
+        if floats is not None and kind.is_floating_point:
+            return floats(kind, spec.shape, None)
+        array = draw(spec, seed=seed, where=where, bound=bound)
+        return torch.from_numpy(array).to(device=device, dtype=kind)
 
     args = tuple(mapped(made, value, f"example[{i}]") for i, value in enumerate(args))
     kwargs = {key: mapped(made, value, f"example[{key!r}]") for key, value in kwargs.items()}

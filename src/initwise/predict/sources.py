@@ -1,0 +1,80 @@
+"""Sources: what is known of parameters and inputs before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ..core.errors import ModelError
+from ..core.fill import Fill
+from ..core.parameter import ParameterInfo
+from . import values
+from .interpreter import LARGE_REAL, Interpreter
+from .maps import concatenate
+from .moments import independent, measured, simplified
+from .values import Value
+
+
+def of_fill(fill: Fill, info: ParameterInfo) -> Value:
+    """A parameter that a Fill describes: independent elements of its mean and std, packed parts as blocks."""
+    shape = info.shape
+    if fill.law == "uniform":
+        return _as_weight(values.uniform(shape, fill.low, fill.high))
+    if not fill.parts or fill.law != "packed" or info.layout is None:
+        return values.fresh(independent(shape, fill.mean, fill.std**2), parameter=True)
+    axis = info.layout.axes.index("o")
+    pieces = [
+        independent((*shape[:axis], size, *shape[axis + 1 :]), part.mean, part.std**2)
+        for _, size, part in fill.parts
+    ]
+    return values.fresh(simplified(concatenate(pieces, axis)), parameter=True)
+
+
+def _as_weight(value: Value) -> Value:
+    base = value.terms[0].factors[0].base
+    return values.fresh(base.moments, base.law, parameter=True)
+
+
+def of_numbers(tensor: Tensor) -> Value:
+    """A parameter that has numbers: independent elements of their mean and variance."""
+    numbers = tensor.detach().to(torch.float64)
+    mean = float(numbers.mean())
+    variance = float(numbers.var(correction=0)) if numbers.numel() > 1 else 0.0
+    return values.fresh(independent(tuple(tensor.shape), mean, variance), parameter=True)
+
+
+def of_input(given: Tensor | None, shape: tuple[int, ...]) -> Value:
+    """An input: standard normal where only a shape is given, else with the moments of its numbers."""
+    if given is None or given.numel() > LARGE_REAL:
+        return values.fresh(independent(shape, 0.0, 1.0))
+    return values.fresh(measured(given.detach().to(torch.float64).cpu().numpy()))
+
+
+def weights(
+    model: nn.Module, interpreter: Interpreter, fills: Mapping[str, tuple[Fill, ParameterInfo]]
+) -> dict[str, Tensor]:
+    """Every floating parameter as a fake tensor: by its Fill, or by the numbers it has.
+
+    Raises:
+        ModelError: a parameter on the meta device that nothing is said about.
+    """
+    found = {}
+    for name, parameter in model.named_parameters():
+        if not parameter.is_floating_point():
+            continue
+        if name in fills:
+            value = of_fill(*fills[name])
+        elif parameter.device.type == "meta":
+            raise ModelError(
+                "is on the meta device, and the plan says nothing about it",
+                where=name,
+                expected="a law for every parameter",
+                fix='Give a plan: check(model, example, plan="torch_default", mode="predict"), or build the '
+                "model with real memory.",
+            )
+        else:
+            value = of_numbers(parameter)
+        found[name] = interpreter.fake(tuple(parameter.shape), parameter.dtype, value)
+    return found
