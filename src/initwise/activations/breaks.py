@@ -93,7 +93,8 @@ def _shells(function: Tally, q: float, centre: Array, width: Array, depth: Depth
         mean = (np.abs(value[:, 1:]) + np.abs(value[:, :-1])) / 2
         rise = np.where(np.abs(rise) <= 4e-16 * mean, 0.0, rise)
         density = np.exp(-centre * centre / (2 * q))[:, None] / math.sqrt(2 * math.pi * q)
-        items = (mean, mean**2, np.abs(rise) / run, (rise / run) ** 2, mean**2 / (2 * q))
+        far = np.maximum(1.0, np.abs(centre * centre / q - 1))[:, None]
+        items = (mean, mean**2, np.abs(rise) / run, (rise / run) ** 2, far * mean**2 / (2 * q))
         totals += np.stack([density * run * item for item in items])
     return totals
 

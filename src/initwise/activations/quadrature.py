@@ -187,6 +187,9 @@ def _panels(function: Tally, q: float, low: Array, high: Array) -> tuple[Array, 
     """
     half = (high - low)[:, None] / 2
     x = (low + high)[:, None] / 2 + half * _POINTS
+    # a few ulp inside, so that a jump exactly at an edge belongs to one side and none hides beyond the probe
+    hair = np.minimum(4 * EPSILON * np.maximum(np.abs(low), np.abs(high)), 1e-9 * half.ravel())
+    x[:, NODES], x[:, NODES + 1] = low + hair, high - hair
     value = function(x)
     # the square root of the density, so that squares of huge values do not overflow before they are weighed
     root = np.exp(-x * x / (4 * q)) / (2 * math.pi * q) ** 0.25
@@ -256,7 +259,6 @@ def _interpolation(points: Array, targets: Array) -> Array:
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(NODES)
 _DERIVE = _differentiation(_NODES)
 _AMPLIFY = math.sqrt(float((_WEIGHTS * (_DERIVE**2).sum(axis=1)).sum() / 2))
-# a hair inside, so that a jump exactly at an edge belongs to one side
-_ENDS = np.array([-1.0, 1.0]) * (1 - 1e-9)
+_ENDS = np.array([-1.0, 1.0])
 _TO_ENDS = _interpolation(_NODES, _ENDS)
 _POINTS = np.concatenate([_NODES, _ENDS])
