@@ -330,6 +330,18 @@ def test_bad_input_says_what_is_wrong_and_writes_nothing(case):
     assert spy is None or spy.unchanged()
 
 
+@pytest.mark.parametrize("plan", ["he_normal", "siren", "torch_default"])
+def test_a_plan_needs_no_memory_and_is_the_same_with_it(plan):
+    with torch.device("meta"):
+        model = Net()
+    assert plan_for(model, plan) == plan_for(Net(), plan)
+    rules = {"head.weight": "orthogonal"}
+    assert plan_for(model, plan, rules=rules) == plan_for(Net(), plan, rules=rules)
+    with pytest.raises(ModelError, match="are on the meta device and have no memory"):
+        init_(model, plan_for(model, plan))
+    assert all(parameter.is_meta for parameter in model.parameters())
+
+
 def test_a_dict_is_no_model():
     with pytest.raises(ModelError, match="ArrayTree"):
         init_({"weight": 1}, "he_normal")

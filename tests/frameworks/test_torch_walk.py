@@ -355,7 +355,6 @@ REFUSED = {
     "float8": (lambda: nn.Parameter(torch.zeros(3).to(torch.float8_e4m3fn), requires_grad=False), "float8"),
     "expanded": (lambda: nn.Parameter(torch.zeros(1).expand(3)), "expanded view"),
     "flat": (lambda: type("FlatParameter", (nn.Parameter,), {})(torch.zeros(3)), "FSDP's flat parameters"),
-    "meta": (lambda: nn.Parameter(torch.zeros(3, device="meta")), "to_empty"),
     "sparse": (lambda: nn.Parameter(torch.zeros(3, 3).to_sparse()), "sparse_coo"),
 }
 

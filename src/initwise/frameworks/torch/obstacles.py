@@ -10,7 +10,11 @@ from ..overlap import overlapping
 
 
 def obstacle(name: str, tensor: Tensor) -> str:
-    """Why `tensor` cannot be filled, or ""."""
+    """Why `tensor` cannot be filled, or "".
+
+    To have no memory yet (the meta device) is no obstacle here: a plan needs shapes alone. What
+    writes refuses a model of which any part is there.
+    """
     for kind, problem in _SUBCLASSES.items():
         if any(cls.__name__ == kind for cls in type(tensor).__mro__):
             return problem
@@ -23,8 +27,6 @@ def obstacle(name: str, tensor: Tensor) -> str:
         return (
             f"it is a {type(tensor).__name__}, which wraps other tensors; initialize before converting to it"
         )
-    if tensor.device.type == "meta":
-        return 'it is on the meta device and has no memory; call model.to_empty(device="cpu") first'
     return _kind(tensor) or _memory(tensor)
 
 
