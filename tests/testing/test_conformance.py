@@ -75,7 +75,14 @@ WRONG = {
     "strange evidence": ({"evidence": "trust me"}, "evidence 'trust me' is none of"),
     "no differences": ({"differences": ()}, "differences is empty"),
     "no known answer": ({"known": ()}, "known is empty: add an answer"),
-    "a wrong answer": ({"known": (Known((256, 64), "oi", "std", 0.1),)}, "is 0.0625, not 0.1"),
+    "a wrong answer": (
+        {"known": (Known((256, 64), "oi", "std", 0.1),)},
+        "std of (256, 64) is 0.0625, not 0.1",
+    ),
+    "a wrong answer with options": (
+        {"known": (Known((256, 64), "oi", "std", 0.1, options=(("factor", 4.0),)),)},
+        "std of (256, 64), factor=4.0 is 0.03125, not 0.1",
+    ),
     "an alias that is not there": (
         {"aliases": ("lecun_half",)},
         "no scheme is called 'lecun_half': is the package",
@@ -125,10 +132,22 @@ def test_an_activation_with_a_spike_nobody_declared_is_told_so(replaced):
     def narrow(x):
         return np.tanh(x).astype(np.float32)
 
+    def shared(x):
+        return x / np.sum(x)
+
+    def infinite(x):
+        return np.exp(x * x)
+
+    def undefined(x):
+        return np.log(np.abs(x))
+
     assert activation_registry["tanh"].kinks == ()
     for function, text in (
         (cumulative, "its values depend on each other"),
         (narrow, "float64 becomes float32"),
+        (shared, "its values depend on each other"),
+        (undefined, r"it is not finite at \[0\.\]"),
+        (infinite, "it has no moments: "),
     ):
         with pytest.raises(AssertionError, match=text):
             check_activation(replaced(activation_registry, "tanh", function=function))

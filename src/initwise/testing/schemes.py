@@ -58,9 +58,10 @@ def _check_known(claim: Claim, row: SchemeRow) -> None:
     claim(bool(row.known) or exempt, "known is empty: add an answer from a paper or another implementation")
     for known in row.known:
         found = getattr(_answer(row, known), known.attribute)
+        given = "".join(f", {name}={value!r}" for name, value in known.options)
         claim(
             abs(found - known.value) <= DECIMALS,
-            f"{known.attribute} of {known.shape}, {dict(known.options)}, is {found!r}, not {known.value!r}",
+            f"{known.attribute} of {known.shape}{given} is {found!r}, not {known.value!r}",
         )
 
 
