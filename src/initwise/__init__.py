@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .activations import activations, gain
+    from .activations import activation, activations, gain
     from .choose import choose
     from .core.errors import InitwiseError
     from .core.fill import Fill
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0.dev0"
 
 _HOMES = {
+    "activation": "activations",
     "activations": "activations",
     "Advice": "core.records",
     "ArrayTree": "frameworks.numpy",
@@ -73,6 +74,7 @@ _HOMES = {
 
 __all__ = [  # noqa: RUF022  (sorted as people sort, not by case)
     "__version__",
+    "activation",
     "activations",
     "Advice",
     "ArrayTree",

@@ -235,7 +235,8 @@ def activation(thing: Any, **parameters: float) -> Activation:
     Args:
         thing: a registered name in any style ("relu", "LeakyReLU", "leaky_relu(0.2)"), an Activation,
             or any elementwise callable: a NumPy, torch or JAX function, a torch module or its class,
-            or a function of one number. A callable is only called; a module's state stays as it is.
+            or a function of one number. A callable is only called; a module's state stays as it is, and
+            it is taken in eval mode, where dropout is the identity.
         parameters: of a named activation or a function, for example `negative_slope=0.2`.
 
     Raises:

@@ -24,10 +24,10 @@ def gain(
     Computed by quadrature from the function. Forward: √(q/E[φ(√q·z)²]), weights std gain/√fan_in.
     Backward: 1/√E[φ′(√q·z)²], weights std gain/√fan_out. For ReLU both are √2 at every q
     (He et al. 2015, eq. 10 and 14). A gate a·φ(b) takes a and b from weights of this std, each
-    with fans of its own. `activation(…).gains(q)` has all of them and their error bound.
+    with fans of its own. `initwise.activation(…).gains(q)` has all of them and their error bound.
 
     Args:
-        activation: a registered name or any elementwise callable, see `activation`.
+        activation: a registered name or any elementwise callable, see `initwise.activation`.
         q: variance of the pre-activation. > 0.
         backward: keep the gradient instead of the signal; the same as keep="gradient".
         keep: "second_moment" (the default; right for zero-mean weights whatever the mean of φ),
@@ -36,8 +36,8 @@ def gain(
         parameters: of the activation, for example `negative_slope=0.2`.
 
     Raises:
-        UnknownNameError, OptionError: see `activation`; also when the gain would be infinite, or its
-            error bound is above 1 %.
+        UnknownNameError, OptionError: see `initwise.activation`; also when the gain would be infinite, or
+            its error bound is above 1 %.
 
     >>> round(gain("tanh"), 6)
     1.592537
