@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from .. import maps, values
 from ..algebra import contract, scale, total
-from ..axes import Array, Atom, Axes, along, patterns, start
+from ..axes import Array, Atom, Axes, Dim, along, block_shares, extent, patterns, single, start
 from ..bases import Grams
 from ..grams import strayed
 from ..moments import Moments, flat, uniform
@@ -225,17 +225,12 @@ def weight_gradient(
 ) -> Moments:
     """Σ over batch and places of g at p times x at the place that p sees through a tap."""
     g, x = _ready(g, groups), _ready(x, groups)
-    rank = len(lines)
     met = [_met(line, _atom(g, 3 + i), _atom(x, 3 + i)) for i, line in enumerate(lines)]
-    found = _summed(_full(g, rank), _full(x, rank), met, g, x)
-    axes: Axes = (g.axes[1], g.axes[2], x.axes[2])
-    mean = np.zeros(tuple(len(atom) for dim in axes for atom in dim))
-    taps = math.prod(line.kernel for line in lines)
-    if taps > 1:
-        axes, found, mean = (*axes, ((taps,),)), _widened(found, found.ndim), mean[..., None]
-    else:
-        axes = (*axes, ())
-    return maps.reshape(Moments(axes, found, mean), tuple(shape))
+    taps = [single(line.kernel) for line in lines]
+    axes: Axes = (g.axes[1], g.axes[2], x.axes[2], *taps)
+    second = _met_pairs(_full(g, len(lines)), _full(x, len(lines)), met, g, x)
+    mean = _met_means(g, x, lines, taps)
+    return maps.reshape(Moments(axes, second, mean), tuple(shape))
 
 
 def _full(x: Moments, rank: int) -> Array:
@@ -250,21 +245,48 @@ def _full(x: Moments, rank: int) -> Array:
 
 @lru_cache(maxsize=512)
 def _met(line: Line, sums: Atom, places: Atom) -> Array:
-    """Number of pairs of sums and of places seen through a tap, over their patterns; mean over taps."""
-    return tables(line, places, sums).same * patterns(sums).pairs[:, None] / line.kernel
+    """Pairs of sums and of places seen through two taps: (taps differ or equal, sums, places), mean over taps."""
+    table, pairs = tables(line, places, sums), patterns(sums).pairs[:, None]
+    same, k = table.same * pairs, line.kernel
+    if k == 1:
+        return np.asarray(same[None])
+    return np.stack([(table.every * pairs - same) / (k * (k - 1)), same / k])
 
 
-def _summed(gradient: Array, seen: Array, met: Sequence[Array], g: Moments, x: Moments) -> Array:
-    """Σ over the batch and over pairs of places."""
+def _met_pairs(gradient: Array, seen: Array, met: Sequence[Array], g: Moments, x: Moments) -> Array:
+    """Σ over the batch and over pairs of places, for pairs of taps."""
     names = itertools.count()
     n, q, o, c = ([next(names) for _ in dim] for dim in (*g.axes[:3], x.axes[2]))
-    p, r = ([next(names) for _ in met] for _ in range(2))
+    p, r, t = ([next(names) for _ in met] for _ in range(3))
     operands: list[object] = [gradient, [*n, *q, *o, *p], seen, [*n, *q, *c, *r]]
     for atom, label in zip(g.axes[0], n, strict=True):
         operands += [patterns(atom).pairs, [label]]
     for i, table in enumerate(met):
-        operands += [table, [p[i], r[i]]]
-    return np.asarray(np.einsum(*operands, [*q, *o, *c], optimize=True))  # type: ignore[call-overload]
+        operands += [table, [t[i], p[i], r[i]]]
+    found = np.einsum(*operands, [*q, *o, *c, *t], optimize=True)  # type: ignore[call-overload]
+    return np.asarray(found.reshape([size for size in found.shape if size != 1]))
+
+
+def _met_means(g: Moments, x: Moments, lines: Sequence[Line], taps: Sequence[Dim]) -> Array:
+    """Σ of the products of means."""
+    one, other = _by_places(g, len(lines)), _by_places(x, len(lines))
+    for i, line in enumerate(lines):
+        atom, seen = _atom(g, 3 + i), tables(line, _atom(x, 3 + i), _atom(g, 3 + i)).blocks
+        one, other = one.swapaxes(3, 3 + i), other.swapaxes(3, 3 + i)
+        # a place of g meets as many places of each block of x as it sees, over all taps
+        other = along(other, np.array(atom, float)[:, None] * seen / line.kernel, 3)
+        one, other = one.swapaxes(3, 3 + i), other.swapaxes(3, 3 + i)
+    shares = block_shares((g.axes[0],)).reshape(-1) * extent(g.axes[0])
+    letters = "xyz"[: len(lines)]
+    found = np.einsum(f"nqo{letters},nqc{letters},n->qoc", one, other, shares)
+    kept = [len(atom) for dim in (g.axes[1], g.axes[2], x.axes[2]) for atom in dim]
+    return found.reshape(kept + [1 for dim in taps for _ in dim])
+
+
+def _by_places(x: Moments, rank: int) -> Array:
+    """`mean` as (batch, groups, channels, *places), one axis for each."""
+    sizes = [math.prod(len(atom) for atom in dim) for dim in x.axes]
+    return x.mean.reshape(sizes[: 3 + rank])
 
 
 def lines_of(

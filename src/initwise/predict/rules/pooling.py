@@ -1,151 +1,187 @@
-"""Pooling and resampling: windows of places, as means, maxima or copies."""
+"""Means over windows, resampling and padding: linear and separable; see `separable`."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
-import numpy as np
-
-from .. import maps, quadrature, values
-from ..algebra import scale
-from ..axes import start
-from ..bases import Factor, Term
-from ..moments import Moments, flat, uniform
+from .. import values
+from ..axes import Array
 from ..values import Value
 from .calling import Call, rule
+from .separable import LARGEST, OTHER, applied, first, operator
+
+Line = Callable[[int, int, int], Array]
+"""(place of the axis among those that are moved, size before, size after) → matrix."""
 
 
-def _space(call: Call, rank: int) -> list[int]:
-    """The axes that are pooled: as many of the last as the operation's name says."""
-    digits = [int(c) for c in call.name if c.isdigit()]
-    count = digits[0] if digits else rank - 2
+def space(call: Call, rank: int) -> list[int]:
+    """The axes that are moved: as many of the last as the operation's name says."""
+    count = next((int(c) for c in call.name if c.isdigit()), rank - 2)
     return list(range(rank - count, rank))
 
 
-def averaged(x: Moments, dims: Sequence[int], shape: Sequence[int], windows: Sequence[float]) -> Moments:
-    """Means over windows of so many places along each axis; the axes get the sizes of `shape`."""
-    for dim, window in zip(dims, windows, strict=True):
-        x = uniform(flat(x, dim), dim)
-        if x.axes[dim]:
-            place = start(x.axes, dim)
-            moved = np.moveaxis(x.second.copy(), place, 0)
-            moved[1] = moved[1] / window + (1 - 1 / window) * moved[0]
-            x = Moments(x.axes, np.moveaxis(moved, 0, place), x.mean)
-        x = maps.resize(x, dim, shape[dim])
-    return x
+def per_axis(given: Any, count: int) -> list[Any]:
+    """An argument for each axis, which may be given once for all."""
+    listed = list(given) if isinstance(given, (list, tuple)) else [given]
+    return listed * count if len(listed) == 1 else listed
 
 
-def spread_out(g: Moments, dims: Sequence[int], shape: Sequence[int]) -> Moments:
-    """Each place's value at all places of its window."""
-    for dim in dims:
-        g = maps.resize(g, dim, shape[dim])
-    return g
+def _forward(call: Call, x: Value, line: Line) -> Value:
+    dims = space(call, len(x.shape))
+    return applied(call, x, {d: line(i, x.shape[d], call.shape[d]) for i, d in enumerate(dims)})
 
 
-def _windows(x: Sequence[int], y: Sequence[int], dims: Sequence[int]) -> list[float]:
-    return [max(x[d] / y[d], 1.0) for d in dims]
+def _backward(call: Call, g: Value, line: Line, factor: float = 1.0) -> Value:
+    dims = space(call, len(g.shape))
+    back = {d: line(i, call.shape[d], g.shape[d]).T for i, d in enumerate(dims)}
+    return applied(call, g, back, factor)
 
 
-def _kernels(call: Call, dims: Sequence[int]) -> list[float]:
-    kernel = list(call["kernel_size"])
-    return [float(k) for k in (kernel * len(dims) if len(kernel) == 1 else kernel)]
+def _plain(call: Call) -> str:
+    return call.name.removesuffix("_backward")
 
 
 AVERAGES = ("avg_pool1d", "avg_pool2d", "avg_pool3d")
 ADAPTIVE = ("_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "adaptive_avg_pool1d")
 
 
-@rule(*AVERAGES, *ADAPTIVE)
+def _windows(call: Call, rank: int) -> Line:
+    kernel, padding = (per_axis(call[name], rank) for name in ("kernel_size", "padding"))
+    stride = per_axis(call["stride"] or kernel, rank)
+
+    def line(i: int, size: int, _: int) -> Array:
+        one = {"kernel_size": kernel[i], "stride": stride[i], "padding": padding[i]}
+        given = {name: first(rank, number, int(name != "padding")) for name, number in one.items()}
+        return operator(
+            _plain(call),
+            min(size, LARGEST),
+            rank,
+            **given,
+            ceil_mode=call["ceil_mode"],
+            count_include_pad=call["count_include_pad"],
+        )
+
+    return line
+
+
+def _divisor(call: Call, rank: int) -> float:
+    """What an overriding divisor makes of means."""
+    given, size = call.get("divisor_override"), 1.0
+    for kernel in per_axis(call["kernel_size"], rank):
+        size *= kernel
+    return size / given if given else 1.0
+
+
+@rule(*AVERAGES)
 def average_pool(call: Call) -> Value:
     """Means over windows."""
     x = call.value("self")
-    dims = _space(call, len(x.shape))
-    windows = _windows(x.shape, call.shape, dims) if "adaptive" in call.name else _kernels(call, dims)
-    moments = averaged(x.moments, dims, call.shape, windows)
-    return values.fresh(moments, spread=x.scale_spread, notes=x.notes)
+    rank = len(space(call, len(x.shape)))
+    y = _forward(call, x, _windows(call, rank))
+    return values.scaled(y, _divisor(call, rank))
 
 
-@rule(
-    "avg_pool2d_backward",
-    "avg_pool3d_backward",
-    "_adaptive_avg_pool2d_backward",
-    "_adaptive_avg_pool3d_backward",
-)
+@rule("avg_pool2d_backward", "avg_pool3d_backward")
 def average_pool_gradient(call: Call) -> Value:
-    """A window's gradient, shared equally."""
+    """Each window's gradient, shared equally."""
     g = call.value("grad_output")
-    dims = _space(call, len(g.shape))
-    share = math.prod(g.shape[d] for d in dims) / math.prod(call.shape[d] for d in dims)
-    moments = scale(spread_out(g.moments, dims, call.shape), share)
-    return values.fresh(moments, spread=g.scale_spread, notes=g.notes)
+    rank = len(space(call, len(g.shape)))
+    return _backward(call, g, _windows(call, rank), _divisor(call, rank))
 
 
-@rule("max_pool2d_with_indices", "max_pool3d_with_indices")
-def max_pool(call: Call) -> list[Value]:
-    """The largest of k values of one law: Φᵏ in place of Φ."""
+def _adaptive(call: Call, rank: int) -> Line:
+    def line(_: int, size: int, out: int) -> Array:
+        size, out = shrunk(size, out)
+        return operator(_plain(call), size, rank, output_size=first(rank, out, OTHER))
+
+    return line
+
+
+def shrunk(size: int, out: int) -> tuple[int, int]:
+    """Sizes in the same ratio, small enough to count."""
+    longest = max(size, out)
+    if longest <= LARGEST:
+        return size, out
+    return max(round(size * LARGEST / longest), 1), max(round(out * LARGEST / longest), 1)
+
+
+@rule(*ADAPTIVE)
+def adaptive_average_pool(call: Call) -> Value:
+    """Means over as many windows as asked for."""
     x = call.value("self")
-    dims = _space(call, len(x.shape))
-    law = largest(x, math.prod(_kernels(call, dims)))
-    moments = spread_out(law.moments, dims, call.shape)
-    y = values.fresh(moments, spread=x.scale_spread, notes=x.notes)
-    return [y, values.fixed(tuple(call.out[1].shape), 0.0)]
+    return _forward(call, x, _adaptive(call, len(space(call, len(x.shape)))))
 
 
-def largest(x: Value, count: float) -> Value:
-    """The largest of `count` independent elements, as correlated between themselves as x's were."""
-    factor = x.single or x.rebased().single
-    assert factor is not None
-    ranked = np.sort(factor.on_grid, axis=-1)
-    order = np.argsort(factor.on_grid, axis=-1)
-    below = np.cumsum(quadrature.WEIGHTS[order], axis=-1)
-    chance = np.diff(below**count, axis=-1, prepend=0.0)
-    quantile = np.cumsum(chance, axis=-1) - chance / 2
-    positions = np.clip(quantile, 1e-12, 1 - 1e-12)
-    values_at = np.stack(
-        [
-            np.interp(quadrature.QUANTILES, p, r)
-            for p, r in zip(
-                positions.reshape(-1, positions.shape[-1]), ranked.reshape(-1, ranked.shape[-1]), strict=True
-            )
-        ]
-    ).reshape(ranked.shape)
-    return Value((Term((Factor(factor.base, values_at),)),))
-
-
-@rule("max_pool2d_with_indices_backward", "max_pool3d_with_indices_backward")
-def max_pool_gradient(call: Call) -> Value:
-    """A window's gradient at one of its places, zero elsewhere."""
+@rule("_adaptive_avg_pool2d_backward", "_adaptive_avg_pool3d_backward")
+def adaptive_average_pool_gradient(call: Call) -> Value:
+    """Each window's gradient, shared equally."""
     g = call.value("grad_output")
-    dims = _space(call, len(g.shape))
-    share = math.prod(g.shape[d] for d in dims) / math.prod(call.shape[d] for d in dims)
-    moments = scale(spread_out(g.moments, dims, call.shape), share)
-    second = moments.second.copy()
-    corner = tuple(slice(-len(atom), None) for dim in moments.axes for atom in dim)
-    second[corner] = second[corner] / share
-    return values.fresh(Moments(moments.axes, second, moments.mean), spread=g.scale_spread, notes=g.notes)
+    return _backward(call, g, _adaptive(call, len(space(call, len(g.shape)))))
 
 
-RESAMPLED = tuple(
-    f"upsample_{kind}"
-    for kind in ("nearest1d", "nearest2d", "nearest3d", "linear1d", "bilinear2d", "trilinear3d", "bicubic2d")
+RESAMPLED = (
+    *(f"upsample_{kind}" for kind in ("nearest1d", "nearest2d", "nearest3d", "linear1d", "bilinear2d")),
+    *(f"upsample_{kind}" for kind in ("trilinear3d", "bicubic2d")),
+    *(f"_upsample_nearest_exact{n}d" for n in (1, 2, 3)),
+    "_upsample_bilinear2d_aa",
+    "_upsample_bicubic2d_aa",
 )
+SCALES = (("scales",), ("scales_h", "scales_w"), ("scales_d", "scales_h", "scales_w"))
 
 
-@rule(*RESAMPLED, "_upsample_nearest_exact2d", "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa")
+def _resampling(call: Call, rank: int) -> Line:
+    names = SCALES[rank - 1]
+
+    def line(i: int, size: int, out: int) -> Array:
+        scale = call.get(names[i]) or (call.get("scale_factors") or [None] * rank)[i]
+        given: dict[str, Any] = dict(zip(names, first(rank, scale, None), strict=True))
+        if call.get("align_corners") is not None:
+            given["align_corners"] = call["align_corners"]
+        size, out = shrunk(size, out)
+        return operator(_plain(call), size, rank, output_size=first(rank, out, OTHER), **given)
+
+    return line
+
+
+@rule(*RESAMPLED)
 def resampled(call: Call) -> Value:
     """Copies, or interpolations, of neighbouring places."""
     x = call.value("input" if "input" in call.arguments else "self")
-    dims = _space(call, len(x.shape))
-    return values.fresh(spread_out(x.moments, dims, call.shape), spread=x.scale_spread, notes=x.notes)
+    return _forward(call, x, _resampling(call, len(space(call, len(x.shape)))))
 
 
 @rule(*(f"{name}_backward" for name in RESAMPLED))
 def resampled_gradient(call: Call) -> Value:
+    """The gradients of all that a place went into, summed."""
+    g = call.value("grad_output")
+    return _backward(call, g, _resampling(call, len(space(call, len(g.shape)))))
+
+
+PADDED = tuple(f"{kind}_pad{n}d" for kind in ("reflection", "replication") for n in (1, 2, 3))
+
+
+def _padding(call: Call, rank: int) -> Line:
+    given: Sequence[int] = call["padding"]
+
+    def line(i: int, size: int, out: int) -> Array:
+        before, after = given[2 * (rank - 1 - i)], given[2 * (rank - 1 - i) + 1]
+        one = _plain(call)[:-2] + "1d"
+        cut = min(size, max(LARGEST, before + 1, after + 1))
+        return operator(one, cut, 1, padding=[before, after])
+
+    return line
+
+
+@rule(*PADDED)
+def padded_by_itself(call: Call) -> Value:
+    """Copies of what lies inside around it."""
+    x = call.value("self")
+    return _forward(call, x, _padding(call, len(space(call, len(x.shape)))))
+
+
+@rule(*(f"{name}_backward" for name in PADDED))
+def padded_by_itself_gradient(call: Call) -> Value:
     """The gradients of all copies, summed."""
     g = call.value("grad_output")
-    dims = _space(call, len(g.shape))
-    factor = math.prod(g.shape[d] for d in dims) / math.prod(call.shape[d] for d in dims)
-    windows = _windows(g.shape, call.shape, dims)
-    moments = scale(averaged(g.moments, dims, call.shape, windows), factor)
-    return values.fresh(moments, spread=g.scale_spread, notes=g.notes)
+    return _backward(call, g, _padding(call, len(space(call, len(g.shape)))))

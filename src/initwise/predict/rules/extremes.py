@@ -1,0 +1,218 @@
+"""The largest of several values, and where its gradient goes.
+
+The largest of k elements of one law has the distribution function Φᵏ in place of Φ; with elements
+that correlate by ρ, E[Φ((z − √ρ·c)/√(1 − ρ))ᵏ] over a common part c. An element is the largest with
+probability Φᵏ⁻¹(z), given its own z: so gradients go where values are large.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from .. import maps, quadrature, values
+from ..axes import Array, atoms_of, patterns, start
+from ..bases import Base, Factor, Term
+from ..moments import Moments, independent
+from ..values import Value
+from .calling import Call, rule
+from .convolution import Line
+from .pooling import per_axis, space
+
+COMMON, SHARES = np.polynomial.hermite_e.hermegauss(24)
+SHARES = SHARES / SHARES.sum()
+Counts = dict[float, float]
+"""How many elements a window has → share of the windows."""
+
+
+def below(place: Array, count: float, rho: float) -> Array:
+    """P(all of `count` elements lie below their law's quantile `place`), with correlation ρ between them."""
+    if rho < 1e-6:
+        return np.asarray(place**count)
+    points = np.interp(place, quadrature.QUANTILES, quadrature.GRID)
+    shifted = (points[..., None] - math.sqrt(rho) * COMMON) / math.sqrt(max(1 - rho, 1e-9))
+    return np.asarray(np.interp(shifted, quadrature.GRID, quadrature.QUANTILES) ** count @ SHARES)
+
+
+def correlation(base: Base, dims: Sequence[int]) -> float:
+    """Mean correlation of two elements that differ along one of the axes `dims` only; never below 0."""
+    axes, found = base.moments.axes, []
+    for dim in dims:
+        first = start(axes, dim)
+        mine = range(first, first + len(axes[dim]))
+        weights, equal = np.ones(()), np.ones(())
+        for place, atom in enumerate(atoms_of(axes)):
+            table = patterns(atom)
+            same = table.pairs * table.equal
+            weights = np.multiply.outer(weights, table.pairs if place in mine else same)
+            equal = np.multiply.outer(equal, same)
+        total = (weights - equal).sum()
+        if total > 0:
+            found.append(float(((weights - equal) * base.correlation).sum() / total))
+    return max(float(np.mean(found)), 0.0) if found else 0.0
+
+
+def _function(x: Value) -> Factor:
+    factor = x.single or x.rebased().single
+    assert factor is not None
+    return factor
+
+
+def _ranks(factor: Factor) -> tuple[Array, Array]:
+    """(order of the grid's points by value, probability of lying below each, in that order)."""
+    order = np.argsort(factor.on_grid, axis=-1, kind="stable")
+    return order, np.cumsum(quadrature.WEIGHTS[order], axis=-1)
+
+
+def largest(x: Value, dims: Sequence[int], counts: Counts) -> Value:
+    """The largest of `counts` elements along `dims`, at as many places as x has."""
+    factor = _function(x)
+    order, share = _ranks(factor)
+    rho = correlation(factor.base, dims)
+    reached = sum(portion * below(np.minimum(share, 1.0), count, rho) for count, portion in counts.items())
+    chance = np.diff(np.asarray(reached), axis=-1, prepend=0.0)
+    middle = np.clip(np.cumsum(chance, axis=-1) - chance / 2, 1e-12, 1 - 1e-12)
+    ranked = np.take_along_axis(factor.on_grid, order, -1)
+    width = ranked.shape[-1]
+    found = [
+        np.interp(quadrature.QUANTILES, p, r)
+        for p, r in zip(middle.reshape(-1, width), ranked.reshape(-1, width), strict=True)
+    ]
+    return Value((Term((Factor(factor.base, np.stack(found).reshape(ranked.shape)),)),), x.notes)
+
+
+def resized(x: Value, shape: Sequence[int]) -> Value:
+    """`x` with axes of other sizes, whose elements are alike those there are."""
+    moments = x.moments
+    for dim, size in enumerate(shape):
+        moments = maps.resize(moments, dim, size)
+    return values.fresh(moments, x.law, spread=x.scale_spread, notes=x.notes)
+
+
+def _chosen(g: Value, x: Value, count: float, hits: float, pairs: float) -> Value:
+    """g where x is the largest of `count`; in all `hits` times per element, `pairs` of them doubly.
+
+    Given x's z, it is hit n(z) = hits·Φᵏ⁻¹(z)/E[Φᵏ⁻¹] times: of mean n and, for one hit at most, of
+    mean square n, so n·g and √(n − n²)·g·ε with a stranger ε.
+    """
+    factor = _function(x)
+    order, share = _ranks(factor)
+    power = np.empty_like(share)
+    np.put_along_axis(power, order, np.minimum(share, 1.0) ** (count - 1), -1)
+    number = hits * power / quadrature.mean(power)[..., None]
+
+    def function(numbers: Array) -> Value:
+        return Value((Term((Factor(factor.base, numbers),)),))
+
+    if number.max() > 1 + 1e-6 or pairs:
+        joint = 1.0 if g.moments.mean_square <= 0 else g.moments.overall_mean**2 / g.moments.mean_square
+        return values.times(g, function(np.sqrt(number * (1 + joint * pairs / hits))))
+    stranger = values.fresh(independent(x.shape, 0.0, 1.0))
+    rest = values.times(function(np.sqrt(np.maximum(number - number**2, 0.0))), stranger)
+    return values.plus(values.times(g, function(number)), values.times(g, rest))
+
+
+# windows
+
+
+def _lines(call: Call, size: Sequence[int], out: Sequence[int]) -> list[Line]:
+    rank = len(size)
+    kernel, padding, dilation = (
+        per_axis(call[name], rank) for name in ("kernel_size", "padding", "dilation")
+    )
+    stride = per_axis(call["stride"] or kernel, rank)
+    return [Line(size[i], out[i], kernel[i], stride[i], padding[i], dilation[i]) for i in range(rank)]
+
+
+def _counts(lines: Sequence[Line]) -> Counts:
+    """How many places the windows see."""
+    seen = [(line.seen() >= 0).sum(1) for line in lines]
+    whole = seen[0].astype(float)
+    for more in seen[1:]:
+        numbers, number = np.unique(np.multiply.outer(whole, more), return_counts=True)
+        whole = np.repeat(numbers, np.maximum(number * 64 // number.sum(), 1))
+    numbers, number = np.unique(whole, return_counts=True)
+    return {float(n): float(c / number.sum()) for n, c in zip(numbers, number, strict=True)}
+
+
+def _pairs(lines: Sequence[Line]) -> float:
+    """Σ over the windows that share places with one of them of P(both have the same largest)."""
+    reach = [range(-(line.kernel // line.stride), line.kernel // line.stride + 1) for line in lines]
+    size, found = math.prod(line.kernel for line in lines), 0.0
+    for offset in itertools.product(*reach):
+        if any(offset) and all(line.dilation == 1 for line in lines):
+            shared = math.prod(
+                max(line.kernel - abs(d) * line.stride, 0) for d, line in zip(offset, lines, strict=True)
+            )
+            found += shared / (2 * size - shared)
+    return found
+
+
+@rule("max_pool2d_with_indices", "max_pool3d_with_indices")
+def max_pool(call: Call) -> list[Value]:
+    """The largest of a window's values."""
+    x = call.value("self")
+    dims = space(call, len(x.shape))
+    lines = _lines(call, [x.shape[d] for d in dims], [call.shape[d] for d in dims])
+    y = resized(largest(x, dims, _counts(lines)), call.shape)
+    return [y, values.fixed(tuple(call.out[1].shape), 0.0)]
+
+
+@rule("max_pool2d_with_indices_backward", "max_pool3d_with_indices_backward")
+def max_pool_gradient(call: Call) -> Value:
+    """A window's gradient where its value is the largest, zero elsewhere."""
+    g, x = call.value("grad_output"), call.value("self")
+    dims = space(call, len(x.shape))
+    lines = _lines(call, [x.shape[d] for d in dims], [g.shape[d] for d in dims])
+    count = sum(n * share for n, share in _counts(lines).items())
+    hits = math.prod(g.shape[d] for d in dims) / math.prod(x.shape[d] for d in dims)
+    return _chosen(resized(g, x.shape), x, count, hits, hits * _pairs(lines))
+
+
+# whole axes
+
+
+def _reduced(call: Call, x: Value, dims: Sequence[int]) -> Value:
+    count = math.prod(x.shape[d] for d in dims)
+    one = [1 if d in dims else size for d, size in enumerate(x.shape)]
+    y = resized(largest(x, dims, {float(count): 1.0}), one)
+    return values.reshaped(y, call.shape)
+
+
+@rule("amax", "amin", "max", "min")
+def extreme(call: Call) -> Value | list[Value]:
+    """The largest, or smallest, along axes."""
+    x = call.value("self")
+    sign = -1.0 if call.name in ("amin", "min") else 1.0
+    y = _reduced(call, values.scaled(x, sign), call.dims(len(x.shape)))
+    y = values.scaled(y, sign)
+    return y if not isinstance(call.out, (tuple, list)) else [y, values.fixed(call.shape, 0.0)]
+
+
+@rule("value_selecting_reduction_backward")
+def extreme_gradient(call: Call) -> Value:
+    """The gradient at one place along the axis, which one left open."""
+    g, sizes = call.value("grad"), call.shape
+    dim = call["dim"] % len(sizes)
+    one = [1 if d == dim else size for d, size in enumerate(sizes)]
+    placed = values.reshaped(g, one)
+    moments = maps.resize(placed.moments, dim, sizes[dim])
+    return one_of(values.fresh(moments, spread=g.scale_spread, notes=g.notes), dim)
+
+
+def one_of(g: Value, dim: int) -> Value:
+    """g at one place along `dim`, zero at the others: no two of them are both met."""
+    moments, size = g.moments, g.shape[dim]
+    if size == 1:
+        return g
+    place = start(moments.axes, dim)
+    kept = np.moveaxis(moments.second.copy(), place, 0)
+    kept[0] = 0.0
+    kept[1] = kept[1] / size
+    second = np.moveaxis(kept, 0, place)
+    return values.fresh(
+        Moments(moments.axes, second, moments.mean / size), spread=g.scale_spread, notes=g.notes
+    )
