@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ from ..core.errors import OptionError, UnsupportedError
 from ..core.records import Finding, LayerSignal, Signals
 from ..core.stream import checked_seed
 from ..frameworks.example import mapped
-from ..frameworks.protocol import adapter_for, door, served
+from ..frameworks.protocol import adapter_for, adapters, door, served
 from ..report.signals import DRAWN
 from ..signals.judging import assumed, judged, uniform, unjudged, unobserved
 
@@ -34,7 +35,8 @@ def check(
     and brought to the host in one transfer.
 
     Args:
-        model: one that an adapter can run: a torch.nn.Module.
+        model: one that an adapter can run: a torch.nn.Module; for mode "predict" also one on the meta
+            device with a plan, or a callable without arguments that makes one: it is run without memory.
         example: a batch, or shapes and dtypes such as "f32[8,3,224,224]"; see
             `initwise.frameworks.example`. At least two different inputs, better 32: dead units
             and correlations are counted over them, and with one input are not judged. None only
@@ -67,7 +69,8 @@ def check(
     _require_mode(mode)
     _require_loss(loss)
     seed = checked_seed(seed)
-    adapter, way = adapter_for(model), "predict" if mode == "predict" else "measure"
+    way = "predict" if mode == "predict" else "measure"
+    adapter = _maker(model) if way == "predict" and is_maker(model) else adapter_for(model)
     run = door(adapter, way)
     if run is None:
         raise UnsupportedError(
@@ -76,6 +79,17 @@ def check(
             expected=served(way),
         )
     return _signals(run(model, example, plan=plan, loss=loss, seed=seed), example, way)
+
+
+def is_maker(model: Any) -> bool:
+    """Is it a callable that makes a model, and none itself?"""
+    torch = sys.modules.get("torch")
+    return callable(model) and not (torch is not None and isinstance(model, torch.nn.Module))
+
+
+def _maker(model: Any) -> Any:
+    """The adapter that can predict what a callable makes."""
+    return next(adapter for adapter in adapters if getattr(adapter, "predict", ""))
 
 
 def _require_mode(mode: str) -> None:

@@ -8,6 +8,7 @@ tables) stays real and is computed for real.
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +20,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from . import values
+from . import sampling, values
 from .moments import measured
 from .rules import Call, UnpredictedError, rule_for
 from .values import Value
@@ -27,6 +28,13 @@ from .values import Value
 UPSTREAM = "an operation before it was not predicted"
 LARGE_REAL = 1 << 22
 """Real tensors of more elements are not measured."""
+MOST_REAL = 256
+"""Real tensors whose moments are kept."""
+MOST_STORAGES = 4096
+SMALL = 1 << 16
+"""Constants of at most so many elements stay real while a model is built: masks, running statistics."""
+DRAWN = frozenset({"empty", "empty_strided", "randn", "rand", "normal"})
+CONSTANT = frozenset({"zeros", "ones", "full"})
 
 
 class UpstreamError(UnpredictedError):
@@ -37,6 +45,7 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """While it is active, operations on fake tensors carry their values along.
 
     Attributes:
+        building: is a model being made? Then new tensors of numbers to be drawn, and large ones, are fake.
         fakes: the FakeTensorMode that makes fake tensors.
         unpredicted: (operation, reason) → how often.
         operations: operation → how often it ran on fake tensors.
@@ -44,6 +53,7 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self.building = False
         self.fakes = FakeTensorMode(allow_non_fake_inputs=True)
         self.unpredicted: Counter[tuple[str, str]] = Counter()
         self.operations: Counter[str] = Counter()
@@ -88,6 +98,8 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
             raise UnpredictedError(f"a real tensor of {tensor.numel()} elements takes part")
         key = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype, tensor._version)
         if key not in self._real:
+            if len(self._real) >= MOST_REAL:
+                self._real.clear()
             numbers = tensor.detach().to(torch.float64).numpy()
             # the tensor is kept, so that its address stays its own
             self._real[key] = (values.fresh(measured(numbers)), tensor)
@@ -98,10 +110,16 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        kwargs = kwargs or {}
+        kwargs, name = kwargs or {}, func.overloadpacket.__name__
         if not any(isinstance(leaf, FakeTensor) for leaf in tree_leaves((args, kwargs))):
-            return func(*args, **kwargs)
-        out = func(*args, **kwargs)
+            if not (self.building and _to_be_faked(name, args, kwargs)):
+                return func(*args, **kwargs)
+            with self.fakes:
+                out = func(*args, **kwargs)
+        elif name in sampling.OPERATIONS:
+            return sampling.run(self, func, args, kwargs)
+        else:
+            out = func(*args, **kwargs)
         outs = list(out) if isinstance(out, (tuple, list)) else [out]
         if any(isinstance(tensor, FakeTensor) for tensor in outs):
             self._interpret(func, args, kwargs, out, outs)
@@ -127,6 +145,9 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return None, str(reason)
         except UnpredictedError as reason:
             return None, self._missed(name, str(reason))
+        except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            # a rule that did not foresee this call: nothing is guessed, and the rest goes on
+            return None, self._missed(name, f"its rule failed with {type(error).__name__}: {error}")
 
     def _missed(self, name: str, why: str) -> str:
         self.unpredicted[name, why] += 1
@@ -143,11 +164,22 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _overwrite(self, tensor: Tensor, value: Value | None, why: str) -> None:
         """In-place: every other view of the storage changes with it."""
         key = _storage(tensor)
+        if len(self._storages) >= MOST_STORAGES:
+            self._storages = {k: v for k, v in self._storages.items() if not k.expired()}
         if _covers(tensor):
             self._storages[key] = (next(self._stamps), value, why)
         else:
             reason = "part of it was written in place"
             self._storages[key] = (next(self._stamps), None, reason)
+
+
+def _to_be_faked(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Is it a new floating tensor whose numbers are drawn, or a large constant?"""
+    if name not in DRAWN | CONSTANT or not args or not isinstance(args[0], (list, tuple)):
+        return False
+    dtype = kwargs.get("dtype") or torch.get_default_dtype()
+    size = math.prod(args[0])
+    return dtype.is_floating_point and size > (0 if name in DRAWN else SMALL)
 
 
 def _storage(tensor: Tensor) -> StorageWeakRef:

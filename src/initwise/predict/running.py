@@ -13,38 +13,55 @@ from ..core.fill import Fill
 from ..core.parameter import ParameterInfo
 from ..frameworks.initialize import plan_for
 from ..frameworks.torch.run import arguments, example_for
+from ..frameworks.torch.state import reseed, untouched
 from ..frameworks.torch.walk import parameters
 from ..signals.passing import Pass, run_pass
 from . import sources
+from .building import built
 from .expected import Expected
 from .interpreter import Interpreter
 
 
 def predicted(
-    model: nn.Module,
+    model: nn.Module | Callable[[], nn.Module],
     example: Any,
     *,
     plan: Any = None,
     loss: Callable[[Any], Any] | None = None,
     seed: int = 0,
 ) -> Pass:
-    """The torch adapter's door "predict": one pass of `model` without weights, data or memory."""
+    """The torch adapter's door "predict": one pass of `model` without weights, data or memory.
+
+    A callable is run to make the model, without memory either; what its initialization draws is predicted.
+    """
     interpreter = Interpreter()
+    made = not isinstance(model, nn.Module)
+    fills = _fills(model, plan, example, seed)
+    subject = model if isinstance(model, nn.Module) else _built(model, interpreter, seed)
 
     def stand_in(dtype: torch.dtype, shape: tuple[int, ...], given: Tensor | None) -> Tensor:
         return interpreter.fake(shape, dtype, sources.of_input(given, shape))
 
-    args, kwargs = arguments(model, example, seed=seed, floats=stand_in)
-    weights = sources.weights(model, interpreter, _fills(model, plan, example, seed))
+    args, kwargs = arguments(subject, example, seed=seed, floats=stand_in)
+    weights = sources.weights(subject, interpreter, fills)
     gauge = Expected(interpreter)
-    passed = run_pass(model, args, kwargs, gauge=gauge, weights=weights, loss=loss, seed=seed)
-    return passed if example is not None else replace(passed, inferred=example_for(model) or "")
+    passed = run_pass(subject, args, kwargs, gauge=gauge, weights=weights, loss=loss, seed=seed, own=made)
+    return passed if example is not None else replace(passed, inferred=example_for(subject) or "")
 
 
-def _fills(model: nn.Module, plan: Any, example: Any, seed: int) -> dict[str, tuple[Fill, ParameterInfo]]:
+def _built(build: Callable[[], nn.Module], interpreter: Interpreter, seed: int) -> nn.Module:
+    with untouched(nn.Module()):  # the world around it: random states, modes
+        reseed(seed)
+        return built(build, interpreter)
+
+
+def _fills(model: Any, plan: Any, example: Any, seed: int) -> dict[str, tuple[Fill, ParameterInfo]]:
     """Parameter name → what the plan fills it with."""
     if plan is None:
         return {}
+    if not isinstance(model, nn.Module):
+        with torch.device("meta"):
+            model = model()
     infos = {info.name: info for info in parameters(model)}
     made = plan_for(model, plan, example=example, seed=seed)
     return {name: (fill, infos[name]) for name, fill in made.items()}

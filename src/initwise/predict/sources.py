@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor
 
 from ..core.errors import ModelError
 from ..core.fill import Fill
@@ -60,12 +61,15 @@ def weights(
     Raises:
         ModelError: a parameter on the meta device that nothing is said about.
     """
-    found = {}
+    found: dict[str, Tensor] = {}
     for name, parameter in model.named_parameters():
         if not parameter.is_floating_point():
             continue
         if name in fills:
             value = of_fill(*fills[name])
+        elif isinstance(parameter, FakeTensor):
+            found[name] = parameter
+            continue
         elif parameter.device.type == "meta":
             raise ModelError(
                 "is on the meta device, and the plan says nothing about it",

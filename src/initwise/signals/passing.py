@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,15 +57,23 @@ def run_pass(
     weights: Mapping[str, Tensor] | None = None,
     loss: Loss | None = None,
     seed: int = 0,
+    own: bool = False,
 ) -> Pass:
     """Forward and backward of `model` with `weights` (by name) in place of its own, read with `gauge`.
+
+    Args:
+        own: the model was made for this pass: nobody minds what becomes of it.
 
     Raises:
         ExampleError, ForwardError, ModelError: see `frameworks.torch.run.call`; also an example
             that holds NaN, and a loss that raises.
         OptionError: a loss that is no scalar.
     """
-    with untouched(model), torch.inference_mode(False), torch.enable_grad():
+    with (
+        contextlib.nullcontext() if own else untouched(model),
+        torch.inference_mode(False),
+        torch.enable_grad(),
+    ):
         reseed(seed)
         return _Passing(model, args, kwargs, gauge, weights or {}, loss, seed).run()
 
