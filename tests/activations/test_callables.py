@@ -3,6 +3,7 @@
 import functools
 import math
 
+import jax
 import numpy as np
 import pytest
 
@@ -104,7 +105,6 @@ class TestScalarsAndFrameworks:
         assert gain(relu_) == pytest.approx(gain("relu"), rel=1e-12)
 
     def test_jax_functions_are_called_in_float64_and_leave_jax_as_it_is(self):
-        jax = pytest.importorskip("jax")
         assert gain(jax.nn.gelu) == pytest.approx(gain("gelu_tanh"), rel=1e-12)
         assert gain(jax.nn.leaky_relu, negative_slope=0.3) == pytest.approx(
             gain("leaky_relu(0.3)"), rel=1e-12
@@ -119,6 +119,12 @@ class TestScalarsAndFrameworks:
         assert gain(torch.nn.SiLU) == pytest.approx(gain("silu"), rel=1e-12)
         with pytest.raises(OptionError, match="activation 'Threshold' is a class"):
             gain(torch.nn.Threshold)
+
+    def test_a_module_is_taken_in_eval_mode_and_a_function_that_draws_is_refused(self):
+        torch = pytest.importorskip("torch")
+        assert gain(torch.nn.Dropout()) == pytest.approx(1, rel=1e-12)
+        with pytest.raises(OptionError, match=r"on chance \(noise in every call\)"):
+            gain(lambda x: x + np.random.default_rng().normal(size=x.shape))
 
     def test_parameters_of_a_callable_are_handed_on(self):
         torch = pytest.importorskip("torch")

@@ -118,6 +118,15 @@ def test_closed_forms_hold_to_twelve_digits():
     assert activation("exp").moments().second == pytest.approx(math.exp(2), rel=exact)
 
 
+@pytest.mark.parametrize("a", [0.2, 1.0, 3.0])
+def test_snakes_mean_and_variance_are_those_of_its_paper(a):
+    moments = activation("snake", a=a).moments()
+    assert moments.mean == pytest.approx((1 - math.exp(-2 * a * a)) / (2 * a), rel=1e-12)
+    variance = 1 + (1 + math.exp(-8 * a * a) - 2 * math.exp(-4 * a * a)) / (8 * a * a)
+    assert moments.variance == pytest.approx(variance, rel=1e-12)
+    assert gain("snake(0)") == pytest.approx(1, rel=1e-14)
+
+
 @settings(max_examples=25)
 @given(q=st.floats(1e-6, 1e6), slope=st.floats(-0.9, 0.9))
 def test_a_scale_free_function_has_one_gain_at_every_variance(q, slope):

@@ -74,7 +74,7 @@ def _check_alone(thing: Any, caller: Function, found: Array) -> None:
     if not np.allclose(alone, found, rtol=1e-5, atol=1e-7, equal_nan=True):
         raise OptionError(
             f"activation {name_of(thing)!r} is no elementwise function",
-            cause="its values depend on each other (softmax, a norm) or on chance (dropout)",
+            cause="its values depend on each other (softmax, a norm) or on chance (noise in every call)",
             fix="Pass a function that maps each number on its own.",
         )
 

@@ -62,6 +62,12 @@ def sin(x: Array, frequency: float) -> Array:
     return np.sin(frequency * x)
 
 
+def snake(x: Array, a: float) -> Array:
+    # sin²(ax)/a, written so that a = 0 is its limit
+    result: Array = x + a * (x * np.sinc(a * x / np.pi)) ** 2
+    return result
+
+
 def gaussian(x: Array) -> Array:
     return np.exp(-x * x)
 
@@ -205,5 +211,16 @@ registry.add(
 )
 registry.add(
     ActivationRow("cos", np.cos, "cos x", "closed form: E[cos(z)²] = (1 + e⁻²)/2", aliases=("cosine",))
+)
+registry.add(
+    ActivationRow(
+        "snake",
+        snake,
+        "x + sin²(ax)/a",
+        "Ziyin, Hartwig, Ueda 2020, arXiv:2006.08195",
+        parameters={"a": 1.0},
+        gain_note="Of a standard normal it makes the mean (1 − e^(−2a²))/(2a) and the variance "
+        "1 + (1 + e^(−8a²) − 2e^(−4a²))/(8a²), which the gain with the mean removed makes up for.",
+    )
 )
 registry.add(ActivationRow("gaussian", gaussian, "e^(−x²)", "Ramasinghe and Lucey 2022, arXiv:2111.15135"))
