@@ -9,6 +9,8 @@ from .laws import ONE, ZERO, by, normal, orthogonal, positive
 from .rules import Rule
 
 Init = Annotated[Literal["ortho", "n02", "xavier"], "the code's G_init and D_init"]
+OWN = ("*.const", "*affine.weight", "*torgb.weight", "*fromrgb.weight", "synthesis*.weight")
+"""What only this family has."""
 Rate = Annotated[float, "the mapping network's lr_mult, which multiplies at run time"]
 
 
@@ -23,18 +25,16 @@ def dcgan() -> tuple[Rule, ...]:
 def biggan(*, init: Init = "ortho") -> tuple[Rule, ...]:
     """Every convolution, matrix and table alike."""
     law = {"ortho": orthogonal(), "n02": normal(0.02), "xavier": by("xavier_uniform")}[init]
-    return (Rule(law, needed="any"),)
+    return (Rule(law), Rule(law, layers=("*Conv*",), roles=("weight",), needed="any"))
 
 
 def stylegan2(*, mapping_rate: Rate = 0.01) -> tuple[Rule, ...]:
     """Equalised learning rate: the network multiplies by 1/√fan_in in every forward pass."""
     positive("stylegan2", mapping_rate=mapping_rate)
     return (
-        Rule(
-            normal(1.0), roles=("weight", "bare"), layers=("*Layer", "*Block", "*Network", "*"), needed="any"
-        ),
+        Rule(normal(1.0), roles=("weight", "bare")),
+        Rule(normal(1.0), names=OWN, roles=("weight", "bare", "token"), needed="any"),
         Rule(normal(1 / mapping_rate), names=("*mapping.*.weight",), roles=("weight", "bare")),
-        Rule(normal(1.0), names=("*.const",), roles=("bare", "token")),
         Rule(ONE, names=("*affine.bias",), roles=("bare", "bias")),
         Rule(
             ZERO, names=("*noise_strength", "*conv*.bias", "*torgb.bias", "*fc*.bias"), roles=("bare", "bias")

@@ -18,7 +18,7 @@ WANG = Formula(lambda p: 2 / (p.L * p.d**0.5), "2/(L√d)")
 def gpt_neox(*, flavor: Flavor = "neox") -> tuple[Rule, ...]:
     """small_init and wang_init, by the model's width d, not by fan-in."""
     if flavor == "hf":
-        return hf_rules(0.02)
+        return (*hf_rules(0.02), Rule(normal(0.02), parts=("attention.output", "mlp.down"), needed="all"))
     return (Rule(normal(SMALL)), Rule(normal(WANG), parts=("attention.output", "mlp.down"), needed="all"))
 
 

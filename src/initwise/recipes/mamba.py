@@ -92,9 +92,9 @@ def s4d() -> tuple[Rule, ...]:
         Rule(normal(math.sqrt(0.5)), names=("*kernel.C",), roles=("bare",)),
         Rule(normal(1.0), names=("*.D",), roles=("bare",)),
         Rule(between(math.log(1e-3), math.log(0.1)), names=("*log_dt",), roles=("bare",)),
-        Rule(constant(math.log(0.5)), names=("*log_A_real",), roles=("bare",)),
-        Rule(indexed("linear", 0.0, math.pi), names=("*A_imag",), roles=("bare",)),
-        Rule(DEFAULT, roles=("weight", "bias"), needed="any"),
+        Rule(constant(math.log(0.5)), names=("*log_A_real",), roles=("bare",), needed="any"),
+        Rule(indexed("linear", 0.0, math.pi), names=("*A_imag",), roles=("bare",), needed="any"),
+        Rule(DEFAULT, roles=("weight", "bias")),
     )
 
 

@@ -27,7 +27,11 @@ DEFAULT = by_role("torch_default")
 def efficientnet(*, flavor: Flavor = "tpu") -> tuple[Rule, ...]:
     """Depthwise kernels are where the sources differ, by √channels."""
     if flavor == "hf":
-        return (*hf_rules(0.02), Rule(normal(0.02, mean=0.0), layers=("BatchNorm2d",), roles=("norm_gain",)))
+        return (
+            *hf_rules(0.02),
+            Rule(normal(0.02), parts=("conv.depthwise",), needed="all"),
+            Rule(normal(0.02), layers=("BatchNorm2d",), roles=("norm_gain",)),
+        )
     conv = normal(KAIMING_OUT if flavor == "torchvision" else PER_GROUP)
     return (
         Rule(conv, parts=CONVS, needed="any"),

@@ -16,7 +16,8 @@ Unit = Annotated[Literal["gpt", "unit"], "muP as in Megatron and nanoGPT-mup, or
 def mup(*, flavor: Unit = "gpt", std: Std = 0.02, base_width: Base = 256.0) -> tuple[Rule, ...]:
     """m = d/base_width: hidden matrices over √m, residual outputs over √(2Lm), tables as at the base."""
     if flavor == "unit":
-        return (Rule(normal(1.0)),)
+        own = ("attention.*", "mlp.*", "embedding")
+        return (Rule(normal(1.0)), Rule(normal(1.0), parts=own, needed="any"))
     positive("mup", base_width=base_width)
     hidden = Formula(lambda p: std * (base_width / p.d) ** 0.5, f"{std:g}/√(d/{base_width:g})")
     outputs = Formula(

@@ -15,7 +15,7 @@ Flavor = Annotated[Literal["meta", "hf"], "as described by Meta, or what transfo
 def opt(*, flavor: Flavor = "meta") -> tuple[Rule, ...]:
     """Second-hand: the report itself was not read."""
     if flavor == "hf":
-        return hf_rules(0.02)
+        return (*hf_rules(0.02), Rule(normal(0.02), parts=("attention.output", "mlp.down"), needed="all"))
     return (
         Rule(normal(0.006)),
         Rule(normal(over_depth(0.006)), parts=("attention.output", "mlp.down"), needed="all"),

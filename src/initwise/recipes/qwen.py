@@ -14,7 +14,7 @@ Flavor = Annotated[Literal["hf", "torchtitan"], "what transformers draws, or tor
 
 def qwen3(*, flavor: Flavor = "hf") -> tuple[Rule, ...]:
     """Everything 0.02; torchtitan scales the outputs of mixtures of experts by depth."""
-    rules = (*hf_rules(0.02), Rule(normal(0.02), parts=("attention.*", "mlp.*")))
+    rules = (*hf_rules(0.02), Rule(normal(0.02), parts=("attention.*", "mlp.*"), needed="any"))
     if flavor == "hf":
         return rules
     scaled = normal(over_depth(0.02))

@@ -31,6 +31,7 @@ def whisper(*, flavor: Flavor = "hf") -> tuple[Rule, ...]:
     default = by_role("torch_default")
     return (
         Rule(default, roles=roles),
+        Rule(default, parts=("attention.output", "mlp.down"), roles=roles, needed="all"),
         Rule(KEPT, parts=("position",), reason="torch.empty: the code expects them from a checkpoint"),
     )
 

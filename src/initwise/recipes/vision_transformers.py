@@ -36,7 +36,8 @@ def deit(*, flavor: Flavor = "timm", layer_scale: Scale = 1e-4) -> tuple[Rule, .
 def beit(*, flavor: Flavor = "timm", layer_scale: Scale = 0.1) -> tuple[Rule, ...]:
     """layer_scale 1e-5 for the large one."""
     zeros = ("relative_position", "mask_token", *(("class_token", "position") if flavor == "hf" else ()))
-    base = hf_rules(0.02) if flavor == "hf" else (Rule(TABS), BODY, PATCH)
+    body = Rule(normal(0.02), parts=("attention.output", "mlp.down"), needed="all")
+    base = (*hf_rules(0.02), body) if flavor == "hf" else (Rule(TABS), BODY, PATCH)
     tokens = () if flavor == "hf" else (Rule(TABS, parts=("position", "class_token")),)
     return (
         *base,
