@@ -2,6 +2,7 @@
 
 import inspect
 
+import jax
 import numpy as np
 import pytest
 
@@ -48,7 +49,6 @@ def torch_activations():
 
 
 def jax_names():
-    jax = pytest.importorskip("jax")
     return [name for name in dir(jax.nn) if not name.startswith("_") and name not in JAX_OTHER]
 
 
@@ -82,7 +82,6 @@ def test_what_torch_computes_is_what_the_row_computes():
 
 
 def test_what_jax_computes_is_what_the_row_computes():
-    jax = pytest.importorskip("jax")
     for name in jax_names():
         if squashed(name) in DECLARED or name == "glu":
             continue
@@ -139,7 +138,6 @@ def test_what_is_not_elementwise_says_why(name):
 
 
 def test_not_one_of_jaxs_other_names_is_an_activation():
-    jax = pytest.importorskip("jax")
     for name, reason in JAX_OTHER.items():
         assert reason
         if hasattr(jax.nn, name) and inspect.isfunction(getattr(jax.nn, name)):

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jax._src.nn import initializers
 
 from initwise.core.counts import COMPATS, stored
 from initwise.core.errors import LayoutError
@@ -128,7 +129,6 @@ def test_torch_itself_counts_so(shape):
 @settings(deadline=None)  # the first example imports a framework
 @given(st.lists(st.integers(1, 9), min_size=2, max_size=5))
 def test_jax_itself_counts_so(shape):
-    initializers = pytest.importorskip("jax._src.nn.initializers")
     for axes in ("k" * (len(shape) - 2) + "io", "b" * (len(shape) - 2) + "io", "i" * (len(shape) - 1) + "o"):
         found = fans(shape, axes, compat="jax")
         assert (found.fan_in, found.fan_out) == pytest.approx(initializers._compute_fans(shape), rel=1e-12)
@@ -204,7 +204,6 @@ class TestOracles:
         assert fans((rows, 768), "oi", parts=parts, compat="torch").fan_out == rows
 
     def test_flax_reads_an_embeddings_width_by_counting_axis_zero_twice(self):
-        initializers = pytest.importorskip("jax._src.nn.initializers")
         assert initializers._compute_fans((50257, 768), in_axis=-2, out_axis=0)[0] == 768
 
     def test_torch_bilinear_ignores_its_fans(self):

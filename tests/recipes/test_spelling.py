@@ -2,6 +2,7 @@
 
 import math
 
+import jax
 import numpy as np
 import pytest
 
@@ -110,7 +111,6 @@ class TestGPT2:
         assert plan_for(tree, recipe("gpt2", depth=8))["layers.attn.c_proj.kernel"].std == 0.005
 
     def test_a_jax_tree_is_filled_once_its_leaves_are_arrays(self):
-        jax = pytest.importorskip("jax")
         leaves = jax.tree_util.tree_map(jax.numpy.asarray, gpt2("h_{}"))
         tree = ArrayTree(jax.tree_util.tree_map(lambda leaf: np.empty(leaf.shape, leaf.dtype), leaves), GPT2)
         init_(tree, "gpt2", seed=1)

@@ -3,10 +3,13 @@
 import math
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
+import torch
+import transformers.initialization as hub
 
-from initwise.core.errors import LayoutError, OptionError
+from initwise.core.errors import FillError, LayoutError, OptionError
 from initwise.core.fill import Fill
 from initwise.core.layout import Layout, fans
 from initwise.explain import explain
@@ -94,7 +97,8 @@ def test_every_flavor_is_a_scheme_that_says_what_it_is(name, flavor):
     assert made.flavor == flavor
     assert Scheme.from_json(made.to_json()) == made
     assert f'flavor="{flavor.name}"' in str(made)
-    fill = made.fill(fans((96, 64), "oi"))
+    weight = fans((96, 64, 3, 3), "oihw") if flavor.flattens == "kernel" else fans((96, 64), "oi")
+    fill = made.fill(weight)
     assert fill.reason.endswith(f"; as {flavor.spelled}")
     assert fill.citation
     assert flavor.evidence in EVIDENCE
@@ -256,7 +260,6 @@ TORCH = {
 @pytest.mark.parametrize("name", TORCH)
 @pytest.mark.parametrize("kind", WEIGHTS)
 def test_torch_itself_draws_this_law(name, kind):
-    torch = pytest.importorskip("torch")
     shape, layout = WEIGHTS[kind]
     with torch.random.fork_rng():
         torch.manual_seed(5)
@@ -265,7 +268,6 @@ def test_torch_itself_draws_this_law(name, kind):
 
 
 def test_torch_truncates_nothing_when_only_the_std_is_given():
-    torch = pytest.importorskip("torch")
     with torch.random.fork_rng():
         torch.manual_seed(5)
         drawn = torch.nn.init.trunc_normal_(torch.empty(400, 400), std=0.02).numpy()
@@ -275,8 +277,6 @@ def test_torch_truncates_nothing_when_only_the_std_is_given():
 
 @pytest.mark.parametrize("kind", ["linear", "grouped", "transposed"])
 def test_transformers_widens_for_a_truncation_that_it_does_not_make(kind):
-    torch = pytest.importorskip("torch")
-    hub = pytest.importorskip("transformers.initialization")
     shape, layout = WEIGHTS[kind]
     with torch.random.fork_rng():
         torch.manual_seed(5)
@@ -327,7 +327,6 @@ JAX_CASES = [
 
 @pytest.mark.parametrize(("name", "kind"), JAX_CASES)
 def test_jax_itself_draws_this_law(name, kind):
-    jax = pytest.importorskip("jax")
     shape, layout = JAX_WEIGHTS[kind]
     function, arguments = JAX[name]
     draw = getattr(jax.nn.initializers, function)(*arguments)
@@ -341,7 +340,6 @@ def test_jax_itself_draws_this_law(name, kind):
 @pytest.mark.parametrize("name", [name for name in JAX if not scheme(name).row.elementwise])
 @pytest.mark.parametrize("kind", ["experts", "heads"])
 def test_flax_flattens_to_a_matrix_before_it_calls_the_same_function(name, kind):
-    jax = pytest.importorskip("jax")
     shape, layout = JAX_WEIGHTS[kind]
     function, arguments = JAX[name]
     draw = getattr(jax.nn.initializers, function)(*arguments)
@@ -357,13 +355,53 @@ def test_every_jax_flavor_is_drawn_or_is_a_constant_or_a_rotation():
 
 @pytest.mark.parametrize("size", [3, 4, 5, 6])
 def test_delta_orthogonal_stands_where_jax_puts_it(size):
-    jax = pytest.importorskip("jax")
     shape = (size, size + 1, 3, 5)
     drawn = np.asarray(jax.nn.initializers.delta_orthogonal()(jax.random.key(2), shape))
     fill = scheme("delta_orthogonal", flavor="jax").fill(fans(shape, "hwio"))
     ours = fill_array(np.empty(shape), fill, name="w")
     taps = [np.argwhere(np.abs(weight).max(axis=(2, 3)) > 0).tolist() for weight in (drawn, ours)]
     assert taps[0] == taps[1] == [[(size - 1) // 2, size // 2]]
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "groups"),
+    [
+        ((7, 7, 1, 96), "hwio", 96),
+        ((3, 3, 8, 32), "hwio", 4),
+        ((3, 3, 16, 16), "hwio", 1),
+        ((5, 1, 24), "hio", 24),
+        ((3, 2, 3, 4, 8), "dhwio", 2),
+    ],
+)
+def test_delta_orthogonal_of_jax_knows_no_groups(shape, axes, groups):
+    theirs = np.asarray(jax.nn.initializers.delta_orthogonal(2.0)(jax.random.key(2), shape))
+    fill = scheme("delta_orthogonal", flavor="jax", gain=2.0).fill(fans(shape, axes, groups=groups))
+    ours = fill_array(np.empty(shape), fill, name="w")
+    taps = [np.abs(weight).max(axis=(-2, -1)) > 0 for weight in (theirs, ours)]
+    assert taps[0].sum() == 1
+    assert (taps[0] == taps[1]).all()
+    singular = [np.linalg.svd(weight[taps[0]][0], compute_uv=False) for weight in (theirs, ours)]
+    assert np.allclose(singular[0], 2, atol=1e-5)
+    assert np.allclose(singular[1], 2, atol=1e-12)
+    assert np.sqrt((theirs**2).mean()) == pytest.approx(fill.std, rel=1e-5)
+    assert np.sqrt((ours**2).mean()) == pytest.approx(fill.std, rel=1e-12)
+
+
+def test_delta_orthogonal_of_jax_stands_so_in_torch_s_order_too():
+    fill = scheme("delta_orthogonal", flavor="jax").fill(fans((32, 8, 3, 3), "oihw", groups=4))
+    ours = fill_array(np.empty((32, 8, 3, 3)), fill, name="w")
+    assert np.allclose(np.linalg.svd(ours[:, :, 1, 1], compute_uv=False), 1)
+    assert fill.std == pytest.approx(1 / np.sqrt(32 * 9))
+
+
+@pytest.mark.parametrize(("shape", "axes"), [((64, 256), "io"), ((8, 64, 256), "bio"), ((64, 4, 32), "ioo")])
+def test_delta_orthogonal_of_jax_takes_kernels_only(shape, axes):
+    law = scheme("delta_orthogonal", flavor="jax")
+    with pytest.raises(FillError, match="expected a kernel of 3, 4 or 5 axes"):
+        law.fill(fans(shape, axes))
+    if len(shape) == 2:
+        with pytest.raises(ValueError, match="3D, 4D or 5D"):
+            jax.nn.initializers.delta_orthogonal()(jax.random.key(2), shape)
 
 
 def _rows_are_orthonormal(matrix):
@@ -374,7 +412,6 @@ def _rows_are_orthonormal(matrix):
 
 @pytest.mark.parametrize("kind", ["linear", "grouped", "transposed", "experts", "table"])
 def test_torch_makes_rows_of_the_first_axis(kind):
-    torch = pytest.importorskip("torch")
     shape, layout = WEIGHTS[kind]
     with torch.random.fork_rng():
         torch.manual_seed(5)
@@ -388,7 +425,6 @@ def test_torch_makes_rows_of_the_first_axis(kind):
 
 @pytest.mark.parametrize("kind", ["dense", "grouped", "transposed", "transposed kernel", "experts", "heads"])
 def test_jax_makes_columns_of_the_last_axis(kind):
-    jax = pytest.importorskip("jax")
     shape, layout = JAX_WEIGHTS[kind]
     theirs = np.asarray(jax.nn.initializers.orthogonal()(jax.random.key(5), shape))
     if layout.axes == "hwoi":

@@ -1,17 +1,20 @@
-"""The numbers that PEFT itself writes, where it is installed."""
+"""The numbers that PEFT itself writes."""
 
 import copy
 
 import numpy as np
+import peft
 import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from peft.tuners.lora.config import CordaConfig
+from peft.tuners.lora.corda import preprocess_corda
+from peft.tuners.lora.loraga import preprocess_loraga
+from torch import nn
 
 import initwise
 from initwise import scheme
 from initwise.schemes import Data
-
-torch = pytest.importorskip("torch")
-pytest.importorskip("peft")
-nn, F = torch.nn, torch.nn.functional
 
 INPUTS = torch.randn(96, 24, generator=torch.Generator().manual_seed(2))
 TARGETS = torch.randint(0, 12, (96,), generator=torch.Generator().manual_seed(3))
@@ -25,15 +28,14 @@ class TestAgainstPEFT:
     """The numbers PEFT itself writes: products, which no sign of a singular vector changes."""
 
     def model(self, method, **options):
-        peft = pytest.importorskip("peft")
         torch.manual_seed(5)
         plain = nn.Sequential(nn.Linear(24, 32), nn.Tanh(), nn.Linear(32, 12))
         config = peft.LoraConfig(
             r=4, lora_alpha=8, target_modules=["0", "2"], init_lora_weights=method, **options
         )
-        return plain, config, peft
+        return plain, config
 
-    def ours(self, plain, peft, name, rslora=False, example=INPUTS, **options):
+    def ours(self, plain, name, rslora=False, example=INPUTS, **options):
         config = peft.LoraConfig(r=4, lora_alpha=8, target_modules=["0", "2"], use_rslora=rslora)
         model = peft.get_peft_model(copy.deepcopy(plain), config)
         initwise.init_(model, scheme(name, **options), example=example, data=Data(loss=loss))
@@ -60,25 +62,20 @@ class TestAgainstPEFT:
     @pytest.mark.parametrize("method", ["pissa", "olora", "mica"])
     @pytest.mark.parametrize("rslora", [False, True])
     def test_from_values(self, method, rslora):
-        plain, config, peft = self.model(method, use_rslora=rslora)
+        plain, config = self.model(method, use_rslora=rslora)
         theirs = peft.get_peft_model(copy.deepcopy(plain), config)
-        self.agree(self.ours(plain, peft, method, rslora), theirs, 2e-6)
+        self.agree(self.ours(plain, method, rslora), theirs, 2e-6)
 
     @pytest.mark.parametrize("method", ["ipm", "kpm"])
     def test_corda(self, method):
-        peft = pytest.importorskip("peft")
-        from peft.tuners.lora.config import CordaConfig
-        from peft.tuners.lora.corda import preprocess_corda
-
-        plain, config, peft = self.model("corda", corda_config=CordaConfig(corda_method=method))
+        plain, config = self.model("corda", corda_config=CordaConfig(corda_method=method))
         theirs = copy.deepcopy(plain)
         preprocess_corda(theirs, config, run_model=lambda: theirs(INPUTS))
-        self.agree(self.ours(plain, peft, "corda", method=method), peft.get_peft_model(theirs, config), 2e-4)
+        self.agree(self.ours(plain, "corda", method=method), peft.get_peft_model(theirs, config), 2e-4)
 
     @pytest.mark.parametrize("whiten", [False, True])
     def test_eva(self, whiten):
-        peft = pytest.importorskip("peft")
-        plain, config, peft = self.model("eva", eva_config=peft.EvaConfig(rho=1.0, whiten=whiten))
+        plain, config = self.model("eva", eva_config=peft.EvaConfig(rho=1.0, whiten=whiten))
         theirs = peft.get_peft_model(copy.deepcopy(plain), config)
         # PEFT's incremental SVD is randomised: exact only where directions differ in size
         decaying = INPUTS * 0.5 ** torch.arange(24)
@@ -91,7 +88,7 @@ class TestAgainstPEFT:
             prepare_layer_inputs_fn=None,
             show_progress_bar=False,
         )
-        mine = self.ours(plain, peft, "eva", example=decaying, whiten=whiten)
+        mine = self.ours(plain, "eva", example=decaying, whiten=whiten)
         for (a, b, _), (a2, b2, _) in zip(self.layers(mine), self.layers(theirs), strict=True):
             assert not b.any()
             assert not b2.any()
@@ -101,15 +98,12 @@ class TestAgainstPEFT:
     @pytest.mark.parametrize("direction", ["ArB2r", "A2rBr", "ArBr"])
     @pytest.mark.parametrize("scaling", ["stable", "weight_svd", "gd_scale", "unit"])
     def test_lora_ga(self, direction, scaling):
-        peft = pytest.importorskip("peft")
-        from peft.tuners.lora.loraga import preprocess_loraga
-
         ga = peft.LoraGAConfig(direction=direction, scale=scaling, stable_gamma=16)
-        plain, config, peft = self.model("lora_ga", lora_ga_config=ga)
+        plain, config = self.model("lora_ga", lora_ga_config=ga)
         theirs = copy.deepcopy(plain)
         preprocess_loraga(theirs, config, train_step=lambda: loss(theirs(INPUTS)).backward())
         theirs = peft.get_peft_model(theirs, config)
-        ours = self.ours(plain, peft, "lora_ga", direction=direction, scaling=scaling)
+        ours = self.ours(plain, "lora_ga", direction=direction, scaling=scaling)
         for (a, b, base), (a2, b2, base2) in zip(self.layers(ours), self.layers(theirs), strict=True):
             # which singular vectors of two layers of b and a meet has signs that nothing fixes
             np.testing.assert_allclose(a, a2 * (a * a2).sum(1, keepdim=True).sign(), atol=2e-4)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from transformers.pytorch_utils import Conv1D
 
 from initwise.core.errors import LayoutError
 from initwise.core.fill import Fill
@@ -171,7 +172,7 @@ class TestT18:
         assert plan_for(tree, "he_normal")["kernel"].std == pytest.approx(0.1767766953, rel=1e-9)
 
     def test_t18_transformers_conv1d_is_known_for_what_it_is(self):
-        layer = pytest.importorskip("transformers.pytorch_utils").Conv1D(256, 64)
+        layer = Conv1D(256, 64)
         assert layer.weight.shape == (64, 256)
         assert std(layer, "he_normal") == pytest.approx(0.1767766953, rel=1e-9)
         swapped = std(layer, scheme("he_normal", flavor="torch"))

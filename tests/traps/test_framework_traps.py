@@ -2,6 +2,7 @@
 
 import math
 
+import jax
 import numpy as np
 import pytest
 import torch
@@ -138,7 +139,6 @@ class TestT54:
         assert (flax.law, flax.std) == ("truncated_normal", pytest.approx(1 / 8, rel=1e-14))
 
     def test_t54_flax_s_axes_in_jax_itself(self):
-        jax = pytest.importorskip("jax")
         draw = jax.nn.initializers.variance_scaling(1.0, "fan_in", "normal", in_axis=-2, out_axis=0)
         theirs = torch.from_numpy(np.array(draw(jax.random.key(1), (1000, 64))))
         assert holds(theirs, 1 / 8)

@@ -2,6 +2,8 @@
 
 import math
 
+import jax
+import ml_dtypes
 import numpy as np
 import pytest
 import torch
@@ -143,7 +145,6 @@ class TestT04:
         assert drawn(corrected).std() == pytest.approx(1.0, rel=5 / math.sqrt(2 * COUNT))
 
     def test_t04_jax_corrects_variance_scaling_and_not_its_truncated_normal(self):
-        jax = pytest.importorskip("jax")
         plain = scheme("truncated_normal", flavor="jax", std=1.0).fill()
         scaled = scheme("lecun_normal", flavor="jax").fill(SQUARE)
         assert plain.std == pytest.approx(REALISED[2], abs=6e-11)
@@ -200,7 +201,6 @@ class TestT06:
         assert weight.std() == pytest.approx(1, rel=5 / math.sqrt(2 * COUNT))
 
     def test_t06_jax_itself_has_128_of_them(self):
-        jax = pytest.importorskip("jax")
         theirs = np.asarray(jax.random.normal(jax.random.key(0), (COUNT,), "bfloat16")).astype(np.float64)
         assert len(np.unique(theirs)) <= 128
         assert (theirs.min(), theirs.max()) == (-2.890625, 2.515625)
@@ -328,7 +328,7 @@ class TestT10:
         weight = exact.weight.detach().numpy()
         assert weight.T @ weight == pytest.approx(np.eye(shape[1]), abs=1e-12)
         # torch's own float64 → float16 goes by way of float32
-        kind = np.float16 if dtype == torch.float16 else pytest.importorskip("ml_dtypes").bfloat16
+        kind = np.float16 if dtype == torch.float16 else ml_dtypes.bfloat16
         assert np.array_equal(half.weight.detach().double().numpy(), weight.astype(kind).astype(float))
 
     def test_t10_torch_itself_has_no_kernel_for_them(self):
@@ -366,7 +366,6 @@ class TestT11:
         ours = init.kaiming_normal_(torch.empty(1024, 1024, dtype=torch.complex64), generator=seeded())
         # E|w|² of n complex numbers, |w|² exponential: relative error 1/√n
         assert float(ours.abs().double().square().mean()) * 512 == pytest.approx(1, rel=5 / 1024)
-        jax = pytest.importorskip("jax")
         theirs = jax.nn.initializers.he_normal()(jax.random.key(0), (1024, 1024), "complex64")
         measured = float(np.square(np.abs(np.asarray(theirs, np.complex128))).mean()) * 512
         assert measured == pytest.approx(self.EXCESS, rel=5 / 1024)

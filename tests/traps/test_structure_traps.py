@@ -4,9 +4,11 @@ import copy
 import math
 import warnings
 
+import jax
 import numpy as np
 import pytest
 import torch
+import transformers
 from torch import nn
 from torch.nn.utils import parametrizations, parametrize
 
@@ -133,7 +135,6 @@ class TestT25:
         assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
     def test_t25_jax_refuses_it_too(self):
-        jax = pytest.importorskip("jax")
         with pytest.raises(ValueError, match="must be less or equal"):
             jax.nn.initializers.delta_orthogonal()(jax.random.key(0), (3, 3, 8, 4))
 
@@ -318,7 +319,6 @@ class TestT33:
         assert plan_for(model(), inner_last)["0.0.weight"].mean == 1
 
     def test_t33_a_recipe_s_particular_rule_wins_wherever_it_stands(self):
-        transformers = pytest.importorskip("transformers")
         config = transformers.GPT2Config(n_embd=64, n_layer=2, n_head=2, vocab_size=64, n_positions=8)
         model = transformers.GPT2LMHeadModel(config)
         entries = {entry.name: entry for entry in init_(model, "gpt2").entries}

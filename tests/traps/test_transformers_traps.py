@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+import transformers
 
 from initwise.core.errors import ModelError
 from initwise.frameworks.initialize import init_, plan_for
@@ -14,7 +15,6 @@ from initwise.torch import init
 @pytest.fixture(scope="module")
 def hub():
     """transformers, which draws from torch's default generator, and its models once."""
-    transformers = pytest.importorskip("transformers")
     transformers.logging.set_verbosity_error()
     with torch.random.fork_rng():
         torch.manual_seed(1)
