@@ -351,3 +351,46 @@ def test_colours_only_for_a_terminal_that_wants_them(monkeypatch, capsys):
     spans = coloured("layer  vanishing  ok").spans
     assert [span.style for span in spans] == ["green", "bold red"]
     assert os.environ["NO_COLOR"] == "1"
+
+
+class TestOptionsOfThePlan:
+    def test_a_plan_has_them(self, project, command):
+        command("init", "models.py:healthy", "--plan", "normal", "--option", "std=0.5", "--out", "half")
+        ledger = Ledger.from_json((project / "half" / "ledger.json").read_text())
+        assert next(entry.fill.std for entry in ledger.entries if entry.fill.std) == 0.5
+        told = command("check", "models.py:healthy", "--example", SPEC, "--plan", "normal", "--json")
+        loud = ("--plan", "normal", "--option", "std=0.5", "--option", "mean=0", "--json")
+        louder = command("check", "models.py:healthy", "--example", SPEC, *loud)
+        first, second = (Signals.from_json(said.out).layers[0].forward_rms for said in (told, louder))
+        assert second > 2 * first
+
+    @pytest.mark.parametrize(
+        ("arguments", "text"),
+        [
+            (
+                ("--option", "std=0.5"),
+                "--option std=0.5: an option, and no plan that it is of.\n  Say which scheme or recipe:",
+            ),
+            (("--plan", "gpt2", "--option", "std"), "--option: 'std'; expected NAME=VALUE"),
+            (
+                ("--plan", "gpt2", "--option", "sdt=1"),
+                "recipe 'gpt2': it has no option 'sdt'.\n  Did you mean 'std'",
+            ),
+            (("--plan", "normal", "--option", "std=1", "--option", "std=2"), "--option: std twice"),
+            (("--plan", "hee", "--option", "std=1"), "no scheme or recipe is called 'hee'"),
+            (("--plan", "he_normal", "--option", "name=x"), "scheme 'he_normal': it has no option 'name'"),
+        ],
+    )
+    def test_those_that_are_none_are_refused_before_anything_runs(self, project, command, arguments, text):
+        said = command("check", "models.py:boom", *arguments)
+        assert (said.code, said.out) == (2, "")
+        assert text in said.err
+
+    def test_advice_about_them_is_a_command_that_can_be_typed(self, project, command):
+        said = command("init", "models.py:healthy", "--plan", "gpt2")
+        assert said.code == 2
+        assert "--plan gpt2 --option 'assign=attention.output=GLOB, mlp.down=GLOB'." in said.err
+        assert "initwise choose TARGET --example SPEC" in said.err
+        assert "recipe(" not in said.err
+        named = ("--option", "assign=attention.output=0.weight, mlp.down=2.weight", "--option", "depth=1")
+        assert command("init", "models.py:healthy", "--plan", "gpt2", *named).code == 0

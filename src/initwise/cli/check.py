@@ -10,6 +10,7 @@ import typer
 from ..measure import check as check_model
 from .options import Command, Debug, Example, Html, Json, Seed, Target
 from .output import note, refuse_page, show, write_page
+from .plans import Options, plan_of, told_as_options
 from .target import loaded
 
 
@@ -20,9 +21,10 @@ def check(
         str | None,
         typer.Option(metavar="NAME", help="Judge these weights instead: a scheme or recipe (initwise list)."),
     ] = None,
+    option: Options = None,
     predict: Annotated[
         bool,
-        typer.Option("--predict", help="Carry moments through the model instead: no weights, data or memory."),
+        typer.Option("--predict", help="Carry moments through it instead: no weights, data or memory."),
     ] = False,
     seed: Seed = 0,
     as_json: Json = False,
@@ -32,9 +34,10 @@ def check(
     """Check the weights a model has now, by one real forward and backward pass: exit code 1 if unhealthy."""
     refuse_page(html)
     mode = "predict" if predict else "measure"
-    with loaded(target, example, seed=seed) as subject:
+    chosen = plan_of(plan, option or ())
+    with loaded(target, example, seed=seed) as subject, told_as_options():
         signals = check_model(
-            subject.model, subject.example, plan=plan, loss=subject.loss, mode=mode, seed=seed
+            subject.model, subject.example, plan=chosen, loss=subject.loss, mode=mode, seed=seed
         )
     show(signals, as_json=as_json)
     write_page(signals, html)
@@ -55,7 +58,7 @@ COMMAND = Command(
     check,
     (
         "initwise check model.py:make_model --example 'f32[32,784]'",
-        "initwise check model.py:make_model --example 'f32[32,784]' --plan he_normal",
+        "initwise check model.py:make_model --example 'f32[32,784]' --plan he_normal --option mode=fan_out",
         "initwise check model.py:make_model --example 'f32[32,784]' --plan lecun_normal --predict",
         "initwise check train.py:problem --json > signals.json    exit code 1 if it is unhealthy",
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -10,6 +10,7 @@ from ..core.errors import OptionError
 from ..explain import explain as explain_thing
 from .options import Command, Debug, Html, Json
 from .output import refuse_page, show, write_page
+from .plans import given
 
 
 def explain(
@@ -41,7 +42,7 @@ def explain(
         "layout": layout,
         "activation": activation,
         "kind": kind,
-        **_given(option or []),
+        **given(option or []),
     }
     told = explain_thing(thing, **{name: value for name, value in facts.items() if value is not None})
     show(told, as_json=as_json)
@@ -55,25 +56,6 @@ def _sizes(text: str | None) -> tuple[int, ...] | None:
     if not all(size.isdecimal() for size in sizes):
         raise OptionError(f"{text!r}", where="--shape", expected="sizes separated by commas: 256,128,3,3")
     return tuple(int(size) for size in sizes)
-
-
-def _given(options: list[str]) -> dict[str, Any]:
-    found = {}
-    for text in options:
-        name, sign, value = text.partition("=")
-        if not sign or not name:
-            raise OptionError(f"{text!r}", where="--option", expected="NAME=VALUE: mode=fan_out")
-        found[name.strip().replace("-", "_")] = _value(value.strip())
-    return found
-
-
-def _value(text: str) -> bool | float | str:
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 COMMAND = Command(

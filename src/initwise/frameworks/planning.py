@@ -20,9 +20,9 @@ from ..core.parameter import ParameterInfo
 from ..core.plan import Plan
 from ..core.records import Advice
 from ..core.registry import unknown
-from ..recipes import Recipe, recipe
+from ..recipes import Recipe
 from ..recipes import registry as recipes
-from ..schemes import Scheme, scheme
+from ..schemes import Scheme
 from ..schemes import registry as schemes
 from .fitting import fitted
 from .placing import placed
@@ -120,7 +120,7 @@ def _left(name: str, info: ParameterInfo) -> str:
 def _law(plan: Any) -> Any:
     """A Scheme, a Recipe, or anything else that answers `fill_parameter`, from itself or its name."""
     if isinstance(plan, str):
-        return _by_name(plan)
+        return named(plan, {})
     if isinstance(plan, Recipe):
         return plan
     if hasattr(plan, "fill_parameter") and hasattr(plan, "name"):
@@ -133,11 +133,16 @@ def _law(plan: Any) -> Any:
     )
 
 
-def _by_name(name: str) -> Scheme | Recipe:
+def named(name: str, options: Mapping[str, Any]) -> Scheme | Recipe:
+    """The scheme or recipe of this name, with these options.
+
+    Raises:
+        UnknownNameError: neither has this name. OptionError, FillError: as for `Scheme` and `Recipe`.
+    """
     if name in schemes:
-        return scheme(name)
+        return Scheme(name, tuple(options.items()))
     if name in recipes:
-        return recipe(name)
+        return Recipe(name, tuple(options.items()))
     raise unknown(name, schemes, recipes)
 
 
@@ -148,13 +153,20 @@ def _planned(model: Any, law: Scheme, planner: str, example: Any, seed: int) -> 
             f"scheme {law.name!r} without an example",
             where="example",
             expected="a batch, or its shapes",
-            cause=f"{law.name} decides by running the model",
+            cause=_runs(law),
             fix=f'Pass one: init_(model, "{law.name}", example="f32[8,3,32,32]"), or a batch of data.',
         )
     module, function = planner.split(":")
     options = dict(law.options)
     plan: Plan = getattr(importlib.import_module(module), function)(model, example, seed=seed, **options)
     return plan
+
+
+def _runs(law: Scheme) -> str:
+    """Why a scheme of the whole model asks for an example, and whether it has to be data."""
+    if "calibrated on data" in law.row.suits:
+        return f"{law.name} decides by what the model does to a batch; of shapes, to random numbers"
+    return f"{law.name} runs the model once to see which layer follows which: its input's shapes are enough"
 
 
 def _checked(infos: Sequence[ParameterInfo], plan: Plan) -> Plan:
