@@ -82,8 +82,12 @@ class Base:
         """This base moved by `change`; the same base for the same key, so that it is recognised."""
         if key not in self._views:
             grams = {root: change(gram) for root, gram in self.grams.items()}
+            moments = change(self.moments)
+            # a mean over axes that is broadcast back is still the mean
+            whole = self.origin[1].moments.shape if self.origin[:1] == ("average",) else None
+            origin = self.origin if moments.shape == whole else ()
             self._views[key] = Base(
-                change(self.moments), self.law, self.spread, parameter=self.parameter, grams=grams
+                moments, self.law, self.spread, origin, parameter=self.parameter, grams=grams
             )
         return self._views[key]
 
@@ -113,6 +117,17 @@ class Factor:
     @cached_property
     def coefficients(self) -> Array:
         return quadrature.coefficients(self.on_grid)
+
+    @cached_property
+    def squares(self) -> Moments:
+        """The moments of f(x)². For a centred Gaussian E[x²x′²] = E[x²]·E[x′²] + 2·E[x·x′]²."""
+        moments = self.base.moments
+        if self.values is None and self.base.law is None and not moments.mean.any():
+            square = moments.square
+            both = spread_left(square, moments.axes) * spread_right(square, moments.axes)
+            return Moments(moments.axes, both + 2 * moments.second**2, square)
+        square = Factor(self.base, self.on_grid**2)
+        return Moments(moments.axes, square.with_other(square), square.mean)
 
     @cached_property
     def sensitivity(self) -> float:
@@ -188,12 +203,9 @@ class Term:
     @cached_property
     def luck(self) -> float:
         """Variance of ln(mean of t² over all elements) at given scales: finitely many were drawn."""
-        squares: Moments | None = None
-        for factor in self.factors:
-            square = Factor(factor.base, factor.on_grid**2)
-            moments = Moments(factor.base.moments.axes, square.with_other(square), square.mean)
-            squares = moments if squares is None else multiply(squares, moments)
-        assert squares is not None
+        squares = self.factors[0].squares
+        for factor in self.factors[1:]:
+            squares = multiply(squares, factor.squares)
         every = average(squares, range(len(squares.axes)))
         mean = float(every.mean)
         return max(float(every.second) / mean**2 - 1, 0.0) if mean > 0 else 0.0
@@ -207,6 +219,18 @@ class Term:
                 factor = Factor(factor.base, mine.on_grid * factor.on_grid)
             found[id(factor.base)] = factor
         return Term(_conditioned(tuple(found.values())), self.coefficient * other.coefficient)
+
+    @property
+    def centred(self) -> bool:
+        """Is its mean 0 everywhere, because that of a factor is?"""
+        return any(not factor.mean.any() for factor in self.factors)
+
+    def tied_to(self, other: Term) -> bool:
+        """Has E[s·t] anything in it: a common base, or two means?"""
+        mine = {factor.base for factor in self.factors}
+        return not mine.isdisjoint(factor.base for factor in other.factors) or not (
+            self.centred or other.centred
+        )
 
     @property
     def with_itself(self) -> float:

@@ -33,6 +33,7 @@ MOST_REAL = 256
 MOST_STORAGES = 4096
 SMALL = 1 << 16
 """Constants of at most so many elements stay real while a model is built: masks, running statistics."""
+DEVICE = torch.ops.prim.device.default
 DRAWN = frozenset({"empty", "empty_strided", "randn", "rand", "normal"})
 CONSTANT = frozenset({"zeros", "ones", "full"})
 
@@ -110,6 +111,8 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        if func is DEVICE:  # asked at every step of the engine
+            return args[0].fake_device
         kwargs, name = kwargs or {}, func.overloadpacket.__name__
         if not any(isinstance(leaf, FakeTensor) for leaf in tree_leaves((args, kwargs))):
             if not (self.building and _to_be_faked(name, args, kwargs)):
@@ -165,7 +168,7 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """In-place: every other view of the storage changes with it."""
         key = _storage(tensor)
         if len(self._storages) >= MOST_STORAGES:
-            self._storages = {k: v for k, v in self._storages.items() if not k.expired()}
+            self._storages = {k: v for k, v in self._storages.items() if not k.expired()}  # type: ignore[no-untyped-call]
         if _covers(tensor):
             self._storages[key] = (next(self._stamps), value, why)
         else:

@@ -144,15 +144,19 @@ def _of_one(term: Term) -> Moments:
 
 
 def _of_sum(terms: tuple[Term, ...]) -> Moments:
-    found: Moments | None = None
-    for i, one in enumerate(terms):
-        for j, other in enumerate(terms):
-            part = one.with_other(other)
-            if j != i:
-                part = Moments(part.axes, part.second, np.zeros_like(part.mean))
-            found = part if found is None else _summed(found, part)
-    assert found is not None
+    found = _of_term(terms[0])
+    for place, one in enumerate(terms):
+        if place:
+            found = _summed(found, _of_term(one))
+        for other in terms[:place]:
+            if one.tied_to(other):
+                both = _summed(one.with_other(other), other.with_other(one))
+                found = _summed(found, replace(both, mean=np.zeros_like(both.mean)))
     return found
+
+
+def _of_term(term: Term) -> Moments:
+    return _of_one(term) if len(term.factors) == 1 else term.with_other(term)
 
 
 def _summed(x: Moments, y: Moments) -> Moments:

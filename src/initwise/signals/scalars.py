@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -12,23 +14,23 @@ class Scalars:
     """Collects 0-d tensors; `fetch()` is the only place where the host waits for the device."""
 
     def __init__(self) -> None:
-        self._tensors: list[Tensor] = []
+        self._numbers: list[Scalar] = []
 
     def add(self, number: Scalar) -> int:
         """Keep a number (a 0-d tensor of any real dtype). Returns its place in what `fetch` gives."""
-        tensor = number.detach() if isinstance(number, Tensor) else torch.tensor(number, dtype=torch.float64)
-        self._tensors.append(widened(tensor))
-        return len(self._tensors) - 1
+        self._numbers.append(widened(number.detach()) if isinstance(number, Tensor) else number)
+        return len(self._numbers) - 1
 
     def fetch(self) -> list[float]:
         """All of them as Python floats: one transfer (one per device, if there are several)."""
-        by_device: dict[torch.device, list[int]] = {}
-        for place, tensor in enumerate(self._tensors):
-            by_device.setdefault(tensor.device, []).append(place)
-        values = [0.0] * len(self._tensors)
-        for places in by_device.values():
-            numbers = torch.stack([self._tensors[place] for place in places]).tolist()
-            for place, number in zip(places, numbers, strict=True):
+        values = [math.nan if isinstance(number, Tensor) else number for number in self._numbers]
+        by_device: dict[torch.device, list[tuple[int, Tensor]]] = {}
+        for place, number in enumerate(self._numbers):
+            if isinstance(number, Tensor):
+                by_device.setdefault(number.device, []).append((place, number))
+        for kept in by_device.values():
+            fetched = torch.stack([tensor for _, tensor in kept]).tolist()
+            for (place, _), number in zip(kept, fetched, strict=True):
                 values[place] = number
         return values
 
