@@ -16,6 +16,8 @@ READS = frozenset({"attention", "mlp", "expert"})
 """Branches of two layers: what reads the residual stream, side by side, and what writes into it."""
 ASIDE = frozenset({"conv.shortcut", "conv.squeeze", "router"})
 """Matrices of a block that are no layer of its residual branch."""
+NAMED = 6
+"""How many parts an error names."""
 
 
 @dataclass(frozen=True)
@@ -55,16 +57,30 @@ def placed(law: Any, infos: Sequence[ParameterInfo]) -> Any:
 
 def _touched(law: Scheme, found: Mapping[str, Site]) -> None:
     """Raise ModelError if the scheme is about parts of which the model has none."""
-    wanted = law.row.touches
+    wanted, about = law.row.touches, law.row.about
+    if about is not None and not any(map(about.holds, found.values())):
+        raise ModelError(
+            f"the model has no {about.what}",
+            where=f"scheme {law.name!r}",
+            expected="one: the scheme fills what is there, it cannot add it",
+            cause=about.where,
+            fix=about.fix.format(name=law.name),
+        )
     has = sorted({site.part for site in found.values() if site.part})
     if wanted and not set(wanted) & set(has):
         raise ModelError(
-            f"the model has no {' and no '.join(wanted)}",
+            f"the model has {'no' if len(wanted) == 1 else 'none of'} {_some(wanted)}",
             where=f"scheme {law.name!r}",
             expected="one of them: the scheme fills them, it cannot add them",
-            cause=f"it has {', '.join(has)}" if has else "its names tell no part",
+            cause=f"it has {_some(has)}" if has else "its names tell no part",
             fix=f'If it has one by another name: scheme("{law.name}", assign="{wanted[0]}=GLOB").',
         )
+
+
+def _some(parts: Sequence[str]) -> str:
+    """The parts' names, the first `NAMED` of many."""
+    more = f" and {len(parts) - NAMED} more" if len(parts) > NAMED else ""
+    return ", ".join(parts[:NAMED]) + more
 
 
 def sites(infos: Sequence[ParameterInfo], options: Mapping[str, Any] | None = None) -> dict[str, Site]:

@@ -22,7 +22,7 @@ from ..core.registry import Registry
 from ..core.traits import checked_traits
 from .finite import check_finite, no_law
 from .flavors import Flavor
-from .needs import NEEDS, Site, missing, no_fill, options_for, settings_of
+from .needs import NEEDS, About, Site, missing, no_fill, options_for, settings_of
 from .options import Option, Value, checked_options, is_number, options_of
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class SchemeRow:
         planner: "module:function" for schemes of a whole model, called as
             `function(model, example, seed=…, **options) -> Plan`; "" for all others.
         needs: what the law needs beyond fans, of `needs.NEEDS`; it comes in one `Site`.
-        touches: parts it is about: a model with none of them is refused, for nothing would come of it.
+        touches: parts it is about: a model with none of them is refused. about: where parts do not tell.
         arrays: its law gives an `adapters.Adapter`, arrays and no Fill: `Scheme.start`, not `fill`.
     """
 
@@ -124,6 +124,7 @@ class SchemeRow:
     planner: str = ""
     needs: tuple[str, ...] = ()
     touches: tuple[str, ...] = ()
+    about: About | None = None
     arrays: bool = False
 
     def __post_init__(self) -> None:

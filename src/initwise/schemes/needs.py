@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -165,6 +165,21 @@ class Site:
                 fix=_HOW.get(need, f"Say it: scheme(…, {need}=12)."),
             )
         return value
+
+
+@dataclass(frozen=True)
+class About:
+    """What a scheme is about, where parts alone do not tell: a model without it is refused.
+
+    Attributes:
+        what: in words, as "the model has no …" ends. holds: is the parameter at a Site such a one?
+        where: how models are looked through for it. fix: how to say where it is.
+    """
+
+    what: str
+    holds: Callable[[Site], bool]
+    where: str
+    fix: str
 
 
 _HOW = {

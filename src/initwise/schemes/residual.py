@@ -8,13 +8,31 @@ from typing import Annotated
 from ..core.fill import Fill
 from ..core.layout import Fans
 from .base import Known, SchemeRow, registry, scheme
-from .needs import SCALARS, Base, Site, otherwise, told_apart
+from .needs import SCALARS, About, Base, Site, otherwise, told_apart
 from .scaling import fan
 
 ENDS = ("attention.value", "attention.output", "mlp.up", "mlp.gate", "mlp.gate_up", "mlp.down")
 """What T-Fixup, DeepNorm and Sub-LN scale: all of a branch but queries and keys."""
 BROAD = frozenset({"attention.qkv", "attention.key_value"})
 """Packed matrices of which only the values are scaled."""
+LOOKED = (
+    "blocks are found by numbers in names (blocks.3.fc1.weight), as nn.ModuleList and nn.Sequential give "
+    "them, and a branch is two or more matrices of one block"
+)
+"""How residual branches are found."""
+
+
+def in_branch(at: Site) -> bool:
+    """Is it of a layer of a residual branch of two or more? A lone matrix may be a layer of a plain stack."""
+    return at.block is not None and (at.layers or 0) > 1 and at.part not in ("conv.shortcut", "head")
+
+
+def ends_branch(at: Site) -> bool:
+    """Is it of the last layer of a residual branch?"""
+    named = ("attention.output", "mlp.down", "expert.down", "ssm.out", "conv.last", "modulation")
+    if at.part in named:
+        return True
+    return at.part in ("", "conv", "conv.depthwise") and in_branch(at) and at.layer == (at.layers or 0) - 1
 
 
 def is_end(name: str, at: Site) -> bool:
@@ -32,20 +50,24 @@ def times(fill: Fill | None, factor: float, why: str) -> Fill | None:
 def fixup_scaling(
     fans: Fans | None, at: Site, *, base: Annotated[str, "of what is in no branch"] = "torch_default"
 ) -> Fill | None:
-    """In a branch of m layers: He (fan_out) · L^(−1/(2m−2)), the last one 0; the head 0."""
+    """In a branch of m layers: He (fan_out) · L^(−1/(2m−2)), the last one 0 with its bias; the head 0."""
     if at.part in SCALARS and at.role in ("bare", "token"):
         return Fill.constant(1.0, reason="a branch's multiplier starts at 1")
     if at.role == "bare" and at.info is not None and "bias" in at.info.name.rpartition(".")[2]:
         return Fill.constant(0.0, reason="Fixup's scalar bias starts at 0")
     if at.part == "head" and at.role in ("weight", "bias"):
         return Fill.constant(0.0, reason="the classifier starts at 0")
+    if at.role == "bias" and in_branch(at) and at.layer == (at.layers or 0) - 1:
+        return Fill.constant(
+            0.0, reason="bias of the last layer of its branch: the block starts as its shortcut"
+        )
     if not at.matrix or fans is None:
         return otherwise(base, fans, at)
     if at.part == "conv.shortcut":
         return Fill.normal(
             0.0, math.sqrt(2 / fan(fans, "fan_out")), reason="a shortcut: He by fan_out, no depth"
         )
-    if at.block is None and at.layers is None:
+    if (at.block is None and at.layers is None) or at.layers == 1:
         return otherwise(base, fans, at)
     m, layer = at._known(at.layers, "branch"), at._known(at.layer, "branch")
     if layer == m - 1:
@@ -126,9 +148,7 @@ def zero_gamma(fans: Fans | None, at: Site, *, base: Base = "he_fan_out") -> Fil
 
 def zero_branch(fans: Fans | None, at: Site, *, base: Base = "lecun_normal") -> Fill | None:
     """The matrix at the end of each branch is 0, and its bias."""
-    end = at.part in ("attention.output", "mlp.down", "expert.down", "ssm.out", "conv.last", "modulation")
-    end = end or (at.part == "conv" and at.layers is not None and at.layer == at.layers - 1 > 0)
-    if end and at.role in ("weight", "bias"):
+    if ends_branch(at) and at.role in ("weight", "bias"):
         return Fill.constant(0.0, reason="end of its branch: the block starts as the identity")
     return otherwise(base, fans, at)
 
@@ -139,18 +159,27 @@ registry.add(
         name="fixup_scaling",
         law=fixup_scaling,
         needs=("part", "block", "depth", "branch"),
+        about=About(
+            "residual branch that can be seen",
+            lambda at: at.matrix and in_branch(at),
+            LOOKED,
+            "Hold the blocks in one nn.ModuleList, or fill by names: rules={{'*.last.weight': 'zeros'}}.",
+        ),
         summary="Residual networks without norms: branches start at 0, their first layers shrunk by depth.",
-        formula="branch of m layers: N(0, √(2/fan_out)·L^(−1/(2m−2))), last layer 0; head 0; shortcuts He",
+        formula="branch of m layers: N(0, √(2/fan_out)·L^(−1/(2m−2))), last layer 0, bias too; head 0; "
+        "shortcuts He",
         citation="Zhang, Dauphin, Ma 2019, Fixup, arXiv:1901.09321, sec. 3; hongyi-zhang/Fixup",
         evidence="verified in source",
         differences=(
             "The authors' code takes fan_out: √(2/(out·k²)); the paper says a standard method, e.g. He.",
             "L counts residual blocks. The stem keeps torch's default in the authors' code.",
+            "A branch of one matrix has no law in the paper (2m − 2 = 0) and keeps the base scheme.",
+            "The authors' layers have no biases; here the bias of a branch's last layer is 0.",
             "It needs the model's scalar biases and multipliers: this row fills them, it cannot add them.",
         ),
         avoid="networks with norms: they need none of it.",
         use="deep ResNets without any norm, built with Fixup's scalar biases and multipliers.",
-        suits=("resnet", "cnn", "relu", "without norm", "deep", "very deep", "residual branch"),
+        suits=("resnet", "without norm", "relu", "cnn", "deep", "very deep", "residual branch"),
         unsuited=("norm", "plain", "transformer"),
         see=("skipinit_gain", "t_fixup_scaling", "zero_branch"),
         known=(
@@ -183,7 +212,7 @@ registry.add(
         ),
         avoid="models with LayerNorm.",
         use="transformers trained without LayerNorm and without warm-up, small data sets included.",
-        suits=("transformer", "without norm", "without warm-up", "deep", "small data", "residual branch"),
+        suits=("without norm", "without warm-up", "small data", "transformer", "deep", "residual branch"),
         unsuited=("norm", "layernorm", "cnn"),
         see=("fixup_scaling", "deepnorm_scaling", "rezero"),
         known=tuple(
@@ -218,7 +247,7 @@ registry.add(
         differences=("The paper allows any value ≤ 1/√L; NF-Nets' skip_gain is 0.",),
         avoid="models without such scalars: it cannot add them.",
         use="deep ResNets without BatchNorm that have a scalar at the end of each branch.",
-        suits=("resnet", "cnn", "without norm", "deep", "very deep", "residual branch"),
+        suits=("resnet", "without norm", "cnn", "deep", "very deep", "residual branch"),
         unsuited=("plain",),
         see=("rezero", "fixup_scaling", "zero_gamma"),
         known=(Known((), "", "mean", 0.0, at=(("part", "residual_scale"),)),),
@@ -237,16 +266,7 @@ registry.add(
         differences=("In the reference one α serves a layer's attention and its MLP.",),
         avoid="models without such scalars: it cannot add them.",
         use="deep residual networks and transformers without LayerNorm that have one scalar for each branch.",
-        suits=(
-            "resnet",
-            "transformer",
-            "mlp",
-            "without norm",
-            "deep",
-            "very deep",
-            "residual branch",
-            "without warm-up",
-        ),
+        suits=("residual branch", "resnet", "without norm", "transformer", "mlp", "deep", "very deep", "without warm-up"),
         unsuited=("plain", "post-norm"),
         see=("skipinit_gain", "layer_scale", "zero_branch"),
         known=(Known((), "", "mean", 0.0, at=(("part", "residual_scale"),)),),
@@ -270,7 +290,7 @@ registry.add(
         ),
         avoid="float16: it cannot hold 1e-6 (+1.3 %).",
         use="deep vision transformers and ConvNeXts that have per-channel factors on their branches.",
-        suits=("vit", "transformer", "cnn", "deep", "very deep", "pre-norm", "residual branch"),
+        suits=("residual branch", "deep", "very deep", "transformer", "cnn", "vit", "pre-norm"),
         unsuited=("without norm", "plain", "low precision"),
         see=("rezero", "skipinit_gain"),
         known=(
@@ -297,7 +317,7 @@ registry.add(
         ),
         avoid="networks whose branches end without a norm.",
         use="ResNets with BatchNorm, large batches above all: each block starts as its shortcut.",
-        suits=("resnet", "cnn", "batchnorm", "deep", "norm gain", "residual branch", "norm"),
+        suits=("resnet", "batchnorm", "cnn", "residual branch", "deep", "norm gain", "norm"),
         unsuited=("without norm", "plain"),
         see=("zero_branch", "skipinit_gain", "rezero"),
         known=(
@@ -311,6 +331,13 @@ registry.add(
         aliases=("zero_module", "zero_residual_outputs"),
         law=zero_branch,
         needs=("part", "branch"),
+        about=About(
+            "residual branch that can be seen",
+            ends_branch,
+            LOOKED + "; attention outputs and MLPs are found by their names too",
+            'Say which matrix ends a branch: scheme("{name}", assign="conv.last=*.last.weight"), or hold the '
+            "blocks in one nn.ModuleList.",
+        ),
         summary="The last matrix of every residual branch is 0: each block starts as the identity.",
         formula="branch ends and modulations (adaLN-zero) 0, bias too; all else as the base scheme",
         citation="guided-diffusion, nn.py, zero_module; DiT, models.py; karpathy/nanochat, gpt.py",
@@ -321,17 +348,7 @@ registry.add(
         ),
         avoid="two zero matrices in series: neither would ever move.",
         use="residual networks, with norms or without, that are to start as the identity.",
-        suits=(
-            "resnet",
-            "transformer",
-            "cnn",
-            "deep",
-            "very deep",
-            "without norm",
-            "norm",
-            "residual branch",
-            "diffusion",
-        ),
+        suits=("residual branch", "resnet", "diffusion", "transformer", "cnn", "deep", "very deep", "without norm", "norm"),
         unsuited=("plain",),
         see=("zero_gamma", "rezero", "skipinit_gain", "fixup_scaling"),
         known=(Known((64, 256), "oi", "std", 0.0, at=(("part", "mlp.down"),)),),
