@@ -14,7 +14,8 @@ def auto(
     fans: Fans | None,
     *,
     method: Annotated[
-        Literal["calibrated", "analytic"], "calibrated passes data once, analytic needs no data"
+        Literal["calibrated", "analytic"],
+        "calibrated passes data once; analytic needs no data, its example may be shapes",
     ] = "calibrated",
 ) -> Fill:
     """What `choose` chooses without a race."""
@@ -75,13 +76,13 @@ registry.add(
     SchemeRow(
         name="rule_a2",
         law=rule,
-        summary="Rule A2: as rule B (`auto`), without the data pass.",
+        summary="Rule A2: as rule B (`auto`), without the data pass; its example may be shapes.",
         formula="per layer: std √(q/E[φ²])/√fan_in, φ the activation before it, q that of the one after it",
         citation="docs/decisions/0007; Schoenholz et al. 2017, arXiv:1611.01232 (depth and χ₁)",
         evidence="computed",
         differences=("No framework has it.",),
         avoid="models that cannot run on an example.",
-        use="what auto is for, when no batch is like the data but the model can be run once.",
+        use="what auto is for, when no batch is like the data but its shapes are known.",
         suits=(
             "any activation",
             "mlp",
@@ -108,13 +109,15 @@ registry.add(
         name="rule_a",
         law=rule,
         summary="Rule A: gains that keep the second moment at 1 after every activation found in the model, "
-        "residual branch ends divided by the root of their number, orthogonal where it is deep.",
+        "residual branch ends divided by the root of their number, orthogonal where it is deep; its example "
+        "may be shapes.",
         formula="per layer: std 1/√E[φ(z)²]/√fan_in, z ~ N(0, 1), φ the activation before it",
         citation="docs/decisions/0007; He et al. 2015, arXiv:1502.01852 (the condition), for any φ",
         evidence="computed",
         differences=("No framework has it.",),
         avoid="deep tanh and sigmoid networks: the signal keeps its size there, the gradient does not.",
-        use="models without deep saturating activations that must be filled without running them on data.",
+        use="models without deep saturating activations of whose input the shapes are known and no data: it "
+        "runs the model once to see its layers.",
         suits=(
             "any activation",
             "mlp",
@@ -152,11 +155,11 @@ registry.add(
         use="convolutional and fully connected networks without norms whose activations no formula "
         "covers, with a typical batch.",
         suits=(
+            "calibrated on data",
             "mlp",
             "cnn",
             "without norm",
             "deep",
-            "calibrated on data",
             "any activation",
             "relu",
             "tanh",
