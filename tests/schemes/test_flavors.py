@@ -450,3 +450,9 @@ def test_keras_and_haiku_make_columns_of_a_transposed_convolution_s_inputs(flavo
     fill = scheme("orthogonal", flavor=flavor).fill(fans(shape, layout))
     ours = fill_array(np.empty(shape, np.float64), fill, name="weight", seed=11)
     assert _rows_are_orthonormal(ours.reshape(-1, shape[-1]))
+
+
+def test_a_flavor_that_refuses_a_shape_does_not_keep_the_law_from_being_explained():
+    weight = {"shape": (256, 128), "layout": "oi"}
+    told = dict(explain("delta_orthogonal", **weight).facts)["flavor jax"]
+    assert told.startswith("refused for this shape: jax.nn.initializers.delta_orthogonal")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..core.errors import FillError, LayoutError
 from ..core.fill import Fill
 from ..core.layout import Fans, fans
 from ..core.picture import Picture
@@ -135,9 +136,17 @@ def _flavors(chosen: Scheme, weight: Fans | None) -> Facts:
 def _told_flavor(chosen: Scheme, flavor: Flavor, own: dict[str, Any], weight: Fans | None) -> str:
     made = weight if weight is not None or not chosen.row.elementwise else fans((1, 1), "oi")
     known = made is not None and made.layout is not None and set(flavor.required) <= set(own)
-    law = scheme(chosen.name, **{**own, "flavor": flavor.name}).fill(made).formula if known else ""
+    law = _formula(scheme(chosen.name, **{**own, "flavor": flavor.name}), made) if known else ""
     doubt = "" if flavor.evidence == "verified in source" else f" ({flavor.evidence})"
     return f"{law + ': ' if law else ''}{flavor.spelled}{doubt}{'. ' if flavor.note else ''}{flavor.note}"
+
+
+def _formula(law: Scheme, weight: Fans | None) -> str:
+    """The law for these fans; a framework may refuse what the law itself takes."""
+    try:
+        return law.fill(weight).formula
+    except (FillError, LayoutError):
+        return "refused for this shape"
 
 
 def told_fill(fill: Fill, facts: Mapping[str, Any]) -> Explanation:

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..core.counts import is_depthwise
-from ..core.errors import LayoutError
+from ..core.counts import SPATIAL, is_depthwise
+from ..core.errors import FillError, LayoutError
 from ..core.layout import Fans, Layout, recounted
 
 
@@ -28,7 +28,7 @@ class Flavor:
         settings: options of the scheme that it sets; one given by the user wins.
         required: options that have no default there, so the user must give them.
         flattens: for laws of a matrix: how it makes one of more axes, "torch", "keras", "jax" or "haiku";
-            "" for the layer's own matrix.
+            "kernel" for one in × out matrix at a kernel's centre, whatever its groups; "" for its own.
         evidence: how well this is known; one of `base.EVIDENCE`.
         note: what else is to be known of it.
     """
@@ -43,7 +43,13 @@ class Flavor:
     note: str = ""
 
     def of(self, fans: Fans) -> Fans:
-        """The fans as this framework sees them. Raises LayoutError for fans made by hand, if it counts."""
+        """The fans as this framework sees them.
+
+        Raises:
+            LayoutError: fans made by hand, if it counts. FillError: a shape that its law refuses.
+        """
+        if self.flattens == "kernel":
+            return _ungrouped(fans, self.spelled)
         if self.flattens:
             return _flattened(fans, self.flattens)
         return recounted(fans, self.count) if self.count else fans
@@ -62,6 +68,7 @@ class Flavor:
         }
 
 
+_NO_SPATIAL = str.maketrans("", "", SPATIAL)
 TRUNCATED = {"distribution": "truncated_normal"}
 _JAX, _FLAX, _KERAS, _TORCH, _LASAGNE = (
     "jax.nn.initializers",
@@ -122,6 +129,21 @@ def _flattened(fans: Fans, framework: str) -> Fans:
     rows = _row_axis(fans.shape, fans.layout, framework)
     axes = "".join("o" if axis == rows else "i" for axis in range(len(fans.shape)))
     return replace(fans, layout=Layout(axes, transposed=False), parts=())
+
+
+def _ungrouped(fans: Fans, spelled: str) -> Fans:
+    """The fans of a bare kernel (k…, in, out), as a function of the shape alone sees it."""
+    layout = fans.layout
+    known = layout is not None and sorted(layout.axes.translate(_NO_SPATIAL)) == ["i", "o"]
+    if layout is None or not known or len(layout.spatial) not in (1, 2, 3):
+        raise FillError(
+            f"shape {fans.shape}" + (f" with layout {layout}" if layout else ""),
+            expected="a kernel of 3, 4 or 5 axes: one or more of space, one in, one out",
+            cause=f"{spelled} refuses a matrix, and takes whatever stands before in and out for space",
+            fix='Use "orthogonal" for this layer.',
+        )
+    bare = replace(layout, groups=1, parts=(), transposed=False)
+    return replace(fans, layout=bare, parts=())
 
 
 def _row_axis(shape: tuple[int, ...], layout: Layout, framework: str) -> int:

@@ -83,17 +83,18 @@ registry.add(
         avoid="convolutions where the operator itself is to be orthogonal: delta_orthogonal does that.",
         use="recurrent matrices, reinforcement learning, and deep linear or tanh networks without norms.",
         suits=(
+            "linear",
+            "tanh",
             "rnn",
             "lstm",
             "gru",
             "recurrent matrix",
             "rl",
-            "mlp",
-            "tanh",
-            "linear",
-            "plain",
+            "long memory",
             "deep",
             "very deep",
+            "plain",
+            "mlp",
             "without norm",
             "isometry",
             "head",
@@ -139,11 +140,13 @@ registry.add(
             "JAX and DKS have it; torch and Keras do not.",
             'JAX centres even kernels at (k−1)//2: flavor="jax", or even="lower"; here they are '
             "refused, as in DKS, unless `even` says where.",
+            "JAX knows no groups: a depthwise or grouped kernel has one matrix for all of them, with smaller "
+            "entries; here each group is orthogonal. JAX refuses matrices; here they are orthogonal.",
         ),
         avoid="layers with more input than output channels (an error), and strided ones.",
         use="very deep convolutional networks without skips and norms: with a critical gain they "
         "train at thousands of layers.",
-        suits=("cnn", "plain", "very deep", "deep", "without norm", "tanh", "linear", "isometry"),
+        suits=("very deep", "plain", "tanh", "cnn", "linear", "without norm", "isometry", "deep"),
         unsuited=("mlp", "transformer", "rnn", "upsampling"),
         see=("orthogonal", "dirac", "edge_of_chaos"),
         known=(
@@ -151,9 +154,27 @@ registry.add(
             Known((64, 32, 3, 3), "oihw", "gain", 1.0),
             Known((64, 64, 4, 4), "oihw", "std", 0.03125, (("even", "upper"),), source="1/√(64·16)"),
             Known((64, 64, 4, 4), "oihw", "low_centre", 1.0, (("flavor", "jax"),), source="(k−1)//2"),
+            Known(
+                (7, 7, 1, 96),
+                "hwio",
+                "std",
+                0.0145802961,
+                (("flavor", "jax"),),
+                groups=96,
+                source="1/√(96·49)",
+            ),
+            Known(
+                (3, 3, 8, 32), "hwio", "std", 0.0589255651, (("flavor", "jax"),), groups=4, source="1/√(32·9)"
+            ),
         ),
         flavors=(
-            Flavor("jax", "jax.nn.initializers.delta_orthogonal(scale=1.0)", settings={"even": "lower"}),
+            Flavor(
+                "jax",
+                "jax.nn.initializers.delta_orthogonal(scale=1.0)",
+                settings={"even": "lower"},
+                flattens="kernel",
+                note="It knows no groups: one matrix, (in of a group) × out, at the centre. It refuses 2-D.",
+            ),
         ),
     )
 )
