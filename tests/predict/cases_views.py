@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from conformance import case, normal
+from torch.nn import functional as F  # noqa: N812
 
 X = normal(4, 6, mean=0.5)
 ROWS = normal(4, 1, mean=0.5)
@@ -17,7 +17,9 @@ def _scaled(change):  # type: ignore[no-untyped-def]
 
 
 CASES = [
-    case("copies", lambda x: (x.clone(), x.detach() + 0 * x, torch.ops.aten.alias(x), x.to(torch.float64)), X),
+    case(
+        "copies", lambda x: (x.clone(), x.detach() + 0 * x, torch.ops.aten.alias(x), x.to(torch.float64)), X
+    ),
     case("copied into another", lambda x, y: x.clone().copy_(y), X, normal(6)),
     case("copy", lambda x, y: torch.ops.aten.copy(x, y), X, normal(6), backward=False),
     case("view", _scaled(lambda x: x.reshape(2, 2, 8)), ROWS, X, TAIL),
@@ -26,8 +28,19 @@ CASES = [
     case("squeeze and unsqueeze", _scaled(lambda x: x.unsqueeze(1).squeeze(1).unsqueeze(-1)), ROWS, X, TAIL),
     case("transposes", _scaled(lambda x: (x.t(), x.transpose(0, 1), x.swapaxes(0, 1))), ROWS, X, TAIL),
     case("permuted", _scaled(lambda x: x.view(2, 2, 8).permute(2, 0, 1)), ROWS, X, TAIL),
-    case("permuted and merged", _scaled(lambda x: x.view(2, 2, 8).permute(2, 0, 1).reshape(16, 2)), ROWS, X, TAIL),
-    case("heads", lambda x, w: (x @ w).view(2, 3, 2, 4).transpose(1, 2).reshape(4, 3, 4), normal(6, 5), normal(5, 8)),
+    case(
+        "permuted and merged",
+        _scaled(lambda x: x.view(2, 2, 8).permute(2, 0, 1).reshape(16, 2)),
+        ROWS,
+        X,
+        TAIL,
+    ),
+    case(
+        "heads",
+        lambda x, w: (x @ w).view(2, 3, 2, 4).transpose(1, 2).reshape(4, 3, 4),
+        normal(6, 5),
+        normal(5, 8),
+    ),
     case("expanded", lambda x: x.expand(3, 4, 6), ROWS, samples=1000),
     case("repeated", lambda x: x.repeat(2, 3), X),
     case("sliced", _scaled(lambda x: (x[:, 1:7], x[1:3])), ROWS, X, TAIL),
@@ -36,7 +49,13 @@ CASES = [
     case("selected", _scaled(lambda x: (x[1], x[:, 6])), ROWS, X, TAIL, samples=1000),
     case("unbound", _scaled(lambda x: x.unbind(1)[5:]), ROWS, X, TAIL),
     case("split", _scaled(lambda x: (*x.split(3, 1), *x.split([2, 6], 1), *x.chunk(2, 1))), ROWS, X, TAIL),
-    case("unsafe splits", _scaled(lambda x: (*torch.unsafe_split(x, 4, 1), *torch.unsafe_split_with_sizes(x, [2, 6], 1))), ROWS, X, TAIL),
+    case(
+        "unsafe splits",
+        _scaled(lambda x: (*torch.unsafe_split(x, 4, 1), *torch.unsafe_split_with_sizes(x, [2, 6], 1))),
+        ROWS,
+        X,
+        TAIL,
+    ),
     case("flip", _scaled(lambda x: x.flip(1)), ROWS, X, TAIL),
     case("roll", lambda x: x.roll(2, 1), X),
     case("joined", lambda x, y: torch.cat([x, y], 0), X, normal(2, 6, std=3)),
@@ -47,6 +66,14 @@ CASES = [
     case("means over axes", _scaled(lambda x: (x.mean(0), x.mean(1, keepdim=True))), ROWS, X, TAIL),
     case("whole sum and mean", lambda x: x.sum() + x.mean().view(1), X, samples=2000),
     case("minus its mean", lambda x: x - x.mean(1, keepdim=True), X),
-    case("bare views", lambda x: (torch.ops.aten.flatten(x, 0, 1), torch.ops.aten.reshape(x, [6, 4]), torch.ops.aten.contiguous(x)),
-         X, bare=True),
+    case(
+        "bare views",
+        lambda x: (
+            torch.ops.aten.flatten(x, 0, 1),
+            torch.ops.aten.reshape(x, [6, 4]),
+            torch.ops.aten.contiguous(x),
+        ),
+        X,
+        bare=True,
+    ),
 ]

@@ -185,7 +185,9 @@ def draws(run: Case) -> Iterator[dict[str, Tensor]]:
         for _ in range(run.samples):
             inputs = [law.draw() for law in run.laws]
             if run.backward and not run.bare:
-                inputs = [x.requires_grad_() if law.varies else x for x, law in zip(inputs, run.laws, strict=True)]
+                inputs = [
+                    x.requires_grad_() if law.varies else x for x, law in zip(inputs, run.laws, strict=True)
+                ]
             with _context(run):
                 yield _all(run, inputs, lambda y: torch.randn_like(y) + COTANGENT)
 
@@ -257,7 +259,9 @@ def differences(run: Case, known: dict[str, Value]) -> list[str]:
         for name, value in known.items():
             assert tuple(drawn[name].shape) == value.shape, name
             rows[name].append(measured(drawn[name], value.moments))
-    return [line for name, value in known.items() for line in _compared(run, name, value, np.array(rows[name]))]
+    return [
+        line for name, value in known.items() for line in _compared(run, name, value, np.array(rows[name]))
+    ]
 
 
 def _compared(run: Case, name: str, value: Value, rows: Any) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import pytest
 from cases import CASES
@@ -13,7 +13,7 @@ from initwise.predict.rules import RULES
 BY_NAME = {case.name: case for case in CASES}
 
 
-@lru_cache(maxsize=None)
+@cache
 def _predicted(name: str):  # type: ignore[no-untyped-def]
     return predicted(BY_NAME[name])
 

@@ -65,11 +65,11 @@ def centre(x: Moments, dims: Sequence[int]) -> Moments:
     """x minus its mean over the axes `dims` (the actual one, not the expected)."""
     middle = expand(average(x, dims), x.shape)
     x, middle = aligned(x, middle, [(d, d) for d in range(len(x.axes))])
-    with_mean = _with_mean(x, dims) + _with_mean(x, dims, swap=True)
+    with_mean = with_mean(x, dims) + with_mean(x, dims, swap=True)
     return Moments(x.axes, x.second - with_mean + middle.second, x.mean - middle.mean)
 
 
-def _with_mean(x: Moments, dims: Sequence[int], *, swap: bool = False) -> Array:
+def with_mean(x: Moments, dims: Sequence[int], *, swap: bool = False) -> Array:
     """E[x_i·x̄_j] over patterns (with `swap` E[x̄_i·x_j]), x̄ the mean over `dims`."""
     second = x.second
     for dim in dims:

@@ -126,8 +126,8 @@ class Factor:
             square = moments.square
             both = spread_left(square, moments.axes) * spread_right(square, moments.axes)
             return Moments(moments.axes, both + 2 * moments.second**2, square)
-        square = Factor(self.base, self.on_grid**2)
-        return Moments(moments.axes, square.with_other(square), square.mean)
+        squared = Factor(self.base, self.on_grid**2)
+        return Moments(moments.axes, squared.with_other(squared), squared.mean)
 
     @cached_property
     def sensitivity(self) -> float:
@@ -151,7 +151,7 @@ class Factor:
         ends = ends - (self.coefficients * other.coefficients).sum(-1)
         left = _patterned(self.coefficients, axes, spread_left)
         right = _patterned(other.coefficients, axes, spread_right)
-        middle = (spread_left(ends, axes) + spread_right(ends, axes)) / 2
+        middle = ends.reshape(()) if ends.size == 1 else _between(ends, axes)
         return quadrature.correlated(left, right, middle, self.base.correlation)
 
     def moved(self, key: Hashable, change: Callable[[Moments], Moments]) -> Factor | None:
@@ -166,8 +166,14 @@ class Factor:
         return Factor(base, flat[blocks])
 
 
+def _between(ends: Array, axes: Axes) -> Array:
+    return (spread_left(ends, axes) + spread_right(ends, axes)) / 2
+
+
 def _patterned(values: Array, axes: Axes, spread: Callable[[Array, Axes], Array]) -> Array:
-    """Coefficients over blocks seen over patterns."""
+    """Coefficients over blocks seen over patterns; one block's fit all."""
+    if values.size == values.shape[-1]:
+        return values.reshape(-1)
     numbers = np.arange(float(np.prod(block_shape(axes)))).reshape(block_shape(axes))
     found: Array = values.reshape(-1, values.shape[-1])[spread(numbers, axes).astype(int)]
     return found

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
 
 from .. import values
 from ..algebra import centre
+from ..bases import Factor
 from ..values import Value
 from .calling import Call, rule
 from .masks import additive
@@ -35,19 +37,25 @@ def _sum(call: Call, x: Value | float, y: Value | float, alpha: float) -> Value:
         return values.shifted(values.scaled(y, alpha), x)
     if isinstance(y, float):
         return values.shifted(x, alpha * y) if y else x
-    return _centred(x, y, alpha) or values.plus(x, y, alpha)
+    return _centred(x, y, alpha) or _centred(values.scaled(y, alpha), x, 1.0) or values.plus(x, y, alpha)
 
 
 def _centred(x: Value, y: Value, alpha: float) -> Value | None:
-    """x − mean(x), where y is known to be the mean of that very x."""
-    factor = y.single
-    origin = factor.base.origin if factor is not None and factor.values is None else ()
-    if alpha != -1.0 or not origin or origin[0] != "average":
+    """x + alpha·y where y holds a share of the mean of that very x over axes: x's deviations, and its mean."""
+    mean = y.terms[0] if len(y.terms) == 1 and len(y.terms[0].factors) == 1 else None
+    base = mean.factors[0].base if mean is not None and mean.factors[0].values is None else None
+    if mean is None or base is None or base.origin[:1] != ("average",):
         return None
-    mine = x.single
-    if mine is None or mine.values is not None or mine.base is not origin[1]:
-        return None
-    return values.fresh(centre(mine.base.moments, origin[2]), spread=x.scale_spread, notes=x.notes)
+    _, whole, dims = base.origin
+    for place, term in enumerate(x.terms):
+        if len(term.factors) == 1 and term.factors[0].base is whole and term.factors[0].values is None:
+            rest = term.coefficient + alpha * mean.coefficient
+            deviation = Factor(whole.view(("centred", dims), lambda m: centre(m, dims)))
+            terms = [*x.terms[:place], replace(term, factors=(deviation,)), *x.terms[place + 1 :]]
+            if abs(rest) > 1e-9 * abs(term.coefficient):
+                terms.append(replace(mean, coefficient=rest))
+            return Value(tuple(terms), x.notes | y.notes)
+    return None
 
 
 @rule("add", "sub")

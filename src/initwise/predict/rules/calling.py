@@ -93,6 +93,8 @@ def rule_for(op: Any) -> Rule | None:
     found = RULES.get(name) or (RULES.get(name[:-1]) if name.endswith("_") else None)
     if found is None and torch.Tag.pointwise in op.tags:
         return RULES["pointwise"]
+    if found is None and op.has_kernel_for_dispatch_key(torch._C.DispatchKey.CompositeImplicitAutograd):
+        return RULES["composite"]
     return found
 
 

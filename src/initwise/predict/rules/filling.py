@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
-from .. import values
+from .. import quadrature, values
 from ..moments import independent
 from ..values import Value
 from .calling import Call, Outcome, rule
@@ -76,7 +77,7 @@ def standard_uniform(call: Call) -> Value:
 def exponential(call: Call) -> Value:
     """Exponential of mean 1/lambd."""
     scale = 1 / float(call["lambd"])
-    return values.fresh(independent(call.shape, scale, scale**2))
+    return values.fresh(independent(call.shape, scale, scale**2), -np.log1p(-quadrature.QUANTILES) - 1)
 
 
 @rule("bernoulli", "bernoulli_")

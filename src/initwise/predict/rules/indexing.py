@@ -143,40 +143,71 @@ def _masked(call: Call, x: Value, given: Sequence[Tensor], places: Sequence[int]
     return _kept(picked(maps.reshape(x.moments, shape), first, flat_index), x)
 
 
-def like(x: Value, shape: tuple[int, ...]) -> Value:
-    """As many elements as `shape` says, alike those there are."""
-    moments = x.moments
-    for dim, size in enumerate(shape):
-        moments = maps.resize(moments, dim, size)
-    return _kept(moments, x)
+def _others_cut(x: Moments, dim: int, sizes: Sequence[int]) -> Moments:
+    """`x` with the sizes of `sizes` on all axes but `dim`."""
+    for other, size in enumerate(sizes):
+        if other != dim:
+            x = maps.resize(x, other, size)
+    return x
+
+
+def _along_dim(x: Moments, dim: int) -> tuple[Moments, Array, Array]:
+    """(`x` without blocks, E of equal and of different elements along `dim` over the other patterns)."""
+    for other in range(len(x.axes)):
+        x = uniform(flat(x, other), other)
+    place = start(x.axes, dim)
+    if not x.axes[dim]:
+        return x, x.second, x.second
+    return x, np.take(x.second, 1, place), np.take(x.second, 0, place)
 
 
 @rule("gather")
 def gather(call: Call) -> Value:
-    """Picked element by element."""
-    return like(call.value("self"), call.shape)
+    """Picked element by element: pairs of equal index along `dim` are those that were equal there."""
+    x, index = call.value("self"), _real(call["index"])
+    dim = call["dim"] % max(len(x.shape), 1)
+    moments, same, other = _along_dim(_others_cut(x.moments, dim, call.shape), dim)
+    axes, share = coincidence(index)
+    if axes[dim]:
+        place = start(axes, dim)
+        same, other = (np.expand_dims(part, place) for part in (same, other))
+    mean = np.full((1,) * share.ndim, moments.overall_mean)
+    return _kept(Moments(axes, share * same + (1 - share) * other, mean), x)
 
 
-def _onto_zeros(call: Call, name: str) -> None:
-    if call.value(name).moments.mean_square > 0:
-        raise UnpredictedError(f"{call.name} onto numbers that are not zero")
-
-
-@rule("scatter", "scatter_add", "scatter_reduce")
+@rule("scatter_add", "scatter", "scatter_reduce")
 def scatter(call: Call) -> Value:
-    """Elements put, or added, at indices of one axis."""
-    source = call.get("src")
-    if not isinstance(source, Tensor):
+    """Elements added, each where its index says, along one axis; `scatter` alone needs them apart."""
+    if not isinstance(call.get("src"), Tensor):
         raise UnpredictedError(f"{call.name} of a number")
+    if call.get("reduce") not in (None, "sum"):
+        raise UnpredictedError(f"{call.name} by {call['reduce']}")
+    target, x, index = call.value("self"), call.value("src"), _real(call["index"])
     dim = call["dim"] % max(len(call.shape), 1)
-    x = call.value("src")
-    share = math.prod(x.shape) / math.prod(call.shape)
-    _onto_zeros(call, "self")
-    moments = uniform(maps.pad(x.moments, dim, 0, max(call.shape[dim] - x.shape[dim], 0)), dim)
-    moments = Moments(moments.axes, moments.second, moments.mean)
-    if moments.shape != call.shape:
-        raise UnpredictedError(f"{call.name} of a share {share:.2g} of the places")
-    return _kept(moments, x)
+    if call.name != "scatter_add" and target.moments.mean_square > 0:
+        raise UnpredictedError(f"{call.name} onto numbers that are not zero")
+    cut = maps.resize(_others_cut(x.moments, dim, index.shape), dim, index.shape[dim])
+    moments = _others_cut(_scattered(cut, dim, index, call.shape[dim]), dim, call.shape)
+    return values.plus(target, _kept(moments, x))
+
+
+def _scattered(x: Moments, dim: int, index: NDArray[np.int64], rows: int) -> Moments:
+    """Sums along `dim` by index; what lies elsewhere on the other axes is as if its indices were any."""
+    moments, same, other = _along_dim(x, dim)
+    lines = np.moveaxis(index, dim, -1).reshape(-1, index.shape[dim])
+    counts = np.array([np.bincount(line, minlength=rows) for line in lines], float)
+    size = float(index.shape[dim])
+    equal, differ = (size * same + float((counts * (counts - 1)).sum(1).mean()) * other) / rows, same * 0.0
+    average = (same + (size - 1) * other) / size
+    if rows > 1:
+        differ = float((size**2 - (counts**2).sum(1)).mean()) * other / (rows * (rows - 1))
+    mine = (-1,) * same.ndim
+    whole = np.stack([average * size**2 / rows**2] * 2)
+    whole[(0, *mine)], whole[(1, *mine)] = differ[mine], equal[mine]
+    mean = np.full((1,) * (same.ndim + (rows > 1)), moments.overall_mean * size / rows)
+    axes = (*moments.axes[:dim], ((rows,),) if rows > 1 else (), *moments.axes[dim + 1 :])
+    place = start(axes, dim)
+    return Moments(axes, np.moveaxis(whole, 0, place) if rows > 1 else whole[1], mean)
 
 
 @rule("index_add")
@@ -189,14 +220,19 @@ def index_add(call: Call) -> Value:
 
 @rule("index_put", "_unsafe_index_put")
 def index_put(call: Call) -> Value:
-    """Values added at indices of the first axes: the gradient of `index`."""
+    """Values added at indices of neighbouring axes: the gradient of `index`."""
     given, x = call["indices"], call.value("values")
     places = [d for d, tensor in enumerate(given) if tensor is not None]
-    if places[0] != 0 or places != list(range(len(places))) or not call.get("accumulate"):
-        raise UnpredictedError("values are put at indices that are not the first axes, or overwrite others")
+    first = places[0]
+    if places != list(range(first, first + len(places))) or not call.get("accumulate"):
+        raise UnpredictedError(
+            "values are put at indices of axes that are no neighbours, or overwrite others"
+        )
     if any(given[d].dtype == torch.bool for d in places):
         raise UnpredictedError("values are put where a mask says")
-    linear, rows = _linear([given[d] for d in places], call.shape[: len(places)])
-    flattened = maps.reshape(x.moments, (linear.size, *x.shape[linear.ndim :]))
-    summed = maps.reshape(gathered_sums(flattened, 0, linear, rows), call.shape)
+    after = first + len(places)
+    linear, rows = _linear([given[d] for d in places], call.shape[first:after])
+    placed = values.expanded(x, (*call.shape[:first], *linear.shape, *call.shape[after:])).moments
+    flattened = maps.reshape(placed, (*call.shape[:first], linear.size, *call.shape[after:]))
+    summed = maps.reshape(gathered_sums(flattened, first, linear, rows), call.shape)
     return values.plus(call.value("self"), _kept(summed, x))

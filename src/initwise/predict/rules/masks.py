@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
 
 from .. import values
-from ..moments import Moments, expand, measured
 from ..values import Value
 from .calling import Call, UnpredictedError, rule
 
@@ -27,51 +25,58 @@ def masked(x: Value, keep: Tensor) -> Value:
     return replace(x, mask=keep if x.mask is None else keep & x.mask)
 
 
-def chosen_by(x: Value, keep: Tensor, fill: float, shape: tuple[int, ...]) -> Value:
-    """x where `keep`, else `fill`: products with the mask's own statistics."""
-    kept = _numbers(keep)
+def chosen_by(x: Value, keep: Value, fill: float, shape: tuple[int, ...]) -> Value:
+    """x where `keep`, else `fill`: fill + keep·(x − fill)."""
     whole = values.expanded(x, shape)
-    found = values.times(whole, values.fresh(expand(kept, shape)))
-    if fill == 0:
-        return found
-    rest = values.fresh(expand(_numbers(~keep), shape))
-    return values.plus(found, rest, fill)
+    moved = values.times(values.shifted(whole, -fill) if fill else whole, values.expanded(keep, shape))
+    return values.shifted(moved, fill) if fill else moved
 
 
-def _numbers(mask: Tensor) -> Moments:
-    return measured(mask.detach().to(torch.float64).numpy())
+def either(x: Value, y: Value, keep: Value, shape: tuple[int, ...]) -> Value:
+    """x where `keep`, else y: keep·x + (1 − keep)·y."""
+    keep = values.expanded(keep, shape)
+    rest = values.shifted(values.scaled(keep, -1.0), 1.0)
+    one, other = values.expanded(x, shape), values.expanded(y, shape)
+    return values.plus(values.times(one, keep), values.times(other, rest))
 
 
 @rule("masked_fill")
 def masked_fill(call: Call) -> Value:
-    """A number where a real mask says."""
+    """A number where a mask says."""
     mask, given = call["mask"], call["value"]
-    if isinstance(mask, FakeTensor):
-        raise UnpredictedError("its mask depends on values that are not there")
     number = call.of(given).moments.overall_mean if isinstance(given, Tensor) else float(given)
     x, shape = call.value("self"), call.shape
     if number >= HIDDEN:
-        return chosen_by(x, ~mask, number, shape)
-    whole = values.expanded(x, shape)
-    return masked(whole, ~mask)
+        return chosen_by(x, _complement(call.of(mask)), number, shape)
+    if isinstance(mask, FakeTensor):
+        raise UnpredictedError("scores are hidden by a mask that depends on values that are not there")
+    return masked(values.expanded(x, shape), ~mask)
+
+
+def _complement(mask: Value) -> Value:
+    return values.shifted(values.scaled(mask, -1.0), 1.0)
 
 
 @rule("where")
 def where(call: Call) -> Value:
-    """One or the other where a real mask says."""
-    keep = call["condition"]
-    if isinstance(keep, FakeTensor):
-        raise UnpredictedError("its condition depends on values that are not there")
-    sides = [(call["self"], call["other"], keep), (call["other"], call["self"], ~keep)]
+    """One or the other where a mask says."""
+    keep, shape = call["condition"], call.shape
+    chosen = call.of(keep)
+    sides = [(call["self"], call["other"], chosen), (call["other"], call["self"], _complement(chosen))]
     for one, other, mask in sides:
         number = _number(other)
-        if number is not None and isinstance(one, FakeTensor):
-            if number < HIDDEN:
-                x, shape = call.of(one), call.shape
-                return masked(values.expanded(x, shape), mask)
-            return chosen_by(call.of(one), mask, number, call.shape)
-    one, other = (chosen_by(call.of(t), m, 0.0, call.shape) for t, _, m in sides)
-    return values.plus(one, other)
+        if number is None or not isinstance(one, FakeTensor):
+            continue
+        if number >= HIDDEN:
+            return chosen_by(call.of(one), mask, number, shape)
+        if isinstance(keep, FakeTensor):
+            raise UnpredictedError("scores are hidden where values that are not there say")
+        return masked(values.expanded(call.of(one), shape), keep if mask is chosen else ~keep)
+    one, other = (
+        call.of(t) if isinstance(t, Tensor) else values.fixed(shape, float(t))
+        for t in (call["self"], call["other"])
+    )
+    return either(one, other, chosen, shape)
 
 
 def _number(given: Any) -> float | None:

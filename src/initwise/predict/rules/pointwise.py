@@ -29,7 +29,19 @@ NODE_WEIGHTS = NODE_WEIGHTS / NODE_WEIGHTS.sum()
 ORDER = 14
 
 
-@rule("pointwise", "elu_backward", "bitwise_or", "bitwise_and", "glu_jvp", "rrelu_with_noise_backward")
+UNTAGGED = (
+    *(
+        f"{name}_backward"
+        for name in ("elu", "softplus", "hardswish", "hardsigmoid", "hardtanh", "leaky_relu")
+    ),
+    *(f"{name}_backward" for name in ("softshrink", "hardshrink", "rrelu_with_noise")),
+    "hardswish",
+    "special_i0",
+)
+"""Elementwise operations that torch does not tag as such."""
+
+
+@rule("pointwise", *UNTAGGED)
 def pointwise(call: Call) -> Value:
     """Any elementwise operation."""
     return elementwise(call)
@@ -75,7 +87,8 @@ class Operands:
         """The operation with `numbers` in place of the operands that vary, in float64."""
         leaves = list(self.flat)
         for place, number in numbers.items():
-            leaves[place] = torch.from_numpy(np.array(number, float))
+            whole = torch.from_numpy(np.array(number, float))
+            leaves[place] = whole > 0.5 if self.flat[place].dtype == torch.bool else whole
         if self.call.op._schema.is_mutable:
             leaves = _unaliased(leaves)
         (arguments,) = tree_unflatten(leaves, self._spec)

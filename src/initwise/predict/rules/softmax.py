@@ -13,12 +13,12 @@ import numpy as np
 from torch import Tensor
 
 from .. import values
-from ..algebra import centre, multiply
-from ..axes import Array, patterns, start
+from ..algebra import with_mean, centre, multiply, total
+from ..axes import Array, patterns, spread_left, spread_right, start
 from ..choices import Choice, choice
-from ..moments import Moments, aligned, cut, flat, uniform
+from ..moments import Moments, aligned, cut, expand, flat, uniform
 from ..values import Value
-from .calling import Call, rule
+from .calling import Call, UnpredictedError, rule
 
 LARGEST_EXPONENT = 50.0
 
@@ -156,9 +156,38 @@ def _inverse(p: Moments, query: int | None, chosen: Choice) -> Array | float:
 
 @rule("_log_softmax")
 def log_softmax(call: Call) -> Value:
-    """s_j − ln Σ exp(s_k) ≈ centred s_j − ln n − v/2."""
+    """s_j − ln Σ exp(s_k) ≈ centred s_j − ln n − v/2, v ≈ ln(Σ exp(centred s_k)/n)·2 at its expectation."""
     s = call.value("self")
     dim = call["dim"] % len(s.shape)
     moments = centre(s.moments, [dim])
     level = -(math.log(s.shape[dim]) + moments.mean_square / 2)
-    return values.shifted(values.fresh(moments, spread=s.scale_spread, notes=s.notes), level)
+    value = values.fresh(moments, spread=s.scale_spread, notes=s.notes, origin=("scores", s, dim))
+    return values.shifted(value, level)
+
+
+@rule("_log_softmax_backward_data")
+def log_softmax_gradient(call: Call) -> Value:
+    """g_j − p_j·Σ_k g_k, p the softmax: independent of g, whose own sum is not."""
+    g, dim = call.value("grad_output"), call["dim"] % len(call.shape)
+    p = _probabilities(call.value("output"), dim)
+    whole = expand(total(g.moments, [dim]), g.shape)
+    g_moments, whole = aligned(g.moments, whole, [(d, d) for d in range(len(g.shape))])
+    p, whole = aligned(p, whole, [(d, d) for d in range(len(g.shape))])
+    g_moments, whole = aligned(g_moments, whole, [(d, d) for d in range(len(g.shape))])
+    keys = g.shape[dim]
+    meeting = with_mean(g_moments, [dim]) * spread_right(p.mean, p.axes)
+    meeting = meeting + with_mean(g_moments, [dim], swap=True) * spread_left(p.mean, p.axes)
+    second = g_moments.second - keys * meeting + p.second * whole.second
+    moments = Moments(p.axes, second, g_moments.mean - p.mean * whole.mean)
+    return values.fresh(moments, spread=g.scale_spread, notes=g.notes)
+
+
+def _probabilities(output: Value, dim: int) -> Moments:
+    """The softmax behind a log softmax."""
+    base = output.terms[0].factors[0].base
+    if base.origin[:1] != ("scores",):
+        raise UnpredictedError("the gradient of a log softmax that was moved in between")
+    _, s, _ = base.origin
+    keys = s.shape[dim]
+    chosen = choice(None, 1, keys)
+    return _chosen(centre(flat_pair(s.moments, None, dim), [dim]), None, dim, chosen)
