@@ -16,7 +16,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any, Self, TypeVar
 
-from .errors import RecordError
+from .errors import InitwiseError, RecordError
 
 T = TypeVar("T")
 
@@ -106,7 +106,12 @@ def _decode_dataclass(data: Any, kind: type, where: str) -> Any:
             cause="it was written by another version of initwise, or edited by hand",
             fix="Write it again with this version.",
         )
-    return kind(**{name: decode(item, hints[name], f"{where}.{name}") for name, item in data.items()})
+    fields = {name: decode(item, hints[name], f"{where}.{name}") for name, item in data.items()}
+    try:
+        return kind(**fields)
+    except InitwiseError as error:
+        error.at(where)
+        raise
 
 
 @functools.cache

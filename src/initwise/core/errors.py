@@ -71,6 +71,12 @@ class InitwiseError(Exception):
         # KeyError would show the repr
         return str(self.args[0])
 
+    def at(self, where: str) -> None:
+        """Name the place `where`, if the error names none of its own."""
+        if not self.where:
+            self.where = where
+            self.args = (self._message(),)
+
     def _message(self) -> str:
         head = f"{self.where}: {self.got}" if self.where else self.got
         head += f"; expected {self.expected}." if self.expected else "."

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from . import curves
+from .declared import declared
 from .errors import FillError
 from .whole import WHOLE
 
@@ -68,3 +69,4 @@ def consistent(fill: Fill) -> None:
         )
     if fill.low > fill.high:
         raise FillError(f"{fill.law}: low {fill.low!r} > high {fill.high!r}", expected="low ≤ high")
+    declared(fill, SHAPED_LAWS)
