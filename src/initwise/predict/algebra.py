@@ -65,8 +65,8 @@ def centre(x: Moments, dims: Sequence[int]) -> Moments:
     """x minus its mean over the axes `dims` (the actual one, not the expected)."""
     middle = expand(average(x, dims), x.shape)
     x, middle = aligned(x, middle, [(d, d) for d in range(len(x.axes))])
-    with_mean = with_mean(x, dims) + with_mean(x, dims, swap=True)
-    return Moments(x.axes, x.second - with_mean + middle.second, x.mean - middle.mean)
+    meeting = with_mean(x, dims) + with_mean(x, dims, swap=True)
+    return Moments(x.axes, x.second - meeting + middle.second, x.mean - middle.mean)
 
 
 def with_mean(x: Moments, dims: Sequence[int], *, swap: bool = False) -> Array:

@@ -20,7 +20,8 @@ from .calling import Call, Outcome, UnpredictedError, rule, rule_for
 
 BY_PARTS = (
     *(f"{name}{end}" for name in ("mse_loss", "soft_margin_loss") for end in ("", "_backward")),
-    *(f"{name}{end}" for name in ("smooth_l1_loss", "huber_loss") for end in ("", "_backward")),
+    "log_sigmoid_forward",
+    "log_sigmoid_backward",
     *(f"{name}{end}" for name in ("binary_cross_entropy", "glu") for end in ("", "_backward")),
     "binary_cross_entropy_with_logits",
     "_prelu_kernel",

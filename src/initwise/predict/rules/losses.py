@@ -1,6 +1,8 @@
-"""Losses that pick: the negative log likelihood of real targets."""
+"""Losses: of differences, and those that pick: the negative log likelihood of real targets."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import torch
@@ -11,10 +13,12 @@ from torch._subclasses.fake_tensor import FakeTensor
 from .. import maps, values
 from ..algebra import average, scale
 from ..axes import Array, start
+from ..bases import Factor, Term
 from ..moments import Moments, expand, flat, uniform
 from ..values import Value
 from .calling import Call, UnpredictedError, rule
 from .indexing import coincidence
+from .reduction import reduced
 
 NONE, MEAN = 0, 1
 """Values of the argument `reduction`."""
@@ -87,3 +91,37 @@ def _one_class(g: Moments, dim: int, classes: int, targets: NDArray[np.int64]) -
     axes = (*g.axes[:dim], ((classes,),), *g.axes[dim:])
     second = np.stack([differ, alike], axis=start(axes, dim))
     return Moments(axes, second, np.expand_dims(g.mean / classes, start(axes, dim)))
+
+
+# of differences
+
+
+def _of_difference(call: Call, gradient: bool) -> Value:
+    """The operation on x − y and 0, not averaged, its gradient for a cotangent of 1: a function of x − y."""
+    difference = values.plus(call.value("self"), call.value("target"), -1.0)
+    factor = difference.single or difference.rebased().single
+    assert factor is not None
+    grid = torch.from_numpy(np.ascontiguousarray(factor.on_grid))
+    settings = [call[name] for name in ("beta", "delta") if name in call.arguments]
+    lead = [torch.ones_like(grid)] if gradient else []
+    numbers = getattr(torch.ops.aten, call.name)(*lead, grid, torch.zeros_like(grid), NONE, *settings)
+    return Value((Term((Factor(factor.base, numbers.numpy()),)),), difference.notes)
+
+
+@rule("smooth_l1_loss", "huber_loss")
+def loss_of_difference(call: Call) -> Value:
+    """h(x − y), or its mean or sum."""
+    each = _of_difference(call, False)
+    if call["reduction"] == NONE:
+        return each
+    every = list(range(len(each.shape)))
+    return reduced(each, every, False, 1.0 if call["reduction"] == MEAN else float(math.prod(each.shape)))
+
+
+@rule("smooth_l1_loss_backward", "huber_loss_backward")
+def loss_of_difference_gradient(call: Call) -> Value:
+    """g·h′(x − y), over the number of elements for a mean."""
+    slope = _of_difference(call, True)
+    g = values.expanded(call.value("grad_output"), slope.shape)
+    number = math.prod(slope.shape) if call["reduction"] == MEAN else 1
+    return values.scaled(values.times(g, slope), 1 / number)
