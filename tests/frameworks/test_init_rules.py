@@ -1,4 +1,4 @@
-"""Rules: globs over names, the later wins, and no rule is silently without effect."""
+"""Rules: a full name wins over globs, of globs the later, and no rule is silently without effect."""
 
 import numpy as np
 import pytest
@@ -48,6 +48,47 @@ def test_the_later_of_two_rules_wins():
     rules = {"*.weight": "orthogonal", "head.*": Fill.constant(0.5)}
     assert laws(plan_for(Net(), "zeros", rules=rules))["head.weight"] == 0.5
     assert laws(plan_for(Net(), "zeros", rules=dict(reversed(rules.items()))))["head.weight"] == "orthogonal"
+
+
+def test_a_full_name_wins_over_patterns_whatever_their_order():
+    rules = {"head.weight": "orthogonal", "head.weigh?": "zeros", "*": "ones"}
+    for given in (rules, dict(reversed(rules.items()))):
+        assert laws(plan_for(Net(), given))["head.weight"] == "orthogonal"
+        assert laws(plan_for(Net(), "he_normal", rules=given))["head.weight"] == "orthogonal"
+    assert laws(plan_for(Net(), {"head.weight": "keep", "*": "ones"})).keys().isdisjoint({"head.weight"})
+
+
+def test_a_name_of_a_tied_parameter_wins_over_patterns_too():
+    model = nn.ModuleDict({"table": nn.Embedding(8, 4), "out": nn.Linear(4, 8, bias=False)})
+    model["out"].weight = model["table"].weight
+    plan = plan_for(model, {"out.weight": Fill.constant(3.0), "*": Fill.constant(1.0)})
+    assert plan["table.weight"].mean == 3.0
+
+
+def test_rules_win_over_the_plan_even_over_its_full_names():
+    plan = plan_for(Net(), {"head.weight": "orthogonal", "*": "ones"}, rules={"head.*": "zeros"})
+    assert laws(plan)["head.weight"] == 0.0
+    assert plan["head.weight"].reason.endswith("rule 'head.*', over rule 'head.weight'")
+    again = plan_for(Net(), {"*": "ones", "head.*": "orthogonal"}, rules={"*": "zeros"})
+    assert laws(again)["head.weight"] == 0.0
+
+
+def test_a_rule_that_overrides_another_says_so_in_plan_and_ledger():
+    rules = {"head.weight": "orthogonal", "head.*": Fill.constant(0.5), "*.bias": "keep"}
+    ledger = init_(Net(), rules)
+    reasons = {entry.name: entry.reason for entry in ledger.entries}
+    assert reasons["head.weight"].endswith("; rule 'head.weight', over rule 'head.*'")
+    assert reasons["head.bias"] == "rule '*.bias' keeps it, over rule 'head.*'"
+    assert "over" not in reasons["encoder.0.bias"]
+    plan = plan_for(Net(), {"head.*": "zeros", "head.weight": Fill.constant(0.5)})
+    assert plan["head.weight"].reason == "rule 'head.weight', over rule 'head.*'"
+    assert "over" not in plan["head.bias"].reason
+
+
+def test_a_full_name_wins_in_a_trees_tables_too():
+    arrays = {"a": np.zeros((3, 4)), "b": np.zeros((3, 4))}
+    found = plan_for(ArrayTree(arrays, layouts={"a": "oi", "*": "io"}), "lecun_normal")
+    assert (found["a"].std, found["b"].std) == (pytest.approx(4**-0.5), pytest.approx(3**-0.5))
 
 
 def test_keep_leaves_a_parameter_as_it_is():
@@ -207,7 +248,15 @@ BAD = {
         ("lsuv",),
         {},
         OptionError,
-        "example: scheme 'lsuv' without an example; expected a batch, or its shapes.",
+        "example: scheme 'lsuv' without an example; expected a batch, or its shapes.\n"
+        "  Likely cause: lsuv decides by what the model does to a batch; of shapes, to random numbers\n",
+    ),
+    "a rule that needs no data without an example": (
+        Net,
+        ("rule_a",),
+        {},
+        OptionError,
+        "rule_a runs the model once to see which layer follows which: its input's shapes are enough\n",
     ),
     "no plan at all": (
         Net,

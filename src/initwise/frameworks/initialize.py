@@ -34,8 +34,8 @@ def plan_for(
         scheme: a scheme's or recipe's name, a Scheme, a Recipe, a mapping {glob: scheme, Fill or
             "keep"}; a Plan or Advice is taken as it is.
         rules: {name or glob: scheme, Fill or "keep"}, over full parameter names, of a tied one
-            any; `*` matches dots; a name that a parameter has is no pattern; where two match, the
-            later wins.
+            any; `*` matches dots; a name that a parameter has is no pattern. Where two match, a
+            name wins over a pattern, of two patterns the later; `rules` win over the plan.
         example: for schemes that run the model ("auto", "lsuv").
         seed: for those too.
 
@@ -74,7 +74,8 @@ def init_(
             "keep"}.
         seed: an integer in [0, 2⁶⁴).
         example: for schemes that run the model ("auto", "lsuv"): a batch or its shapes.
-        rules: {glob: scheme, Fill or "keep"} on top of the plan; the later of two matches wins.
+        rules: {glob: scheme, Fill or "keep"} on top of the plan; a full name wins over a
+            pattern, the later of two patterns over the earlier.
         data: for schemes of low-rank adapters that need more than the example ("lora_ga" a loss), or have
             their layers' inputs or gradients already; see `initwise.schemes.Data`.
 

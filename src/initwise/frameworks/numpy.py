@@ -34,10 +34,10 @@ class ArrayTree:
     Args:
         arrays: a nested dict or list of NumPy arrays, filled in place. Names are the keys joined
             by dots: `{"dense": {"kernel": k}}` has "dense.kernel".
-        layouts: {glob: axes or Layout}, for example `{"*.kernel": "io"}`; `*` matches dots, the
-            later of two matches wins. An array with an `i` axis is a weight, with a `v` axis an
-            embedding. A vector without a layout is a bias if its name says so; anything else
-            without one is bare, and only an explicit rule fills it.
+        layouts: {glob: axes or Layout}, for example `{"*.kernel": "io"}`; `*` matches dots; a
+            full name wins over a pattern, of two patterns the later. An array with an `i` axis is
+            a weight, with a `v` axis an embedding. A vector without a layout is a bias if its name
+            says so; anything else without one is bare, and only an explicit rule fills it.
         roles: {glob: role}, where that is not right, for example `{"*.scale": "norm_gain"}`.
 
     Raises:
@@ -54,7 +54,7 @@ class ArrayTree:
         named = self.named()
         for what, table in (("layout", self.layouts), ("role", self.roles)):
             for glob in table:
-                if not fnmatch.filter(named, glob):
+                if glob not in named and not fnmatch.filter(named, glob):
                     raise UnknownNameError(f"{what} {glob!r} matches no array", legal=named, given=glob)
         for role in self.roles.values():
             if role not in ROLES:
@@ -135,6 +135,8 @@ def _info(
 
 
 def _last(table: Mapping[str, Any], name: str) -> Any:
+    if name in table:
+        return table[name]
     found = [value for glob, value in table.items() if fnmatch.fnmatchcase(name, glob)]
     return found[-1] if found else None
 

@@ -2,8 +2,9 @@
 
 Rules are full parameter names, or globs over them where no parameter has that very name. `*`
 matches dots too: "encoder.*" is everything inside the encoder. A tied parameter answers to all of
-its names. A rule's value is a scheme (or its name), a Fill, or "keep". Where two rules match a
-parameter, the later one wins.
+its names. A rule's value is a scheme (or its name), a Fill, or "keep". Where two rules of a mapping
+match a parameter, a full name wins over a pattern, and of two patterns the later; `rules` beside a
+plan win over the plan. The reason of what is filled or kept says which rule was overridden.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from ..recipes import Recipe
 from ..recipes import registry as recipes
 from ..schemes import Scheme
 from ..schemes import registry as schemes
+from ..schemes.adapters import RECIPES as OF_ADAPTERS
 from .fitting import fitted
 from .placing import placed
 
@@ -54,13 +56,19 @@ def resolve(
 
     Raises: see `initialize.plan_for`.
     """
-    rules = _by_glob(rules or {}, "rules")
+    ordered = _in_order(infos, _by_glob(rules or {}, "rules"))
     if isinstance(plan, Mapping) and not isinstance(plan, Plan):
-        rules, base = {**_by_glob(plan, "plan"), **rules}, Plan("rules", ())
-        _not_empty(rules)
+        ordered, base = _in_order(infos, _by_glob(plan, "plan")) + ordered, Plan("rules", ())
+        _not_empty(ordered)
     else:
         base = _base(model, infos, plan, example, seed)
-    return _ruled(infos, _checked(infos, base), rules)
+    return _ruled(infos, _checked(infos, base), ordered)
+
+
+def _in_order(infos: Sequence[ParameterInfo], rules: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The rules of one mapping, those that win last: patterns as they stand, then full names."""
+    names = {name for info in infos for name in _called(info)}
+    return sorted(rules.items(), key=lambda rule: rule[0] in names)
 
 
 def _by_glob(rules: Any, where: str) -> dict[str, Any]:
@@ -81,7 +89,7 @@ def _by_glob(rules: Any, where: str) -> dict[str, Any]:
     return dict(rules)
 
 
-def _not_empty(rules: Mapping[str, Any]) -> None:
+def _not_empty(rules: Sequence[Any]) -> None:
     if not rules:
         raise OptionError(
             "an empty mapping", where="plan", expected="{glob: scheme}", fix='For example {"*": "he_normal"}.'
@@ -94,6 +102,9 @@ def _base(model: Any, infos: Sequence[ParameterInfo], plan: Any, example: Any, s
     if isinstance(plan, Plan):
         return plan
     law = _law(plan)
+    if isinstance(law, Scheme) and law.name in OF_ADAPTERS:
+        name, flavor = OF_ADAPTERS[law.name]
+        law = Recipe(name, (("flavor", flavor),))
     if isinstance(law, Recipe):
         return law.plan(infos)
     planner = getattr(getattr(law, "row", None), "planner", "")
@@ -218,23 +229,34 @@ def _near(name: str, known: Mapping[str, Any]) -> list[str]:
     return difflib.get_close_matches(name, known, n=5, cutoff=0.3) or list(known)[:5]
 
 
-def _ruled(infos: Sequence[ParameterInfo], plan: Plan, rules: Mapping[str, Any]) -> Resolved:
+def _ruled(infos: Sequence[ParameterInfo], plan: Plan, rules: Sequence[tuple[str, Any]]) -> Resolved:
     fills, kept, named = dict(plan.fills), dict(plan.kept), set()
-    for glob, value in rules.items():
+    before: dict[str, str] = {}
+    for glob, value in rules:
         for info, fill in _rule(infos, glob, value):
             fills.pop(info.name, None)
             kept.pop(info.name, None)
+            over = before.get(info.name)
+            before[info.name] = glob
             if fill is None:
-                kept[info.name] = f"rule {glob!r} keeps it" if _keeps(value) else _left(glob, info)
+                why = f"rule {glob!r} keeps it" if _keeps(value) else _left(glob, info)
+                kept[info.name] = why if over is None else f"{why}, over rule {over!r}"
             else:
-                fills[info.name] = fitted(info, fill)
+                fills[info.name] = fitted(info, fill if over is None else _instead(fill, glob, over))
             if glob in _called(info):
                 named.add(info.name)
     order = {info.name: position for position, info in enumerate(infos)}
     ordered = tuple(sorted(fills.items(), key=lambda item: order[item[0]]))
     name = plan.name if not rules or plan.name == "rules" else f"{plan.name} + rules"
-    spared = any(_keeps(value) for value in rules.values())
+    spared = any(_keeps(value) for _, value in rules)
     return Resolved(Plan(name, ordered, tuple(kept.items())), frozenset(named), spared)
+
+
+def _instead(fill: Fill, glob: str, over: str) -> Fill:
+    """The fill, whose reason says that its rule overrode another."""
+    rule = f"rule {glob!r}"
+    known = "" if fill.reason == rule else fill.reason
+    return fill.because("; ".join(filter(None, (known, f"{rule}, over rule {over!r}"))))
 
 
 def _keeps(value: Any) -> bool:
