@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from initwise.choose import choose
 from initwise.choose.calibrate import Target, calibrated, measure_factors, unscaled
 from initwise.choose.planners import auto_plan, lsuv_plan, plan_a2, plan_b, study
-from initwise.core.errors import OptionError, UnsupportedError
+from initwise.core.errors import ExampleError, ModelError, OptionError, UnsupportedError
+from initwise.frameworks.initialize import init_
 from initwise.measure.substitutes import weights_for
 
 
@@ -324,3 +325,37 @@ def test_the_same_seed_gives_the_same_plan() -> None:
     one, two = mlp(5, nn.ReLU), mlp(5, nn.ReLU)
     assert auto_plan(one, x, seed=4) == auto_plan(two, x, seed=4)
     assert auto_plan(one, x, seed=5) != auto_plan(two, x, seed=4)
+
+
+class Spoiled(nn.Module):
+    """A model whose own forward makes NaN of every batch, between its layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.second((self.first(x).abs() + 1).neg().log())
+
+
+@pytest.mark.parametrize("name", ["lsuv", "auto", "rule_b"])
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_batch_that_is_not_finite_scales_nothing_and_writes_nothing(name: str, bad: float) -> None:
+    model = mlp(3, nn.ReLU)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    with pytest.raises(ExampleError, match=r"example: holds infinities or NaN; expected finite numbers"):
+        init_(model, name, example=torch.full((4, 16), bad))
+    assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("name", ["lsuv", "auto"])
+def test_a_model_that_makes_nan_is_told_of_the_layer(name: str) -> None:
+    with pytest.raises(ModelError, match=r"second\.weight: its output on the example is not finite"):
+        init_(Spoiled(), name, example=batch(4, 8))
+
+
+@pytest.mark.parametrize("name", ["lsuv", "auto"])
+def test_a_pass_that_could_scale_no_weight_at_all_is_an_error(name: str) -> None:
+    with pytest.raises(ModelError, match=r"could scale none of \d weights") as caught:
+        init_(mlp(3, nn.ReLU), name, example=torch.zeros(4, 16))
+    assert "is nearly zero on the example" in str(caught.value)

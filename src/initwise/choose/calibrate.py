@@ -22,8 +22,11 @@ from ..frameworks.protocol import adapter_for, door, served
 UNSCALED = "not scaled by the data pass: "
 """How the reason of a fill begins to say that it has no factor."""
 
+SILENT = "its output, or the stream it is added to, is nearly zero on the example"
+"""Why a weight has no factor: there is nothing to scale."""
+
 SMALLEST, LARGEST = 1e-4, 1e4
-"""A factor outside these is no calibration: the layer's output is (nearly) zero or not finite."""
+"""A factor outside these is no calibration: the layer's output is (nearly) zero."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,8 @@ def measure_factors(
 
     Raises:
         UnsupportedError: the model's framework has no data pass.
-        ExampleError, ForwardError: as running the model does.
+        ExampleError, ForwardError: as running the model does; also an example that holds NaN or infinity.
+        ModelError: a weight's output is not finite though the example is.
     """
     adapter = adapter_for(model)
     data_pass = door(adapter, "calibrate")

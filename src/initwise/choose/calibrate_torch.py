@@ -21,12 +21,14 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from ..core.errors import ExampleError, ModelError
 from ..core.plan import Plan
+from ..frameworks.example import mapped
 from ..frameworks.torch.ops import OTHER, TABLE, operation
 from ..frameworks.torch.run import arguments, call
 from ..frameworks.torch.state import reseed, untouched
 from ..measure.substitutes import weights_for
-from .calibrate import LARGEST, SMALLEST, Calibration, Factor, Target
+from .calibrate import LARGEST, SILENT, SMALLEST, Calibration, Factor, Target
 
 APPLICATIONS = frozenset(
     {
@@ -42,7 +44,6 @@ INPUTS = ("query", "key", "value")
 UNFILLED = "the plan leaves it as it is"
 UNSEEN = "it was not seen to be applied to the example"
 UNMET = "its branch was not seen to meet the residual stream"
-SILENT = "its output, or the stream it is added to, is nearly zero or not finite on the example"
 
 
 def measure_factors(
@@ -62,6 +63,8 @@ def measure_factors(
         mode = _Pass({name: weights[name] for name in targets if name in weights}, targets)
         with mode:
             call(model, args, kwargs, weights)
+    if mode.broken is not None:
+        raise _not_finite(mode.broken, (args, kwargs))
     missed = {name: mode.missing(name) for name in targets if name not in mode.factors}
     return Calibration(mode.factors, missed)
 
@@ -83,6 +86,8 @@ class _Pass(TorchFunctionMode):
         self.places = {tensor.untyped_storage().data_ptr(): name for name, tensor in weights.items()}
         self.factors: dict[str, Factor] = {}
         self.silent: set[str] = set()
+        # the first weight with an output, or a stream, that holds NaN or infinity
+        self.broken: str | None = None
         # outputs that depend linearly on a branch's last weight: id → (the tensor, the weight's name)
         self.marked: dict[int, tuple[Tensor, str]] = {}
 
@@ -153,12 +158,18 @@ class _Pass(TorchFunctionMode):
 
     def _meet(self, name: str, branch: Tensor, stream: Tensor, share: float) -> bool:
         """Scale the weight that ends `branch`, of which `share` times as much is added as of `stream`."""
+        self._look(name, branch, stream)
         target = self.targets[name].value * float(stream.double().var())
         return self._scale(name, share**2 * float(branch.double().var()), target)
 
     def _fit(self, name: str, output: Tensor) -> bool:
         target = self.targets[name]
+        self._look(name, output)
         return self._scale(name, _measured(output.double(), target), target.value)
+
+    def _look(self, name: str, *outputs: Tensor) -> None:
+        if self.broken is None and not all(bool(torch.isfinite(output).all()) for output in outputs):
+            self.broken = name
 
     def _scale(self, name: str, measured: float, target: float) -> bool:
         """Multiply the weight so that `measured` becomes `target`; False if that makes no sense."""
@@ -186,6 +197,32 @@ class _Pass(TorchFunctionMode):
         if found is not None and isinstance(result, Tensor) and result.is_floating_point():
             self.marked[id(result)] = (result, found[1])
         return result
+
+
+def _not_finite(name: str, example: Any) -> ExampleError | ModelError:
+    """The error for a pass in which the output of the weight `name` is not finite."""
+    bad: list[str] = []
+
+    def look(leaf: Any, where: str) -> Any:
+        if isinstance(leaf, Tensor) and not bool(torch.isfinite(leaf).all()):
+            bad.append(where)
+        return leaf
+
+    mapped(look, example)
+    if bad:
+        return ExampleError(
+            "holds infinities or NaN",
+            where="example",
+            expected="finite numbers",
+            fix="Clean the batch first: no weight can be scaled by what comes of it.",
+        )
+    return ModelError(
+        "its output on the example is not finite, so no weight can be scaled by it",
+        where=name,
+        expected="finite numbers",
+        cause="the model's own forward makes NaN or infinity of a finite batch, at this weight or before it",
+        fix='initwise.check(model, example) shows where; "rule_a2" needs no data.',
+    )
 
 
 def _projections(given: Mapping[str, Any]) -> list[tuple[list[Tensor], Tensor]]:

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..core.errors import OptionError, UnsupportedError
+from ..core.errors import ModelError, OptionError, UnsupportedError
 from ..core.parameter import ParameterInfo
 from ..core.plan import Plan
 from ..frameworks.protocol import adapter_for
 from .assemble import assemble, decisions
-from .calibrate import Target, calibrated, measure_factors
+from .calibrate import SILENT, Target, calibrated, measure_factors, unscaled
 from .facts import Structure
 from .laws import Decision
 from .rules import Rule, rule_a, rule_a2, rule_lsuv
@@ -72,14 +72,23 @@ def plan_b(case: Case) -> Plan:
     """Rule B: A2, and one data pass."""
     chosen = _decided(rule_a2, case)
     plan = assemble("rule_b", chosen, case.structure, case.parameters)
-    return _measured(plan, chosen, case)
+    plan = _measured(plan, chosen, case)
+    missed = unscaled(plan)
+    if set(missed.values()) == {SILENT} and len(missed) == len(_targets(plan, chosen)):
+        raise _nothing_scaled("rule_b", missed)
+    return plan
 
 
 def plan_lsuv(case: Case) -> Plan:
     """LSUV: orthogonal, and one data pass to unit variance."""
     chosen = _decided(rule_lsuv, case)
     plan = assemble("lsuv", chosen, case.structure, case.parameters, embeddings=False)
-    return _measured(plan, chosen, case)
+    plan = _measured(plan, chosen, case)
+    missed = unscaled(plan)
+    if missed and len(missed) == len(_targets(plan, chosen)):
+        # without a factor it is the scheme "orthogonal" under another name
+        raise _nothing_scaled("lsuv", missed)
+    return plan
 
 
 def auto_plan(model: Any, example: Any = None, *, seed: int = 0, method: str = "calibrated") -> Plan:
@@ -92,7 +101,8 @@ def auto_plan(model: Any, example: Any = None, *, seed: int = 0, method: str = "
         method: "calibrated" (rule B, one forward pass) or "analytic" (rule A2, no data).
 
     Raises:
-        OptionError: another method. ExampleError, ForwardError, ModelError: see `study`.
+        OptionError: another method. ExampleError, ForwardError, ModelError: see `study`; also when the
+            example, or what the model makes of it, is not finite or all zero.
     """
     if method not in METHODS:
         raise OptionError(f"method {method!r}", where="scheme 'auto'", legal=METHODS, given=str(method))
@@ -126,12 +136,27 @@ def _decided(rule: Rule, case: Case) -> dict[str, Decision]:
 
 
 def _measured(plan: Plan, chosen: Mapping[str, Decision], case: Case) -> Plan:
-    targets = {
-        name: Target(decision.target, decision.measure, decision.bias)
-        for name, decision in chosen.items()
-        if decision.target is not None and name in plan
-    }
+    targets = _targets(plan, chosen)
     if not targets:
         return plan
     found = measure_factors(case.model, case.example, plan, targets, seed=case.seed)
     return calibrated(plan, found, plan.name)
+
+
+def _targets(plan: Plan, chosen: Mapping[str, Decision]) -> dict[str, Target]:
+    return {
+        name: Target(decision.target, decision.measure, decision.bias)
+        for name, decision in chosen.items()
+        if decision.target is not None and name in plan
+    }
+
+
+def _nothing_scaled(name: str, missed: Mapping[str, str]) -> ModelError:
+    first, why = next(iter(missed.items()))
+    return ModelError(
+        f"the data pass could scale none of {len(missed)} weights",
+        where=name,
+        expected="outputs that change with their weights",
+        cause=f"{first}: {why}",
+        fix='Try another batch, or "rule_a2" that needs no data.',
+    )
