@@ -54,6 +54,18 @@ class TestTheExamplePackage:
         assert {"block_gated", "gpt2"} <= names["recipes"]
         assert {"block_gated_linear", "linear"} <= names["layouts"]
 
+    def test_it_is_found_by_what_it_suits(self, installed):
+        def fitting(words):
+            listed = python("-m", "initwise", "list", "schemes", "--for", words, path=[installed]).stdout
+            fits, _, against = listed.partition("What something speaks against")
+            return fits, against
+
+        fits, _ = fitting("plain sigmoid mlp")
+        assert 0 < fits.index("kumar") < fits.index("xavier_normal")
+        fits, against = fitting("relu mlp")
+        assert "kumar" not in fits
+        assert "[against it: relu; for it: mlp]" in against[against.index("kumar") :]
+
     def test_listing_loads_no_framework(self, installed):
         code = """
 import sys, initwise
