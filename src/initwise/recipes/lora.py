@@ -5,13 +5,26 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from .base import RecipeRow, registry
-from .laws import ZERO, Formula, normal, uniform
+from .laws import KEPT, ZERO, Formula, normal, uniform
 from .rules import Rule
 
 Flavor = Annotated[Literal["default", "gaussian"], "A uniform by fan-in, or normal by rank"]
 
 A = ("*lora_A*", "*lora_a*")
 B = ("*lora_B*", "*lora_b*")
+EVERY_ROLE = (
+    "weight",
+    "recurrent",
+    "embedding",
+    "bias",
+    "recurrent_bias",
+    "norm_gain",
+    "norm_bias",
+    "slope",
+    "token",
+    "magnitude",
+    "bare",
+)
 BY_FAN = Formula(lambda p: p.info.shape[1] ** -0.5, "1/√in")
 BY_RANK = Formula(lambda p: 1 / p.info.shape[0], "1/rank")
 
@@ -25,6 +38,8 @@ def lora(*, flavor: Flavor = "default") -> tuple[Rule, ...]:
         Rule(ZERO, names=B, roles=roles, needed="any"),
         Rule(ZERO, names=tables, roles=("bare", "embedding", "weight")),
         Rule(normal(1.0), names=("*lora_embedding_B*",), roles=("bare", "embedding", "weight")),
+        Rule(ZERO, names=(*A, *B), roles=("bias",)),
+        Rule(KEPT, roles=EVERY_ROLE, reason="lora is about adapters: the model they are in stays as it is"),
     )
 
 

@@ -21,6 +21,8 @@ from .needs import positive
 from .scaling import fan
 
 F64 = NDArray[np.float64]
+RECIPES = {"lora_a": ("lora", "default"), "lora_a_gaussian": ("lora", "gaussian")}
+"""Laws of A alone: as the plan of a whole model each is this recipe, which starts B and keeps the rest."""
 PEFT = "peft, tuners/lora/layer.py"
 
 
@@ -156,7 +158,7 @@ registry.add(
         differences=("The std is 1/r, not 1/√r.",),
         avoid="B.",
         use="LoRA adapters that were tuned with the Gaussian start, as diffusion fine-tuning does.",
-        suits=("adapter", "fine-tuning", "diffusion"),
+        suits=("adapter", "diffusion", "fine-tuning"),
         see=("lora_a",),
         known=(Known((8, 64), "oi", "std", 0.125, source="1/8"),),
     )
