@@ -102,6 +102,40 @@ class TestT47:
         init_(model, {"transformer.wte.weight": "zeros"})
         assert not model.transformer.wte.weight.any()
 
+    @pytest.mark.parametrize("plan", ["gpt2", "he_normal", {"*": "he_normal"}])
+    def test_t47_a_model_of_which_all_is_loaded_is_refused_and_told_how(self, hub, tmp_path, plan):
+        config = hub.GPT2Config(n_embd=16, n_layer=1, n_head=2, vocab_size=50, n_positions=8)
+        hub.GPT2LMHeadModel(config).save_pretrained(tmp_path)
+        model = hub.GPT2LMHeadModel.from_pretrained(tmp_path)
+        before = [tensor.clone() for tensor in model.parameters()]
+        with pytest.raises(ModelError) as caught:
+            init_(model, plan)
+        text = str(caught.value)
+        for told in (
+            "transformer.wte.weight: it was loaded from a checkpoint, which transformers marks _is_hf",
+            "only a rule with its full name fills it, or any once that attribute of it is False",
+        ):
+            assert told in text
+        if isinstance(plan, str):
+            assert "none of 16 parameters can be filled" in text
+            assert "so are 15 more" in text
+            assert "rules={'transformer.wte.weight': 'normal'}" in text
+        assert all(map(torch.equal, before, model.parameters()))
+        for tensor in model.parameters():
+            tensor._is_hf_initialized = False
+        assert {entry.status for entry in init_(model, plan).entries} == {"filled", "tied"}
+
+    def test_t47_the_report_says_how_many_were_left_and_why(self, loaded):
+        model, expected = loaded()
+        text = " ".join(str(init_(model, "he_normal")).split())
+        assert (
+            f"Filled 1 of {len(expected) + 1} tensors by plan he_normal, seed 0 ({len(expected)} frozen)."
+            in text
+        )
+        assert f"{len(expected)} frozen, it was loaded from a checkpoint, which transformers marks" in text
+        first = "transformer.wte.weight, transformer.wpe.weight, transformer.h.0.ln_1.weight"
+        assert f"{first} and {len(expected) - 3} more" in text
+
     def test_t47_under_the_drop_ins_the_marks_are_heeded_too(self, loaded):
         heads = []
         for _ in range(2):

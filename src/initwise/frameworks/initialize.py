@@ -130,13 +130,24 @@ def _not_nothing(model: Any, infos: Sequence[ParameterInfo], kept: Mapping[str, 
     left = blocked or [info for info in infos if info.status != "empty"]
     if not left:
         return
-    why = _untouched(left[0], kept, follows=False).reason
+    reasons = [_untouched(info, kept, follows=False).reason for info in left]
+    more = reasons.count(reasons[0]) - 1
     raise ModelError(
-        f"none of {len(infos)} parameters can be filled; {left[0].name}: {why}",
+        f"none of {len(infos)} parameters can be filled; {left[0].name}: {reasons[0]}"
+        + (f"; so are {more} more" if more else ""),
         where="init_",
         expected="at least one parameter that can be written",
-        fix="" if blocked else _way_out(model, left[0]),
+        fix=_thawed(blocked) if blocked else _way_out(model, left[0]),
     )
+
+
+def _thawed(blocked: Sequence[ParameterInfo]) -> str:
+    """How to fill what is frozen all the same; "" where nothing is."""
+    frozen = next((info for info in blocked if info.status == "frozen"), None)
+    if frozen is None:
+        return ""
+    one = f"One by its full name: rules={{{frozen.name!r}: 'normal'}}. "
+    return one + "All of them: undo on every parameter what froze it (see there), then call init_ again."
 
 
 def _way_out(model: Any, info: ParameterInfo) -> str:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from ..core.records import Ledger, LedgerEntry
 from .cells import plural
 from .document import Block, Column, Document, Items, Prose, Table
+
+MANY = 5
+"""More tensors than these, left for one reason, share a line."""
+NAMED = 3
+"""How many of them are named there; the table has all."""
 
 COLUMNS = (
     Column("name", "Tensor", "name"),
@@ -32,7 +38,7 @@ def ledger_document(ledger: Ledger) -> Document:
     head += f" by plan {ledger.plan}, seed {ledger.seed}" + (f" ({rest})." if rest else ".")
     blocks: list[Block] = [Prose(head, lead=True)]
     if ledger.untouched:
-        blocks.append(Items("Not filled", tuple(map(_untouched, ledger.untouched))))
+        blocks.append(Items("Not filled", _untouched(ledger.untouched)))
     blocks.append(main)
     if ledger.digest:
         blocks.append(Prose(f"SHA-256 of the filled weights: {ledger.digest}"))
@@ -65,5 +71,18 @@ def _row(entry: LedgerEntry) -> tuple[object, ...]:
     )
 
 
-def _untouched(entry: LedgerEntry) -> str:
-    return f"{entry.name}: {entry.status}" + (f", {entry.reason}" if entry.reason else "")
+def _untouched(entries: Sequence[LedgerEntry]) -> tuple[str, ...]:
+    """A line for each entry, and one for all that were left for the same reason if they are many."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for entry in entries:
+        alike.setdefault((entry.status, entry.reason), []).append(entry.name)
+    lines: list[str] = []
+    for (status, reason), names in alike.items():
+        why = status + (f", {reason}" if reason else "")
+        many = len(names) > MANY
+        lines += (
+            [f"{len(names)} {why}: {', '.join(names[:NAMED])} and {len(names) - NAMED} more"]
+            if many
+            else [f"{name}: {why}" for name in names]
+        )
+    return tuple(lines)

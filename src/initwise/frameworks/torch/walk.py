@@ -22,6 +22,7 @@ MARKS = {
     "_is_hf_initialized": "it was loaded from a checkpoint, which transformers marks",
 }
 """Attributes of a tensor that say: leave it as it is, and what they mean."""
+BY_NAME = "only a rule with its full name fills it"
 
 
 def parameters(model: nn.Module) -> tuple[ParameterInfo, ...]:
@@ -135,10 +136,10 @@ def _status(holding: Holding, blocked: Mapping[int, str]) -> tuple[str, str]:
     if not all(holding.shape):
         return "empty", "it has no elements"
     if not any(tensor.requires_grad for _, tensor in holding.tensors):
-        return "frozen", "requires_grad is False; only a rule with its full name fills it"
+        return "frozen", f"requires_grad is False; {BY_NAME}"
     for mark, meaning in MARKS.items():
         if any(getattr(tensor, mark, False) for _, tensor in holding.tensors):
-            return "frozen", f"{meaning} {mark}; only a rule with its full name fills it"
+            return "frozen", f"{meaning} {mark}; {BY_NAME}, or any once that attribute of it is False"
     return "ready", ""
 
 
