@@ -6,16 +6,16 @@ import math
 
 import numpy as np
 
-from ..core.errors import FillError, InitwiseError
-from ..core.fill import MATRIX_LAWS, Fill
-from ..core.layout import Fans, fans
+from ..core.errors import FillError, InitwiseError, UnknownNameError
+from ..core.fill import MATRIX_LAWS, SHAPED_LAWS, Fill
+from ..core.layout import Fans, Layout, fans
 from ..random import fill_array
 from ..schemes import Known, Scheme, SchemeRow, Site, registry, scheme
 from .claims import Claim, about, check_found, check_options, check_words
 
 MATRIX = fans((96, 64), "oi")
 KERNEL = fans((48, 32, 3, 3), "oihw")
-WORDS = ("name", "summary", "formula", "citation", "evidence", "differences", "avoid")
+WORDS = ("name", "summary", "formula", "citation", "evidence", "differences", "use", "avoid", "suits")
 EXTREMES = (math.inf, -math.inf, -1.0, -0.5, 0.0, 1e308, -1e308, 1e-320)
 DECIMALS = 6e-11
 """Known answers are compared as far as ten decimals go."""
@@ -24,13 +24,15 @@ DECIMALS = 6e-11
 def check_scheme(row: SchemeRow) -> None:
     """Hold a scheme to what every scheme promises.
 
-    - It says what it is: summary, formula, citation, evidence, differences, when to avoid it; every
-      option has a meaning and refuses what it cannot be; no number, however extreme, makes a law
-      that is none.
+    - It says what it is: summary, formula, citation, evidence, differences, when to use it and when not,
+      what it suits (and nothing that it does not), related schemes; every option has a meaning and refuses
+      what it cannot be; no number, however extreme, makes a law that is none.
     - It is found by its name and aliases, and survives JSON.
-    - It has known answers (numbers from a paper or another implementation) and gives them.
+    - It has known answers (numbers from a paper or another implementation), says whose they are, and
+      gives them.
     - Its Fills have a reason and a citation, and the declared mean and std are those of the numbers
-      written, within five standard errors; a gain multiplies them; packed parts have their own fans.
+      written, within five standard errors; a gain multiplies them; packed parts have their own fans; a fan
+      of zero is refused or does not matter; where there is nothing, nothing is written.
 
     The last is skipped for schemes of a whole model (`planner`) and those with `needs`, and for shapes
     that the scheme refuses with a FillError, if it serves a matrix or a kernel at all.
@@ -46,10 +48,25 @@ def check_scheme(row: SchemeRow) -> None:
     check_options(claim, row.options, lambda **options: scheme(row.name, **options))
     made = scheme(row.name)
     claim(Scheme.from_json(made.to_json()) == made, "it does not survive JSON")
+    _check_advice(claim, row)
     _check_known(claim, row)
     _check_extremes(claim, row)
     if not row.planner and not row.needs:
         _check_fills(claim, made)
+
+
+def _check_advice(claim: Claim, row: SchemeRow) -> None:
+    """What a user finds it by, and is sent to from it."""
+    claim(row.use.endswith("."), "use does not end with a full stop")
+    both = sorted(set(row.suits) & set(row.unsuited))
+    claim(not both, f"it suits and does not suit {', '.join(both)}")
+    for name in row.see:
+        try:
+            found = registry[name].name
+        except UnknownNameError:
+            raise AssertionError(f"scheme {row.name!r}: see: no scheme is called {name!r}") from None
+        claim(found == name, f"see: {name!r} is an alias of {found!r}: use that")
+        claim(found != row.name, "see names the scheme itself")
 
 
 def _check_known(claim: Claim, row: SchemeRow) -> None:
@@ -57,6 +74,10 @@ def _check_known(claim: Claim, row: SchemeRow) -> None:
     exempt = bool(row.planner) or bool({"values", "data"} & set(row.needs))
     claim(bool(row.known) or exempt, "known is empty: add an answer from a paper or another implementation")
     for known in row.known:
+        claim(
+            bool(known.source.strip()),
+            f"the known {known.attribute} of {known.shape} has no source: whose is it?",
+        )
         found = getattr(_answer(row, known), known.attribute)
         given = "".join(f", {name}={value!r}" for name, value in known.options)
         claim(
@@ -93,23 +114,75 @@ def _check_extremes(claim: Claim, row: SchemeRow) -> None:
 
 
 def _check_fills(claim: Claim, made: Scheme) -> None:
-    served = 0
+    served = []
     for weight in (MATRIX, KERNEL):
         try:
             fill = made.fill(weight)
         except FillError:
             continue
-        served += 1
-        claim(bool(fill.reason), "its Fill has no reason: Fill.…(reason=…)")
-        claim(bool(fill.citation), "its Fill has no citation")
-        claim(Fill.from_json(fill.to_json()) == fill, "its Fill does not survive JSON")
+        served.append(fill)
+        _check_told(claim, fill, weight)
         _check_moments(claim, fill, weight)
-        thrice = made.fill(weight, gain=3)
+        _check_gain(claim, fill, made.fill(weight, gain=3))
+        _check_parts(claim, made, weight)
+        _check_nothing(claim, made, weight)
+    claim(bool(served), f"it refuses a matrix {MATRIX.shape} and a kernel {KERNEL.shape}")
+    _check_zero_fans(claim, made, served)
+
+
+def _check_told(claim: Claim, fill: Fill, weight: Fans) -> None:
+    claim(bool(fill.reason), "its Fill has no reason: Fill.…(reason=…)")
+    claim(bool(fill.citation), "its Fill has no citation")
+    claim(fill.layout == weight.layout, f"its Fill has layout {fill.layout}, the weight {weight.layout}")
+    claim(Fill.from_json(fill.to_json()) == fill, "its Fill does not survive JSON")
+
+
+def _check_gain(claim: Claim, once: Fill, thrice: Fill) -> None:
+    for name in ("mean", "std"):
+        expected, found = 3 * getattr(once, name), getattr(thrice, name)
         claim(
-            math.isclose(thrice.std, 3 * fill.std, rel_tol=1e-12),
-            "gain=3 does not make the std thrice as large",
+            math.isclose(found, expected, rel_tol=1e-12), f"gain=3 does not make the {name} thrice as large"
         )
-    claim(served > 0, f"it refuses a matrix {MATRIX.shape} and a kernel {KERNEL.shape}")
+
+
+def _check_parts(claim: Claim, made: Scheme, weight: Fans) -> None:
+    """Two thirds and a third of the outputs, packed, get what they would get alone."""
+    assert weight.layout is not None
+    third, axes = weight.shape[0] // 3, weight.layout.axes
+    parts = (("q", 2 * third), ("kv", third))
+    try:
+        alone = [made.fill(fans((size, *weight.shape[1:]), axes)) for _, size in parts]
+    except FillError:
+        return
+    packed = made.fill(fans(weight.shape, Layout(axes, parts=parts)))
+    if alone[0].law == "constant" and alone[0].mean == alone[1].mean:
+        claim(packed.mean == alone[0].mean, f"packed it is {packed.formula}, each part {alone[0].formula}")
+        return
+    found = [(name, size, fill.formula) for name, size, fill in packed.parts]
+    expected = [(*part, fill.formula) for part, fill in zip(parts, alone, strict=True)]
+    claim(found == expected, f"packed parts get {found}, alone {expected}")
+
+
+def _check_zero_fans(claim: Claim, made: Scheme, usual: list[Fill]) -> None:
+    try:
+        fill = made.fill(Fans(0.0, 0.0))
+    except FillError as error:
+        claim(not made.row.elementwise, f"elementwise, and yet fans of 0 matter: {error}")
+        claim("is 0" in str(error), f"for fans of 0 it does not say which is 0: {error}")
+        return
+    # the std of a rotation or an identity is its shape's, which fans made by hand do not have
+    attribute = "gain" if fill.law in SHAPED_LAWS else "formula"
+    same = getattr(fill, attribute) in [getattr(other, attribute) for other in usual]
+    claim(same, f"fans of 0 give {fill.formula}, not {usual[0].formula}: raise a FillError")
+
+
+def _check_nothing(claim: Claim, made: Scheme, weight: Fans) -> None:
+    assert weight.layout is not None
+    for axis in (0, 1):
+        shape = tuple(0 if k == axis else size for k, size in enumerate(weight.shape))
+        fill = made.fill(fans(shape, weight.layout.axes))
+        claim((fill.law, fill.mean) == ("constant", 0.0), f"an empty tensor {shape} gets {fill.formula}")
+        fill_array(np.empty(shape), fill, name="weight")
 
 
 def _check_moments(claim: Claim, fill: Fill, weight: Fans) -> None:
