@@ -1,6 +1,7 @@
 """Traits: the words in which a row says what it suits, and a user what they have.
 
-A row declares `suits=("cnn", "relu", "without norm")` and `unsuited=("tanh",)`; both are names of `TRAITS`.
+A row declares `suits=("relu", "cnn", "without norm")`, its core first, and `unsuited=("tanh",)`; both are
+names of `TRAITS`.
 `initwise list --for TEXT` reads a user's words into the same names (see `initwise.explain.find`).
 """
 
@@ -85,6 +86,7 @@ _PARTS = _group(
     "norm gain: gamma, norm weight, norm scale, layer norm weight",
     "recurrent matrix: recurrent weight, recurrent kernel, hidden to hidden, state matrix",
     "residual branch: branch, branch end, branch output, residual scaling, residual output, residual scale",
+    "softmax: softmax head, softmax classifier, softmax loss",
     "upsampling: transposed convolution, deconvolution, pixel shuffle, super resolution, convtranspose",
 )
 _ACTIVATIONS = _group(
@@ -98,7 +100,7 @@ _ACTIVATIONS = _group(
     "selu: self normalizing, self normalising, snn",
     "elu: celu",
     "sine: sin, sinusoid, sines, sinusoidal, periodic activation",
-    "linear: no activation, without activation, linear network, deep linear",
+    "linear: no activation, without activation, linear network",
     "glu: swiglu, geglu, reglu, gated linear unit, gated mlp",
     "any activation: custom activation, own activation, unknown activation, mixed activations",
 )

@@ -15,37 +15,39 @@ FAR = 1e6
 
 
 @functools.lru_cache(maxsize=1024)
-def _traits(name: str) -> frozenset[str]:
+def _traits(name: str) -> tuple[str, ...]:
+    """Its family first, then its shape."""
     chosen = activation(name)
     row = chosen.row
-    found = set(_families(name, row.aliases if row else ()))
+    found = _families(name, row.aliases if row else ())
     if chosen.gated:
-        return frozenset({*found, "glu", "gated function"})
+        return tuple(dict.fromkeys([*found, "glu", "gated function"]))
     x = np.linspace(-6, 6, 1201)
     with np.errstate(all="ignore"):
         y, far = chosen.elementwise(x), chosen.elementwise(np.array([-FAR, FAR]))
-    found.add("kinked" if chosen.kinks else "smooth")
-    if np.abs(far).max() < FAR / 1000:
-        found |= {"bounded function", "bounded"}
-    if np.abs(y + y[::-1]).max() < 1e-9:
-        found.add("zero-centred")
-    if (np.diff(y) >= -1e-12).all():
-        found.add("monotone")
-    if chosen.spread is not None:
-        found.add("stochastic")
-    return frozenset(found)
+    bounded = bool(np.abs(far).max() < FAR / 1000)
+    shape = {
+        "kinked": bool(chosen.kinks),
+        "smooth": not chosen.kinks,
+        "bounded function": bounded,
+        "zero-centred": bool(np.abs(y + y[::-1]).max() < 1e-9),
+        "monotone": bool((np.diff(y) >= -1e-12).all()),
+        "stochastic": chosen.spread is not None,
+        "bounded": bounded,
+    }
+    return (*found, *(trait for trait, holds in shape.items() if holds))
 
 
-def _families(name: str, aliases: tuple[str, ...]) -> set[str]:
+def _families(name: str, aliases: tuple[str, ...]) -> list[str]:
     """Traits of the group "activation" that name it, or count it among their words."""
     own = {re.sub(r"[^a-z0-9]", "", word.lower()) for word in (name, *aliases)}
-    return {
+    return [
         trait
         for trait in GROUPS["activation"]
         if own & {re.sub(r"[^a-z0-9]", "", word) for word in (trait, *TRAITS[trait].words)}
-    }
+    ]
 
 
-def family_and_shape(row: ActivationRow) -> tuple[frozenset[str], frozenset[str]]:
+def family_and_shape(row: ActivationRow) -> tuple[tuple[str, ...], frozenset[str]]:
     """What it suits as `find` reads it; an activation is not unsuited to anything."""
     return _traits(row.name), frozenset()

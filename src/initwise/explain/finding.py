@@ -8,7 +8,7 @@ from typing import Any
 from ..activations import activations
 from ..core.errors import OptionError
 from ..core.matches import Match, Matches
-from ..core.traits import GROUPS, wider
+from ..core.traits import TRAITS, wider
 from ..recipes import recipes
 from ..schemes import NEEDS, schemes
 from ..schemes.base import EVIDENCE
@@ -22,13 +22,22 @@ NARROWER, WIDER, NAMED, NOT_FOR = 0.6, 0.5, 2.0, 2.0
 """What a trait counts that is a kind of the one asked for, or that the one asked for is a kind of; a row's
 own name; and a trait it is not for."""
 ITS_NAME = "its name"
+PURPOSES = frozenset({"architecture", "part", "goal"})
+"""Groups of traits that say what a row was made for: where such a core was not asked for, the row is for
+something else."""
 
-Suits = tuple[frozenset[str], frozenset[str]]
-"""What a row suits, and what it does not."""
+PARTS_OF: Mapping[str, frozenset[str]] = {
+    "residual branch": frozenset({"resnet", "transformer", "diffusion"}),
+    "recurrent matrix": frozenset({"rnn"}),
+}
+"""Parts that every network of some kind has."""
+
+Suits = tuple[tuple[str, ...], frozenset[str]]
+"""What a row suits, its core first, and what it does not."""
 
 
 def _declared(row: Any) -> Suits:
-    return frozenset(row.suits), frozenset(row.unsuited)
+    return row.suits, frozenset(row.unsuited)
 
 
 KINDS: Mapping[str, tuple[str, Callable[[], Iterable[Any]], Callable[[Any], Suits]]] = {
@@ -149,18 +158,18 @@ def _matched(kind: str, row: Any, declared: Suits, asked: Asked) -> Match:
     )
 
 
-def _points(trait: str, suits: frozenset[str]) -> float:
+def _points(trait: str, suits: tuple[str, ...]) -> float:
     if trait in suits:
         return 1.0
     if any(trait in wider(own) for own in suits):
         return NARROWER
-    return WIDER if wider(trait) & suits else 0.0
+    return WIDER if wider(trait) & set(suits) else 0.0
 
 
-def _said(trait: str, suits: frozenset[str]) -> str:
+def _said(trait: str, suits: tuple[str, ...]) -> str:
     """The trait; with the row's own word, where that is a narrower or a wider one."""
     narrower = sorted(own for own in suits if trait in wider(own))
-    own = [] if trait in suits else narrower or sorted(wider(trait) & suits)
+    own = [] if trait in suits else narrower or sorted(wider(trait) & set(suits))
     return f"{trait} ({', '.join(own)})" if own else trait
 
 
@@ -168,18 +177,21 @@ def _refused(trait: str, unsuited: frozenset[str]) -> bool:
     return trait in unsuited or bool(wider(trait) & unsuited)
 
 
-def _rank(match: Match, asked: Asked, suits: frozenset[str]) -> tuple[int, float, bool, int, str, str]:
-    """Less against it, more for it; about the whole network before about a part; the more particular."""
-    about = (len(match.against), -match.score, _of_a_part(asked, suits), len(suits))
-    return (*about, match.kind, match.name)
+def _rank(match: Match, asked: Asked, suits: tuple[str, ...]) -> tuple[int, float, int, int, int, str, str]:
+    """Less against it, more for it; then, of equals: made for it, better known, its own words foremost."""
+    known = EVIDENCE.index(match.evidence) if match.evidence in EVIDENCE else len(EVIDENCE)
+    places = sum(suits.index(trait) for trait in asked.wanted if trait in suits)
+    about = (len(match.against), -match.score, _apart(suits, asked))
+    return (*about, known, places, match.kind, match.name)
 
 
-def _of_a_part(asked: Asked, suits: frozenset[str]) -> bool:
-    """Is it about parts of a network that nobody asked for, or that nobody said are there?"""
+def _apart(suits: tuple[str, ...], asked: Asked) -> int:
+    """How far a row's core, the first of what it suits, is from what was asked: 0 is it, 2 is elsewhere."""
     told = {*asked.wanted, *(trait for wanted in asked.wanted for trait in wider(wanted))}
-    if told & {"resnet", "transformer"}:
-        told.add("residual branch")
-    return "mlp" not in suits and bool(suits & set(GROUPS["part"]) - told)
+    if not suits or suits[0] in told:
+        return 0 if suits else 1
+    there = told & PARTS_OF.get(suits[0], frozenset())
+    return 2 if TRAITS[suits[0]].group in PURPOSES and not there else 1
 
 
 def _hints(fit: Sequence[Match]) -> tuple[str, ...]:

@@ -16,15 +16,16 @@ from ..schemes import registry as scheme_registry
 
 LONGEST = 4
 """No phrase of the vocabulary has more words than this, hyphens aside."""
-SHALLOW, VERY_DEEP = 8, 100
-"""Fewer layers than the first are shallow, as many as the second are very deep, the others are deep."""
+SHALLOW, VERY_DEEP, LONG = 8, 100, 100
+"""Fewer layers than the first are shallow, as many as the second are very deep, the others are deep; a
+sequence of as many steps as the third takes a long memory."""
 NOT = frozenset({"without", "no", "not", "non", "w/o", "minus", "never"})
 _SILENT = (
     "a an the with for of and or in on my our is to i we use using that which has have its it from scratch "
     "net nets network networks model models neural layer layers block blocks weight weights init "
     "initialization initialisation initialize scheme schemes recipe recipes activation activations function "
     "train training trained based style like good best start starting build building by at as per "
-    "free what when this some any very"
+    "free what when this some any very pretraining pretrain step steps"
 )
 SILENT = frozenset(_SILENT.split())
 """Words that say nothing about which row fits."""
@@ -179,11 +180,16 @@ def depth(layers: int) -> str:
     return "shallow" if layers < SHALLOW else "deep" if layers < VERY_DEEP else "very deep"
 
 
+def memory(steps: int) -> str:
+    """The trait of sequences of so many steps; of short ones, none."""
+    return "long memory" if steps >= LONG else SILENCE
+
+
 def _meaning(key: str) -> Meaning:
     """A trait or row by its squeezed name, singular or plural."""
-    match = re.fullmatch(r"(\d+)(layers?|blocks?)", key)
+    match = re.fullmatch(r"(\d+)(layers?|blocks?|(?:time)?steps?)", key)
     if match:
-        return depth(int(match[1]))
+        return depth(int(match[1])) if match[2][0] in "lb" else memory(int(match[1]))
     singular = [key, *([key[:-1]] if key.endswith("s") else []), *([key[:-2]] if key.endswith("es") else [])]
     for form in singular:
         if form in traits():

@@ -91,7 +91,7 @@ registry.add(
         avoid="post-norm models that are deep and have no warm-up.",
         use="transformers in fairseq's style, and models ported from it; the recipe fairseq_transformer "
         "does the whole.",
-        suits=("transformer", "post-norm", "reproduce"),
+        suits=("reproduce", "transformer", "post-norm"),
         unsuited=("very deep",),
         see=("xavier_uniform", "moco_attention", "zero_query"),
         known=(
@@ -138,7 +138,7 @@ registry.add(
         avoid="grouped queries: the fused matrix is not three of one size; tell its parts, and Xavier "
         "does it.",
         use="vision transformers trained without labels, and ports of MoCo v3.",
-        suits=("vit", "reproduce", "bounded"),
+        suits=("reproduce", "vit", "bounded"),
         see=("xavier_uniform", "fairseq_attention"),
         known=(
             Known((2304, 768), "oi", "high", 0.0625, at=(("part", "attention.qkv"),), source="√(6/1536)"),

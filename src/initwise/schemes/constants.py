@@ -9,6 +9,7 @@ from ..core.layout import Fans
 from .base import Known, SchemeRow, registry
 from .flavors import Flavor
 
+FILES = "torch/nn/init.py; keras/src/initializers/constant_initializers.py; jax/_src/nn/initializers.py"
 _SYMMETRY = (
     "hidden weight matrices: all units of a layer compute the same and get the same gradient, so they "
     "stay the same; with zeros the gradient itself is zero."
@@ -37,7 +38,7 @@ registry.add(
         law=zeros,
         summary="Every weight is zero.",
         formula="w = 0",
-        citation="Rumelhart, Hinton, Williams 1986, Nature 323 (why symmetry must be broken)",
+        citation=f"{FILES}; Rumelhart, Hinton, Williams 1986, Nature 323 (why symmetry must be broken)",
         evidence="verified in source",
         differences=("All frameworks agree.",),
         avoid=_SYMMETRY + " Right for biases, a last layer of a residual branch, an output layer.",
@@ -45,7 +46,10 @@ registry.add(
         suits=("bias", "head", "residual branch", "adapter", "deterministic"),
         unsuited=("mlp", "cnn", "rnn", "transformer"),
         see=("zero_branch", "constant", "ones"),
-        known=(Known((256, 64), "oi", "mean", 0.0), Known((256, 64), "oi", "std", 0.0)),
+        known=(
+            Known((256, 64), "oi", "mean", 0.0, source="torch's zeros_"),
+            Known((256, 64), "oi", "std", 0.0, source="one value has no spread"),
+        ),
         elementwise=True,
     )
 )
@@ -57,7 +61,8 @@ registry.add(
         law=ones,
         summary="Every weight is one.",
         formula="w = 1",
-        citation="Ioffe and Szegedy 2015, arXiv:1502.03167 (a norm's gain)",
+        citation=f"{FILES}; torch/nn/modules/batchnorm.py; Ioffe and Szegedy 2015, arXiv:1502.03167 "
+        "(a norm's gain)",
         evidence="verified in source",
         differences=("All frameworks agree. Norms that compute 1 + w (Gemma) need zeros instead.",),
         avoid=_SYMMETRY + " Right for a norm's gain.",
@@ -65,7 +70,10 @@ registry.add(
         suits=("norm gain", "deterministic"),
         unsuited=("mlp", "cnn", "rnn", "transformer"),
         see=("zeros", "constant"),
-        known=(Known((256, 64), "oi", "mean", 1.0), Known((256, 64), "oi", "std", 0.0)),
+        known=(
+            Known((256, 64), "oi", "mean", 1.0, source="torch's ones_"),
+            Known((256, 64), "oi", "std", 0.0, source="one value has no spread"),
+        ),
         elementwise=True,
     )
 )
@@ -77,15 +85,18 @@ registry.add(
         law=constant,
         summary="Every weight is the same number.",
         formula="w = value",
-        citation="Rumelhart, Hinton, Williams 1986, Nature 323 (why symmetry must be broken)",
+        citation=f"{FILES}; lasagne/init.py, Constant; Rumelhart, Hinton, Williams 1986, Nature 323 (why "
+        "symmetry must be broken)",
         evidence="verified in source",
         differences=("torch demands the value; Keras and Lasagne default to 0, as here.",),
         avoid=_SYMMETRY + " Right for gates, LayerScale and priors.",
         use="gates, LayerScale factors and priors: numbers that a design prescribes.",
-        suits=("bias", "gate", "norm gain", "deterministic", "residual branch"),
+        suits=("gate", "bias", "norm gain", "deterministic", "residual branch"),
         unsuited=("mlp", "cnn", "rnn", "transformer"),
         see=("zeros", "ones"),
-        known=(Known((256, 64), "oi", "mean", 0.3, (("value", 0.3),)),),
+        known=(
+            Known((256, 64), "oi", "mean", 0.25, (("value", 0.25),), source="torch.nn.PReLU's first slope"),
+        ),
         elementwise=True,
         flavors=(
             Flavor("torch", "torch.nn.init.constant_(tensor, val)", required=("value",)),

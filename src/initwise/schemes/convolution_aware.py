@@ -52,7 +52,7 @@ registry.add(
         ),
         avoid="sharded tensors that fit no memory: every shard makes the whole one.",
         use="plain convolutional networks with ReLU whose kernels are to start different from one another.",
-        suits=("cnn", "relu", "experiment"),
+        suits=("experiment", "cnn", "relu"),
         unsuited=("transformer", "depthwise"),
         see=("he_normal", "delta_orthogonal", "orthogonal"),
         known=(

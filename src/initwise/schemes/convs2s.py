@@ -59,7 +59,7 @@ registry.add(
         ),
         avoid="ReLU and GELU networks: the factors are those of a gated linear unit.",
         use="convolutional sequence models with dropout, gated linear units and weight normalisation.",
-        suits=("cnn", "glu", "dropout", "weight norm"),
+        suits=("glu", "cnn", "dropout", "weight norm"),
         unsuited=("relu", "gelu"),
         see=("lecun_normal", "he_normal"),
         known=(

@@ -67,7 +67,7 @@ registry.add(
         suits=("coordinate", "sine", "bounded", "mlp"),
         unsuited=("relu", "tanh"),
         see=("siren_hidden", "fourier_features"),
-        known=(Known((256, 2), "oi", "high", 0.5, source="catalogue: first layer, in = 2"),),
+        known=(Known((256, 2), "oi", "high", 0.5, source="1/2"),),
     )
 )
 registry.add(
@@ -106,7 +106,7 @@ registry.add(
         ),
         avoid="networks of sines: siren_first and siren_hidden, or the recipe siren.",
         use="coordinate networks without sines, compared with SIREN on the authors' terms.",
-        suits=("coordinate", "mlp", "elu", "selu", "relu", "tanh", "reproduce"),
+        suits=("reproduce", "coordinate", "mlp", "relu", "tanh", "sigmoid", "selu", "elu"),
         unsuited=("sine",),
         see=("siren_hidden", "he_normal"),
         known=(
@@ -133,7 +133,7 @@ registry.add(
         avoid="weights that are trained: sigma is a bandwidth, not a gain; 1, 10 and 100 were compared.",
         use="frozen input features of coordinates for images, volumes and fields; choose sigma by "
         "the detail wanted.",
-        suits=("coordinate", "positions"),
+        suits=("positions", "coordinate"),
         see=("siren_first",),
         known=(Known((256, 2), "oi", "std", 10.0, source="Demo.ipynb, the best of three"),),
         elementwise=True,

@@ -57,8 +57,8 @@ registry.add(
         law=edge_of_chaos,
         summary="Weights and biases at which a deep plain network keeps signal and gradient both.",
         formula="N(0, σ_w/√fan_in), biases N(0, σ_b): σ_w² = 1/E[φ′²], σ_b² = q − σ_w²·E[φ²]",
-        citation="Poole et al. 2016, arXiv:1606.05340; Schoenholz et al. 2017, arXiv:1611.01232; "
-        "mean-field-cnns",
+        citation="brain-research/mean-field-cnns, its notebook; Poole et al. 2016, arXiv:1606.05340; "
+        "Schoenholz et al. 2017, arXiv:1611.01232",
         evidence="verified in source",
         differences=(
             "The notebook of mean-field-cnns takes q = 1/depth for tanh; None here is the activation's own "
@@ -68,17 +68,16 @@ registry.add(
         use="deep plain networks without norms and skips, where the activation has a critical point "
         "(tanh, ReLU, GELU and more).",
         suits=(
-            "mlp",
-            "cnn",
             "plain",
+            "very deep",
             "tanh",
             "relu",
-            "sigmoid",
+            "mlp",
+            "cnn",
+            "deep",
             "gelu",
             "silu",
             "elu",
-            "deep",
-            "very deep",
             "without norm",
             "theory",
             "any activation",

@@ -107,7 +107,7 @@ registry.add(
         ),
         avoid="post-norm models: their branches are normalised after the sum.",
         use="pre-norm transformers, decoders above all, whose blocks add two branches each.",
-        suits=("language model", "transformer", "pre-norm", "deep", "residual branch", "gelu", "reproduce"),
+        suits=("language model", "transformer", "pre-norm", "residual branch", "deep", "gelu", "reproduce"),
         unsuited=("post-norm", "cnn"),
         see=("depth_index", "mitchell", "wang_init", "small_init"),
         known=(
@@ -120,7 +120,14 @@ registry.add(
                 at=(("part", "mlp.down"), ("depth", 48)),
                 source="0.02/√96",
             ),
-            Known((768, 768), "oi", "std", 0.02, at=(("part", "mlp.up"), ("depth", 48))),
+            Known(
+                (768, 768),
+                "oi",
+                "std",
+                0.02,
+                at=(("part", "mlp.up"), ("depth", 48)),
+                source="initializer_range 0.02: no branch end",
+            ),
         ),
     )
 )
@@ -142,7 +149,7 @@ registry.add(
         avoid="models whose blocks have no numbers.",
         use="pre-norm decoders as torchtitan and timm's fix_init_weight start them: early blocks "
         "add more than late ones.",
-        suits=("language model", "transformer", "vit", "pre-norm", "deep", "residual branch"),
+        suits=("residual branch", "deep", "language model", "transformer", "vit", "pre-norm"),
         unsuited=("post-norm",),
         see=("gpt2_residual", "mitchell", "wang_init"),
         known=(
@@ -176,19 +183,33 @@ registry.add(
         ),
         avoid="tied tables: 1/√d is a head's std.",
         use="decoders of OLMo's kind with untied heads; every matrix by its own fan-in.",
-        suits=("language model", "transformer", "pre-norm", "deep", "residual branch", "reproduce"),
+        suits=("reproduce", "language model", "transformer", "pre-norm", "deep", "residual branch"),
         unsuited=("post-norm",),
         see=("gpt2_residual", "depth_index"),
         known=(
-            Known((4096, 4096), "oi", "scale", 0.0110485435, at=(*OUTPUT[:1], ("block", 0), ("width", 4096))),
-            Known((4096, 4096), "oi", "scale", 0.001953125, at=(*OUTPUT[:1], ("block", 31), ("width", 4096))),
+            Known(
+                (4096, 4096),
+                "oi",
+                "scale",
+                0.0110485435,
+                at=(*OUTPUT[:1], ("block", 0), ("width", 4096)),
+                source="1/√(2·4096)",
+            ),
+            Known(
+                (4096, 4096),
+                "oi",
+                "scale",
+                0.001953125,
+                at=(*OUTPUT[:1], ("block", 31), ("width", 4096)),
+                source="1/√(2·4096·32)",
+            ),
             Known(
                 (4096, 11008),
                 "oi",
                 "scale",
                 0.0067395483,
                 at=(("part", "mlp.down"), ("block", 0), ("width", 4096)),
-                source="ff_in = 11008",
+                source="1/√(2·11008)",
             ),
         ),
     )
@@ -208,7 +229,7 @@ registry.add(
         ),
         avoid="models whose matrices are much wider than d: their outputs grow.",
         use="inputs of attention and MLPs, and tables, of pre-norm transformers as in GPT-NeoX-20B.",
-        suits=("language model", "transformer", "pre-norm", "embedding", "reproduce"),
+        suits=("pre-norm", "language model", "embedding", "transformer", "reproduce"),
         see=("wang_init", "gpt2_residual"),
         known=(Known((2048, 2048), "oi", "std", 0.0139754249, at=(("width", 2048),), source="√(2/10240)"),),
     )
@@ -226,7 +247,7 @@ registry.add(
         differences=("d is the model's width, also for the MLP's output, whose fan-in is 4d.",),
         avoid="shallow models: at L = 2 branch ends are larger than all else.",
         use="branch ends of GPT-NeoX-20B and Pythia, beside small_init.",
-        suits=("language model", "transformer", "pre-norm", "deep", "residual branch", "reproduce"),
+        suits=("reproduce", "language model", "transformer", "pre-norm", "deep", "residual branch"),
         unsuited=("shallow", "post-norm"),
         see=("small_init", "gpt2_residual"),
         known=(
@@ -238,7 +259,14 @@ registry.add(
                 at=(("part", "attention.output"), ("depth", 24), ("width", 2048)),
                 source="2/(24·√2048)",
             ),
-            Known((2048, 2048), "oi", "std", 0.0139754249, at=(("part", "mlp.up"), ("width", 2048))),
+            Known(
+                (2048, 2048),
+                "oi",
+                "std",
+                0.0139754249,
+                at=(("part", "mlp.up"), ("width", 2048)),
+                source="√(2/(5·2048))",
+            ),
         ),
     )
 )
@@ -257,7 +285,7 @@ registry.add(
         differences=("nGPT normalises its matrices afterwards: only their directions matter there.",),
         avoid="models that are not normalised: the MLP's output matrix has fan-in 4d.",
         use="transformers that keep their vectors on the unit sphere (nGPT).",
-        suits=("language model", "transformer", "weight norm", "residual branch", "reproduce"),
+        suits=("weight norm", "residual branch", "reproduce", "transformer", "language model"),
         unsuited=("without norm",),
         see=("mitchell",),
         known=(

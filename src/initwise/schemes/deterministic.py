@@ -101,7 +101,7 @@ registry.add(
         differences=("xLSTM's input gates have bias −10: constant(-10).",),
         avoid="matrices: every row is the same.",
         use="vectors whose entries stand for different time scales: decays, forget gates.",
-        suits=("ssm", "lstm", "gate", "deterministic", "bias"),
+        suits=("gate", "ssm", "lstm", "deterministic", "bias"),
         unsuited=("mlp", "cnn", "transformer"),
         see=("xlstm_gates", "s4d_imaginary"),
         known=(Known((4, 5), "oi", "mean", 4.5, source="the middle of 3 … 6"),),

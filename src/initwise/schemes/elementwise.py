@@ -126,7 +126,9 @@ registry.add(
         law=uniform,
         summary="All values between two bounds are equally likely.",
         formula="U[low, high), mean (low + high)/2, std (high − low)/√12",
-        citation="Rumelhart, Hinton, Williams 1986, Nature 323 (small random weights)",
+        citation="torch/nn/init.py, uniform_; keras/src/initializers/random_initializers.py, RandomUniform; "
+        "jax/_src/nn/initializers.py; haiku/_src/initializers.py; lasagne/init.py, Uniform; "
+        "Rumelhart, Hinton, Williams 1986, Nature 323 (small random weights)",
         evidence="verified in source",
         differences=(
             "Keras defaults to ±0.05, as here; torch to [0, 1); Lasagne to ±0.01.",
@@ -135,7 +137,7 @@ registry.add(
         ),
         avoid=_BLIND,
         use="laws that a paper states by its bounds: the last layers of DDPG, U(±0.003).",
-        suits=("shallow", "bounded", "rl", "embedding", "teaching"),
+        suits=("bounded", "shallow", "rl", "embedding", "teaching"),
         unsuited=("very deep", "without norm"),
         see=("normal", "uniform_scaling"),
         known=(
@@ -175,7 +177,11 @@ registry.add(
         law=normal,
         summary="A normal law with a fixed std; with bounds, values outside are drawn again.",
         formula="N(mean, std), redrawn until low < w < high",
-        citation="Krizhevsky et al. 2012, ImageNet Classification with Deep CNNs, sec. 5 (std 0.01)",
+        citation="torch/nn/init.py, normal_; keras/src/initializers/random_initializers.py, RandomNormal; "
+        "jax/_src/nn/initializers.py; haiku/_src/initializers.py; lasagne/init.py, Normal; transformers; "
+        "Megatron-LM, megatron/core/utils.py; Krizhevsky et al. 2012, ImageNet Classification with Deep "
+        "CNNs, "
+        "sec. 5 (std 0.01)",
         evidence="verified in source",
         differences=(
             "Default std: Keras 0.05, as here; torch and Haiku 1; JAX and Lasagne 0.01; Hugging Face and "
@@ -183,11 +189,13 @@ registry.add(
         ),
         avoid=_BLIND,
         use="laws that a paper states as a number, N(0, 0.02) above all, and vectors that have no fans.",
-        suits=("embedding", "transformer", "language model", "shallow", "teaching"),
+        suits=("transformer", "language model", "embedding", "encoder", "gan", "shallow", "teaching"),
         unsuited=("very deep", "without norm"),
         see=("truncated_normal", "variance_scaling", "textbook_normal"),
         known=(
-            Known((256, 64), "oi", "std", 0.02, (("std", 0.02),)),
+            Known(
+                (256, 64), "oi", "std", 0.02, (("flavor", "huggingface"),), source="initializer_range = 0.02"
+            ),
             Known((256, 64), "oi", "std", 1.0, (("flavor", "torch"),), source="torch's N(0, 1)"),
             Known((256, 64), "oi", "std", 0.01, (("flavor", "jax"),), source="jax's default"),
             Known((256, 64), "oi", "mean", 1.0, (("mean", 1.0), ("std", 0.02)), source="DCGAN's norm gain"),
@@ -232,10 +240,10 @@ registry.add(
         unsuited=("deep", "very deep", "without norm"),
         see=("normal", "truncated_normal"),
         known=(
-            Known((256, 64), "oi", "std", 0.1),
-            Known((256, 64), "oi", "low", -1.0),
-            Known((256, 64), "oi", "high", 1.0),
-            Known((256, 64), "oi", "scale", 0.1),
+            Known((256, 64), "oi", "std", 0.1, source="Lasagne's gates: N(0, 0.1); ±10 sigmas cut nothing"),
+            Known((256, 64), "oi", "low", -1.0, source="the textbook's open interval (−1, 1)"),
+            Known((256, 64), "oi", "high", 1.0, source="the textbook's open interval (−1, 1)"),
+            Known((256, 64), "oi", "scale", 0.1, source="the textbook's std"),
         ),
         elementwise=True,
     )
@@ -248,7 +256,9 @@ registry.add(
         law=truncated_normal,
         summary="A normal law without its tails: values outside the bounds are drawn again.",
         formula="N(mean, std) redrawn until low < w < high; at ±2 sigmas the std becomes 0.8796·std",
-        citation="TensorFlow's and Keras' TruncatedNormal; Robert 1995, arXiv:0907.4010",
+        citation="torch/nn/init.py, trunc_normal_; keras/src/initializers/random_initializers.py, "
+        "TruncatedNormal; jax/_src/nn/initializers.py; haiku/_src/initializers.py; Robert 1995, "
+        "arXiv:0907.4010",
         evidence="verified in source",
         differences=(
             "TensorFlow, JAX, Keras and Haiku count the bounds in sigmas, as here; torch and timm in weight "
@@ -261,12 +271,12 @@ registry.add(
         ),
         avoid=_BLIND,
         use="laws that a paper states as a number with its bounds: BERT's and ViT's N(0, 0.02) cut at ±2σ.",
-        suits=("embedding", "transformer", "vit", "encoder", "shallow", "bounded"),
+        suits=("vit", "encoder", "transformer", "embedding", "post-norm", "shallow", "bounded"),
         unsuited=("very deep", "without norm"),
         see=("normal", "textbook_normal"),
         known=(
             Known(
-                (256, 64), "oi", "std", 0.8796256610, (("std", 1.0),), source="catalogue of truncations, c=2"
+                (256, 64), "oi", "std", 0.8796256610, (("std", 1.0),), source="√(1 − 2·2·φ(2)/(2Φ(2) − 1))"
             ),
             Known(
                 (256, 64),
@@ -274,7 +284,7 @@ registry.add(
                 "std",
                 0.9865783926,
                 (("std", 1.0), ("low", -3.0), ("high", 3.0)),
-                source="c=3",
+                source="√(1 − 2·3·φ(3)/(2Φ(3) − 1))",
             ),
             Known(
                 (256, 64),

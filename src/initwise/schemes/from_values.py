@@ -159,8 +159,8 @@ def _add(
     use: str,
     suits: tuple[str, ...],
     see: tuple[str, ...],
+    evidence: str,
     unsuited: tuple[str, ...] = (),
-    evidence: str = "verified in source",
     difference: str = "It changes the base weight, W ← W − s·B·A.",
     avoid: str = MERGED,
     aliases: tuple[str, ...] = (),
@@ -193,6 +193,7 @@ _add(
     "An adapter that holds the leading singular directions of the base weight.",
     "W = USVᵀ: A = √(S/s)·Vᵀ, B = U·√(S/s), the first r",
     f"Meng et al. 2024, arXiv:2404.02948; {PEFT}",
+    evidence="verified in source",
     use="adapters that are to move the base weight's main directions from the first step.",
     suits=("adapter", "fine-tuning"),
     see=("olora", "mica", "loftq"),
@@ -204,8 +205,9 @@ _add(
     "An adapter that holds the first columns of the base weight's QR decomposition.",
     "W = QR: B = Q[:, :r], A = R[:r]",
     f"Büyükakyüz 2024, arXiv:2406.01775; {PEFT}",
+    evidence="verified in source",
     use="adapters with an orthonormal start from a QR decomposition, which is cheaper than an SVD.",
-    suits=("adapter", "fine-tuning", "isometry"),
+    suits=("isometry", "adapter", "fine-tuning"),
     unsuited=("quantized",),
     see=("pissa", "orthogonal_lora"),
 )
@@ -216,10 +218,11 @@ _add(
     "An adapter on the base weight's least singular directions.",
     "B = the last r left singular vectors, frozen; A = 0",
     PEFT,
+    evidence="verified in source",
     difference="The base weight is unchanged.",
     avoid="B must stay frozen.",
     use="adapters that are to stay away from what the base weight does most.",
-    suits=("adapter", "fine-tuning"),
+    suits=("deterministic", "adapter", "fine-tuning"),
     see=("pissa", "lora_a"),
 )
 _add(
@@ -229,11 +232,12 @@ _add(
     "An adapter that is nothing at the start although neither matrix is 0.",
     "A and B from the odd and the even rows of one orthogonal matrix, over 10: B·A = 0",
     PEFT,
+    evidence="verified in source",
     difference="The base weight is unchanged; the values it needs are normal draws.",
     avoid="odd ranks.",
     use="adapters with an even rank that are to add nothing at the start and still have a gradient "
     "in both matrices.",
-    suits=("adapter", "fine-tuning", "isometry"),
+    suits=("isometry", "adapter", "fine-tuning"),
     see=("lora_a", "olora"),
 )
 _add(
@@ -242,11 +246,13 @@ _add(
     ("adapter", "values"),
     "An adapter that makes up for the base weight's quantization.",
     "in turn Q = quant(W − B·A) and B·A = the first r singular directions of W − Q",
-    f"Li et al. 2023, arXiv:2310.08659; {PEFT}",
+    "Li et al. 2023, arXiv:2310.08659; peft, utils/loftq_utils.py (the turns; not the quantizers, which are "
+    "bitsandbytes' there)",
+    evidence="verified in source",
     difference="The base weight becomes Q. PEFT's code leaves s out, which is right for α = r alone.",
     avoid="bases that are not quantized.",
     use="fine-tuning an adapter on a base that has been quantized.",
-    suits=("adapter", "fine-tuning", "quantized"),
+    suits=("quantized", "adapter", "fine-tuning"),
     see=("pissa", "lora_a"),
 )
 _add(
@@ -255,9 +261,10 @@ _add(
     ("adapter", "values", "data"),
     "An adapter along directions in which the layer's inputs matter.",
     "W·C = USVᵀ, C the inputs' covariance: A = √(S/s)·Vᵀ·C⁻¹, B = U·√(S/s), the first r or the last",
-    f"Yang et al. 2024, arXiv:2406.05223; {PEFT}",
+    f"Yang et al. 2024, arXiv:2406.05223; peft, tuners/lora/corda.py (covariance and SVD); {PEFT}",
+    evidence="verified in source",
     use="fine-tuning with an adapter that is to keep or to learn what a sample of inputs shows.",
-    suits=("adapter", "fine-tuning", "calibrated on data"),
+    suits=("calibrated on data", "adapter", "fine-tuning"),
     unsuited=("quantized",),
     see=("eva", "pissa"),
 )
@@ -267,13 +274,15 @@ _add(
     ("adapter", "values", "data"),
     "An adapter whose A spans the layer's own inputs.",
     "A = the first r right singular vectors of the layer's inputs, their mean subtracted; B = 0",
-    f"Paischer et al. 2024, arXiv:2410.07170; {PEFT}",
-    difference="The base weight is unchanged. PEFT also moves ranks between layers (rho=2): eva_ranks says "
-    "which, before the adapters are made.",
+    "Paischer et al. 2024, arXiv:2410.07170; peft, tuners/lora/eva.py and utils/incremental_pca.py",
+    evidence="verified in source",
+    difference="The base weight is unchanged. PEFT's SVD takes batch after batch until directions agree to "
+    "0.99, here it is one of all inputs. PEFT also moves ranks between layers (rho=2): eva_ranks says which, "
+    "before the adapters are made.",
     avoid="data that is not the task's.",
     use="adapters for a task of which some batches are at hand, when ranks may move to where the "
     "inputs vary.",
-    suits=("adapter", "fine-tuning", "calibrated on data"),
+    suits=("calibrated on data", "adapter", "fine-tuning"),
     see=("corda", "lora_ga"),
 )
 _add(
@@ -282,12 +291,13 @@ _add(
     ("adapter", "values", "gradient"),
     "An adapter whose first step is that of full fine-tuning.",
     "G = USVᵀ the gradient on one batch: A = Vᵀ[:r], B = U[:, r:2r]·S[r:2r]·⁴√out/√γ; W ← W − s·B·A",
-    f"Wang et al. 2024, arXiv:2407.05000; {PEFT}",
+    f"Wang et al. 2024, arXiv:2407.05000; peft, tuners/lora/loraga.py; {PEFT}",
+    evidence="verified in source",
     difference="PEFT takes B's columns times their singular values; weighted=False does not, and then the "
     "first step is the gradient's best approximation of rank 2r. PEFT's SVD is randomised.",
     use="adapters that are to learn as fast as full fine-tuning in the first steps, with one batch "
     "of gradients to spare.",
-    suits=("adapter", "fine-tuning", "calibrated on data"),
+    suits=("calibrated on data", "adapter", "fine-tuning"),
     unsuited=("quantized",),
     see=("pissa", "eva"),
 )
@@ -297,13 +307,14 @@ _add(
     ("heads", "values"),
     "Attention that looks like a trained vision transformer's: products of weights near the identity.",
     "W_Q·W_Kᵀ ≈ αZ + βI per head, W_V·W_proj = α′Z − β′I",
-    "Trockman and Kolter 2023, Mimetic initialization of self-attention layers, arXiv:2305.09828",
+    "Trockman and Kolter 2023, Mimetic initialization of self-attention layers, arXiv:2305.09828; as two "
+    "public ports have it",
     evidence="second-hand",
     difference="Two public ports store W_V and W_proj untransposed: another matrix of the same spectrum.",
     avoid="language models: they need other signs.",
     aliases=("mimetic",),
     use="vision transformers trained on little data, with fixed sine-cosine positions.",
-    suits=("vit", "transformer", "small data"),
+    suits=("small data", "vit", "transformer"),
     unsuited=("language model",),
     see=("identity", "zero_query"),
 )

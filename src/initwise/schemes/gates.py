@@ -90,7 +90,7 @@ registry.add(
         differences=("Gates are found by the names transformers gives them: igate…, fgate….",),
         avoid="LSTMs whose gates are packed: forget_gate_bias and chrono.",
         use="the gates of xLSTM's matrix memory.",
-        suits=("lstm", "gate", "bias", "long memory", "deterministic"),
+        suits=("gate", "lstm", "bias", "long memory", "deterministic"),
         unsuited=("gru",),
         see=("forget_gate_bias", "chrono"),
         known=(Known((64, 256), "oi", "std", 0.0625, source="1/√256, the default base's"),),

@@ -12,7 +12,9 @@ from .roles import keep
 from .scaling import fan
 from .torch_default import kernel_count
 
-CITATION = "dm-haiku and Sonnet 2, each layer's default initializers"
+CITATION = (
+    "haiku/_src/basic.py, conv.py, recurrent.py; sonnet/src/linear.py: each layer's default initializers"
+)
 
 
 def haiku_default(fans: Fans) -> Fill:

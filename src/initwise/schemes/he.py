@@ -58,7 +58,8 @@ registry.add(
         law=he_normal,
         summary="A ReLU halves the second moment, so the variance is doubled: 2 over the fan.",
         formula="N(0, √(scale / ((1 + a²) · fan))), scale 2 and fan_in unless told otherwise",
-        citation=f"{PAPER}, eq. 10, 14 and 15",
+        citation=f"torch/nn/init.py, kaiming_normal_; keras/src/initializers/random_initializers.py; "
+        f"jax/_src/nn/initializers.py; {PAPER}, eq. 10, 14 and 15",
         evidence="verified in source",
         differences=(
             "torch: a plain normal, as here. Keras, JAX and Haiku: a truncated one of the same std, no value "
@@ -69,7 +70,7 @@ registry.add(
         ),
         avoid=_AVOID,
         use="ReLU and leaky ReLU networks without norms, plain or convolutional, deep ones too.",
-        suits=("mlp", "cnn", "relu", "leaky relu", "without norm", "deep", "plain", "autoencoder", "gnn"),
+        suits=("relu", "cnn", "mlp", "leaky relu", "without norm", "deep", "plain", "autoencoder", "gnn"),
         unsuited=("tanh", "sigmoid", "linear", "selu", "gelu", "silu"),
         see=("he_uniform", "he_fan_out", "xavier_normal", "lecun_normal", "variance_scaling"),
         known=(
@@ -137,7 +138,7 @@ registry.add(
         law=he_fan_out,
         summary="He's variance by the fan-out: keeps the gradient's variance; torchvision's ResNets use it.",
         formula="N(0, √(2 / fan_out))",
-        citation=f"{PAPER}, eq. 14",
+        citation=f"fvcore/nn/weight_init.py, c2_msra_fill; torchvision, models/resnet.py; {PAPER}, eq. 14",
         evidence="verified in source",
         differences=(
             "Detectron's c2_msra_fill and torchvision's ResNet are this law with torch's fan_out.",
@@ -146,7 +147,7 @@ registry.add(
         avoid="networks without normalisation whose widths change a lot: the forward signal drifts.",
         use="convolutional networks with BatchNorm, where the forward size is taken care of and the "
         "gradient's is not.",
-        suits=("cnn", "resnet", "relu", "batchnorm", "norm", "deep"),
+        suits=("batchnorm", "resnet", "relu", "cnn", "norm", "deep"),
         unsuited=("without norm", "tanh", "sigmoid"),
         see=("he_normal",),
         known=(
@@ -183,7 +184,8 @@ registry.add(
         law=he_uniform,
         summary="He's variance with bounded values.",
         formula="U(±√(3 · scale / ((1 + a²) · fan))), scale 2 and fan_in unless told otherwise",
-        citation=f"{PAPER}, eq. 10, 14 and 15",
+        citation=f"torch/nn/init.py, kaiming_uniform_; keras/src/initializers/random_initializers.py; "
+        f"jax/_src/nn/initializers.py; {PAPER}, eq. 10, 14 and 15",
         evidence="verified in source",
         differences=(
             "torch's Linear and Conv layers call kaiming_uniform_ with a=√5, which is U(±1/√fan_in): a sixth "
@@ -194,9 +196,9 @@ registry.add(
         avoid=_AVOID,
         use="ReLU and leaky ReLU networks without norms when no weight shall be an outlier.",
         suits=(
-            "mlp",
-            "cnn",
             "relu",
+            "cnn",
+            "mlp",
             "leaky relu",
             "without norm",
             "deep",

@@ -242,7 +242,8 @@ registry.add(
         ),
         avoid="balanced classes, and softmax.",
         use="one-stage detectors with focal loss, and any head of sigmoids whose positives are rare.",
-        suits=("head", "bias", "imbalance", "detection"),
+        suits=("imbalance", "detection", "head", "bias"),
+        unsuited=("softmax",),
         see=("negative_log_classes",),
         known=(
             Known((), "", "mean", -4.5951198501, at=(("part", "head"), ("info", BIAS)), source="−ln 99"),
@@ -266,7 +267,7 @@ registry.add(
         differences=("prior_bias is the same for one sigmoid rate, with focal loss's small weights.",),
         avoid="a loss that weighs classes: then the rates are those of the weighted data.",
         use="heads trained on classes of unequal frequency: the first loss is the entropy of the base rates.",
-        suits=("head", "bias", "imbalance", "calibrated on data"),
+        suits=("imbalance", "softmax", "head", "bias", "calibrated on data"),
         see=("prior_bias", "negative_log_classes"),
         known=(
             Known(
@@ -304,7 +305,17 @@ registry.add(
         use="last layers of deterministic actors and critics: the first actions and values are near 0.",
         suits=("head", "rl", "bounded"),
         see=("ppo_head", "uniform"),
-        known=(Known((1, 64), "oi", "high", 0.003), Known((1, 64), "oi", "low", -3e-4, (("bound", 3e-4),))),
+        known=(
+            Known((1, 64), "oi", "high", 0.003, source="baselines, ddpg/models.py: ±3e-3"),
+            Known(
+                (1, 64),
+                "oi",
+                "low",
+                -3e-4,
+                (("bound", 3e-4),),
+                source="the paper's ±3e-4 from pixels, recalled",
+            ),
+        ),
         elementwise=True,
         roles={"bias": _own_law},
     )
@@ -324,6 +335,7 @@ registry.add(
         avoid="softmax: a bias that is the same for all classes does nothing there.",
         use="heads of many independent sigmoids trained with binary cross-entropy.",
         suits=("head", "bias", "imbalance", "vit", "mixer"),
+        unsuited=("softmax",),
         see=("prior_bias",),
         known=(
             Known(
@@ -346,10 +358,17 @@ registry.add(
         avoid="keys of zeros beside it: then neither would ever move.",
         use="transformers of several widths with muP: attention's logits do not drift with width at "
         "the start.",
-        suits=("transformer", "language model", "width transfer"),
+        suits=("deterministic", "width transfer", "transformer", "language model"),
         see=("mup_scaling", "zeros"),
         known=(
-            Known((64, 64), "oi", "std", 0.0, at=(("part", "attention.query"),)),
+            Known(
+                (64, 64),
+                "oi",
+                "std",
+                0.0,
+                at=(("part", "attention.query"),),
+                source="mup, README: zero query",
+            ),
             Known(
                 (64, 64), "oi", "high", math.sqrt(6 / 128), at=(("part", "attention.key"),), source="√(6/128)"
             ),

@@ -35,7 +35,9 @@ registry.add(
         law=identity,
         summary="Each output repeats one input.",
         formula="w[o, i] = gain · [o = i]",
-        citation="Le, Jaitly, Hinton 2015, arXiv:1504.00941 (recurrent matrices with ReLU)",
+        citation="torch/nn/init.py, eye_; keras/src/initializers/constant_initializers.py, Identity; "
+        "haiku/_src/initializers.py, Identity; Le, Jaitly, Hinton 2015, arXiv:1504.00941 (recurrent matrices "
+        "with ReLU)",
         evidence="verified in source",
         differences=(
             "torch's eye_ and Keras' Identity take matrices only, torch without a gain; here a kernel "
@@ -44,12 +46,14 @@ registry.add(
         ),
         avoid="plain stacks that must learn different units: the rows differ only by their inputs.",
         use="recurrent matrices of ReLU networks, and square maps that are to start by changing nothing.",
-        suits=("rnn", "relu", "recurrent matrix", "deterministic", "isometry", "long memory"),
+        suits=("deterministic", "rnn", "relu", "recurrent matrix", "isometry", "long memory"),
         unsuited=("lstm", "gru"),
         see=("irnn", "dirac", "orthogonal"),
         known=(
             Known((64, 64), "oi", "mean", 0.015625, source="64 ones among 64² entries"),
-            Known((64, 64), "oi", "gain", 0.01, (("gain", 0.01),)),
+            Known(
+                (64, 64), "oi", "gain", 0.01, (("gain", 0.01),), source="the short memory of Le et al. 2015"
+            ),
             Known((64, 64), "oi", "std", 0.1240195927, source="√(1/64 · 63/64)"),
         ),
     )
@@ -61,7 +65,7 @@ registry.add(
         law=dirac,
         summary="A convolution that hands its input through: one at the kernel's centre.",
         formula="W[o, i, k//2] = [o = i], within each group",
-        citation="Zagoruyko and Komodakis 2017, DiracNets, arXiv:1706.00388; torch.nn.init.dirac_",
+        citation="Zagoruyko and Komodakis 2017, DiracNets, arXiv:1706.00388; torch/nn/init.py, dirac_",
         evidence="verified in source",
         differences=(
             "torch only, for 3 to 5 axes; here a matrix gets the identity.",
@@ -70,7 +74,7 @@ registry.add(
         ),
         avoid="plain stacks that must learn different units: the rows differ only by their inputs.",
         use="convolutions that are to start by changing nothing: DiracNets, layers put into a trained net.",
-        suits=("cnn", "deterministic", "deep", "isometry"),
+        suits=("deterministic", "cnn", "deep", "isometry"),
         unsuited=("mlp", "transformer", "rnn"),
         see=("delta_orthogonal", "identity"),
         known=(Known((8, 8, 3, 3), "oihw", "mean", 0.0138888889, source="8 ones among 576"),),

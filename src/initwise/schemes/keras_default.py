@@ -11,7 +11,7 @@ from .roles import constant, keep
 from .torch_default import whole
 from .xavier import xavier_uniform
 
-CITATION = "Keras 3, each layer's default initializers"
+CITATION = "keras/src/layers (Keras 3), each layer's default initializers"
 
 
 def keras_default(fans: Fans) -> Fill:

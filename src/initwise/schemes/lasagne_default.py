@@ -10,7 +10,7 @@ from .framework_rules import fixed
 from .lasagne import lasagne_glorot_uniform
 from .roles import keep
 
-CITATION = "Lasagne, lasagne/layers and lasagne/init.py"
+CITATION = "lasagne/layers and lasagne/init.py"
 
 
 def lasagne_default(fans: Fans) -> Fill:

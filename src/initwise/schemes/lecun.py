@@ -43,7 +43,9 @@ registry.add(
         law=lecun_normal,
         summary="A sum of fan_in products keeps its input's variance: right for linear layers and SELU.",
         formula="N(0, 1/√fan_in)",
-        citation=f"{PAPER}, eq. 16; Klambauer et al. 2017, arXiv:1706.02515 (with SELU)",
+        citation="keras/src/initializers/random_initializers.py; jax/_src/nn/initializers.py; "
+        "bioinf-jku/SNNs, "
+        f"README (with SELU); {PAPER}, eq. 16; Klambauer et al. 2017, arXiv:1706.02515",
         evidence="verified in source",
         differences=(
             "Keras, JAX, Haiku and timm: a truncated normal of this std. The SELU paper: a plain one.",
@@ -53,7 +55,7 @@ registry.add(
         ),
         avoid=_AVOID,
         use="linear layers, SELU networks, and any layer behind a norm, which rescales its input.",
-        suits=("mlp", "cnn", "linear", "selu", "tanh", "norm", "pre-norm", "transformer", "deep"),
+        suits=("selu", "linear", "mlp", "tanh", "norm", "pre-norm", "transformer", "cnn", "deep"),
         unsuited=("relu", "leaky relu"),
         see=("lecun_uniform", "xavier_normal", "he_normal", "variance_scaling"),
         known=(
@@ -92,7 +94,8 @@ registry.add(
         law=lecun_uniform,
         summary="LeCun's variance with bounded values.",
         formula="U(±√(3 / fan_in))",
-        citation=PAPER,
+        citation="keras/src/initializers/random_initializers.py; jax/_src/nn/initializers.py; "
+        f"fvcore/nn/weight_init.py, c2_xavier_fill; {PAPER}",
         evidence="verified in source",
         differences=(
             "Caffe2 and Detectron call this law XavierFill.",
@@ -100,7 +103,7 @@ registry.add(
         ),
         avoid=_AVOID,
         use="linear and tanh layers when no weight shall be an outlier; a query or key matrix behind a norm.",
-        suits=("mlp", "cnn", "linear", "tanh", "selu", "norm", "bounded"),
+        suits=("linear", "tanh", "mlp", "selu", "cnn", "norm", "bounded"),
         unsuited=("relu", "leaky relu"),
         see=("lecun_normal", "uniform_scaling", "xavier_uniform"),
         known=(Known((256, 64), "oi", "high", 0.2165063509, source="√(3/64)"),),

@@ -71,7 +71,9 @@ registry.add(
         law=orthogonal,
         summary="A random rotation: every direction keeps its length, however many layers follow.",
         formula="gain · Q, Q from the QR of a normal matrix, columns signed by R's diagonal",
-        citation="Saxe, McClelland, Ganguli 2013, arXiv:1312.6120; Mezzadri 2007, math-ph/0609050 (signs)",
+        citation="torch/nn/init.py, orthogonal_; keras/src/initializers/random_initializers.py; "
+        "jax/_src/nn/initializers.py; Saxe, McClelland, Ganguli 2013, arXiv:1312.6120; Mezzadri 2007, "
+        "math-ph/0609050 (signs)",
         evidence="verified in source",
         differences=(
             "torch, Keras and JAX: QR with signs fixed (Haar), as here. Lasagne, LSUV and OpenAI baselines: "
@@ -104,7 +106,7 @@ registry.add(
         known=(
             Known((64, 64), "oi", "std", 0.125, source="an entry of Q: 1/√64"),
             Known((256, 64), "oi", "std", 0.0625, source="1/√256, the longer side"),
-            Known((64, 64), "oi", "gain", 2**0.5, (("gain", 2**0.5),)),
+            Known((64, 64), "oi", "gain", 2**0.5, (("gain", 2**0.5),), source="CleanRL, layer_init: √2"),
             Known((64, 16, 3, 3), "oihw", "std", 0.0833333333, source="1/√max(64, 144)"),
             Known((64, 16, 3, 3), "oihw", "std", 0.0833333333, groups=4, source="a group: 1/√max(16, 144)"),
             Known((64, 32, 4, 4), "iohw", "std", 0.0312500000, source="1/√max(32, 64·16)"),
@@ -134,7 +136,9 @@ registry.add(
         summary="An orthogonal matrix at the kernel's centre, zeros around it: the convolution keeps the "
         "norm of every input.",
         formula="W[:, :, centre] = gain · Q, else 0",
-        citation="Xiao et al. 2018, arXiv:1806.05393, algorithm 1",
+        citation="jax/_src/nn/initializers.py, delta_orthogonal; brain-research/mean-field-cnns, its "
+        "notebook; "
+        "Xiao et al. 2018, arXiv:1806.05393, algorithm 1",
         evidence="verified in source",
         differences=(
             "JAX and DKS have it; torch and Keras do not.",
@@ -151,7 +155,7 @@ registry.add(
         see=("orthogonal", "dirac", "edge_of_chaos"),
         known=(
             Known((64, 64, 3, 3), "oihw", "std", 0.0416666667, source="1/√(64·9)"),
-            Known((64, 32, 3, 3), "oihw", "gain", 1.0),
+            Known((64, 32, 3, 3), "oihw", "gain", 1.0, source="JAX's scale=1"),
             Known((64, 64, 4, 4), "oihw", "std", 0.03125, (("even", "upper"),), source="1/√(64·16)"),
             Known((64, 64, 4, 4), "oihw", "low_centre", 1.0, (("flavor", "jax"),), source="(k−1)//2"),
             Known(

@@ -129,7 +129,9 @@ registry.add(
         formula="m = d/base_width: hidden std/√m (1/√fan_in); inputs, tables unchanged; head 0, its output "
         "× 1/m. Learning rates, Adam: inputs, tables and vectors 1, hidden and head 1/m; SGD: inputs and "
         "vectors m, hidden 1, head 1/m",
-        citation=f"{YANG}; microsoft/mup, init.py and README",
+        citation=f"{YANG} (recalled, with the learning rates); microsoft/mup, init.py and README "
+        "(hidden std over "
+        "√m, readout 0)",
         evidence="recalled",
         differences=(
             "The mup package compares with a base model's shapes and rescales once; here the width is read "
@@ -140,7 +142,7 @@ registry.add(
         avoid="training with one learning rate for everything: half of the scheme is its learning rates.",
         use="tuning learning rates on a narrow model and training a wide one, with muP's rates and "
         "multipliers in place.",
-        suits=("width transfer", "transformer", "language model", "mlp", "theory"),
+        suits=("width transfer", "language model", "transformer", "mlp", "theory"),
         see=("ntk", "spectral_orthogonal", "unit_scaling"),
         known=(
             Known((1024, 1024), "oi", "std", 1 / 32, at=(*AT, ("part", "mlp.up")), source="1/√1024"),
@@ -153,7 +155,9 @@ registry.add(
                 at=(*AT, ("part", "mlp.up")),
                 source="0.02/√4",
             ),
-            Known((50, 1024), "oi", "std", 0.0, at=(*AT, ("part", "head"))),
+            Known(
+                (50, 1024), "oi", "std", 0.0, at=(*AT, ("part", "head")), source="mup, README: zero readout"
+            ),
         ),
     )
 )
@@ -204,7 +208,7 @@ registry.add(
         differences=("u-μP is the same law with muP's learning rates.",),
         avoid="layers that carry no scales.",
         use="training in 8 or 16 bits with a library whose operations carry the scales.",
-        suits=("low precision", "width transfer", "transformer", "language model"),
+        suits=("low precision", "transformer", "language model", "width transfer"),
         see=("ntk", "mup_scaling"),
         known=(Known((256, 64), "oi", "std", 1.0, source="unit_scaling: N(0, 1)"),),
         elementwise=True,

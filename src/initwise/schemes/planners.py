@@ -145,7 +145,8 @@ registry.add(
         summary="Orthogonal weights, then each layer in forward order scaled until its output has variance 1 "
         "on one batch.",
         formula="W ← W / std(layer's output), repeated until |std − 1| ≤ 0.1",
-        citation="Mishkin and Matas 2015, All you need is a good init, arXiv:1511.06422, algorithm 1",
+        citation="ducha-aiki/LSUV-pytorch, LSUV.py; Mishkin and Matas 2015, All you need is a good "
+        "init, arXiv:1511.06422, algorithm 1",
         evidence="verified in source",
         differences=(
             "The authors' code takes orthogonal matrices from an SVD without sign fix, in module order; "

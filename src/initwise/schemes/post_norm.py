@@ -139,7 +139,7 @@ registry.add(
         ),
         avoid="pre-norm models, and post-norm ones that do not multiply the shortcut by α.",
         use="post-norm transformers of 100 layers and more that multiply their shortcut by α.",
-        suits=("transformer", "post-norm", "very deep", "deep", "residual branch"),
+        suits=("post-norm", "very deep", "deep", "transformer", "residual branch"),
         unsuited=("pre-norm", "without norm"),
         see=("admin", "sub_ln", "t_fixup_scaling"),
         known=tuple(
@@ -170,7 +170,7 @@ registry.add(
         differences=("torchscale has subln on by default; a decoder's cross-attention is left as it is.",),
         avoid="models without the norm inside the branch.",
         use="transformers with a second norm inside each branch (Magneto), at great depth.",
-        suits=("transformer", "deep", "very deep", "layernorm", "pre-norm", "residual branch"),
+        suits=("layernorm", "deep", "very deep", "transformer", "pre-norm", "residual branch"),
         unsuited=("without norm",),
         see=("deepnorm_scaling",),
         known=(
@@ -203,7 +203,7 @@ registry.add(
         avoid="pre-norm models, and models without such factors: it cannot add them.",
         use="post-norm transformers with a factor ω on the shortcut, trained without their branches "
         "drowning it out.",
-        suits=("transformer", "post-norm", "deep", "residual branch"),
+        suits=("post-norm", "deep", "residual branch", "transformer"),
         unsuited=("pre-norm", "without norm"),
         see=("deepnorm_scaling", "sub_ln"),
         known=(
@@ -232,7 +232,7 @@ registry.add(
         ),
         avoid="pre-norm models, and factors that stand on the branch instead of the shortcut.",
         use="post-norm transformers with a factor on each shortcut, when a batch of data is at hand.",
-        suits=("transformer", "post-norm", "deep", "calibrated on data"),
+        suits=("post-norm", "transformer", "deep", "calibrated on data"),
         unsuited=("pre-norm",),
         see=("admin", "deepnorm_scaling"),
         planner="initwise.choose.profile:admin_plan",

@@ -156,10 +156,10 @@ registry.add(
         law=irnn,
         summary="A ReLU network that keeps its state: recurrent matrices are identities, others small.",
         formula="recurrent alpha·I, biases 0; other weights N(0, std)",
-        citation=LE,
-        evidence="recalled",
+        citation=f"{LE}; Keras' example mnist_irnn, as quoted elsewhere (alpha 1, std 0.001)",
+        evidence="second-hand",
         differences=(
-            "Keras' mnist_irnn example has N(0, 0.001) and the identity times 1 (second-hand).",
+            "alpha 0.01 for short memories is the paper's, recalled.",
             "The paper writes 0.001 as a standard deviation; embeddings and heads are not in it.",
         ),
         avoid="LSTM and GRU, and training without clipping: the state has no bound.",
@@ -167,7 +167,7 @@ registry.add(
         suits=("rnn", "relu", "long memory", "recurrent matrix"),
         unsuited=("lstm", "gru"),
         see=("identity", "orthogonal"),
-        known=(Known((64, 32), "oi", "std", 0.001, source="the paper, sec. 4"),),
+        known=(Known((64, 32), "oi", "std", 0.001, source="Keras' mnist_irnn: RandomNormal(stddev=0.001)"),),
         elementwise=True,
         roles={"recurrent": _identity},
     )
@@ -192,7 +192,7 @@ registry.add(
         avoid="LSTM and GRU, whose gates do the remembering; wide states on slow machines: n² · 100 "
         "operations.",
         use="plain ReLU recurrent networks where the identity of irnn is too fragile.",
-        suits=("rnn", "relu", "recurrent matrix", "long memory"),
+        suits=("rnn", "recurrent matrix", "relu", "long memory"),
         unsuited=("lstm", "gru", "cnn", "transformer"),
         see=("irnn", "orthogonal"),
         known=(Known((64, 256), "io", "std", 0.0790569415, source="√(2/320), the default base's"),),
@@ -206,7 +206,8 @@ registry.add(
         law=forget_gate_bias,
         summary="LSTMs that start by remembering: the forget gate's bias is 1; all else as the base scheme.",
         formula="b_f = bias; other recurrent biases 0",
-        citation=f"{JOZEFOWICZ}; Gers, Schmidhuber, Cummins 2000",
+        citation="keras/src/layers/rnn/lstm.py, unit_forget_bias; sonnet/src/recurrent.py, forget_bias; "
+        f"{JOZEFOWICZ}; Gers, Schmidhuber, Cummins 2000",
         evidence="verified in source",
         differences=(
             "Keras sets the parameter; Sonnet adds 1 to it at construction; Haiku adds 1 at run time and the "
@@ -238,7 +239,7 @@ registry.add(
         ),
         avoid="tasks whose horizon nobody knows: t_max has no good default.",
         use="gated recurrent networks on tasks whose longest dependency is about known.",
-        suits=("lstm", "gru", "long memory", "gate", "recurrent matrix", "bias"),
+        suits=("long memory", "lstm", "gru", "gate", "recurrent matrix", "bias"),
         see=("forget_gate_bias", "xlstm_gates"),
         known=(Known((64, 256), "io", "high", 0.1369306394, source="√(6/320), the default base's"),),
         roles=with_base({"recurrent_bias": _chrono}),

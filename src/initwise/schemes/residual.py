@@ -168,7 +168,8 @@ registry.add(
         summary="Residual networks without norms: branches start at 0, their first layers shrunk by depth.",
         formula="branch of m layers: N(0, √(2/fan_out)·L^(−1/(2m−2))), last layer 0, bias too; head 0; "
         "shortcuts He",
-        citation="Zhang, Dauphin, Ma 2019, Fixup, arXiv:1901.09321, sec. 3; hongyi-zhang/Fixup",
+        citation="Zhang, Dauphin, Ma 2019, Fixup, arXiv:1901.09321, sec. 3; hongyi-zhang/Fixup, "
+        "fixup_resnet_cifar.py",
         evidence="verified in source",
         differences=(
             "The authors' code takes fan_out: √(2/(out·k²)); the paper says a standard method, e.g. He.",
@@ -190,7 +191,14 @@ registry.add(
             Known(
                 (128, 8, 3, 3), "oihw", "std", 0.5 / 24, at=(*CONV, ("layers", 3)), source="16^(−1/4) = 0.5"
             ),
-            Known((128, 8, 3, 3), "oihw", "std", 0.0, at=(*CONV[:3], ("layer", 1), ("layers", 2))),
+            Known(
+                (128, 8, 3, 3),
+                "oihw",
+                "std",
+                0.0,
+                at=(*CONV[:3], ("layer", 1), ("layers", 2)),
+                source="Fixup's code: a branch's last layer is 0",
+            ),
         ),
     )
 )
@@ -250,7 +258,16 @@ registry.add(
         suits=("resnet", "without norm", "cnn", "deep", "very deep", "residual branch"),
         unsuited=("plain",),
         see=("rezero", "fixup_scaling", "zero_gamma"),
-        known=(Known((), "", "mean", 0.0, at=(("part", "residual_scale"),)),),
+        known=(
+            Known(
+                (),
+                "",
+                "mean",
+                0.0,
+                at=(("part", "residual_scale"),),
+                source="skipinit_resnet.py: the scalar starts at 0",
+            ),
+        ),
     )
 )
 registry.add(
@@ -261,15 +278,27 @@ registry.add(
         touches=SCALARS,
         summary="Every block starts as the identity: x + α·f(x) with α = 0, no LayerNorm.",
         formula="α = 0; all else as the base scheme",
-        citation="Bachlechner et al. 2020, ReZero is all you need, arXiv:2003.04887; majumderb/rezero",
+        citation="Bachlechner et al. 2020, ReZero is all you need, arXiv:2003.04887; majumderb/rezero, "
+        "rztx.py",
         evidence="verified in source",
         differences=("In the reference one α serves a layer's attention and its MLP.",),
         avoid="models without such scalars: it cannot add them.",
         use="deep residual networks and transformers without LayerNorm that have one scalar for each branch.",
-        suits=("residual branch", "resnet", "without norm", "transformer", "mlp", "deep", "very deep", "without warm-up"),
+        suits=(
+            "residual branch",
+            "resnet",
+            "without norm",
+            "transformer",
+            "mlp",
+            "deep",
+            "very deep",
+            "without warm-up",
+        ),
         unsuited=("plain", "post-norm"),
         see=("skipinit_gain", "layer_scale", "zero_branch"),
-        known=(Known((), "", "mean", 0.0, at=(("part", "residual_scale"),)),),
+        known=(
+            Known((), "", "mean", 0.0, at=(("part", "residual_scale"),), source="rztx.py: α starts at 0"),
+        ),
     )
 )
 registry.add(
@@ -280,13 +309,14 @@ registry.add(
         touches=SCALARS,
         summary="Per-channel factors on residual branches start small, smaller in deeper networks.",
         formula="γ = value, or 0.1 for L ≤ 18, 1e-5 for L ≤ 24, 1e-6 beyond; all else as the base scheme",
-        citation="Touvron et al. 2021, Going deeper with image transformers, arXiv:2103.17239, sec. 2; "
-        "deit/cait_models.py",
-        evidence="verified in source",
+        citation="deit/cait_models.py (1e-5 at 24 blocks, 1e-6 at 36 and 48, read there); Touvron et "
+        "al. 2021, "
+        "Going deeper with image transformers, arXiv:2103.17239, sec. 2 (0.1 up to 18, recalled)",
+        evidence="recalled",
         differences=(
             "CaiT's code default is 1e-4, its configurations 1e-5 and 1e-6; ConvNeXt 1e-6; timm 1e-5; "
             "DeiT-III 1e-6; BEiT 0.1 (base) and 1e-5 (large); DINOv2 in transformers 1.0.",
-            "0.1 up to 18 blocks is the paper's, not checked in source.",
+            "0.1 up to 18 blocks, and where one value takes over from another, are the paper's, recalled.",
         ),
         avoid="float16: it cannot hold 1e-6 (+1.3 %).",
         use="deep vision transformers and ConvNeXts that have per-channel factors on their branches.",
@@ -294,8 +324,22 @@ registry.add(
         unsuited=("without norm", "plain", "low precision"),
         see=("rezero", "skipinit_gain"),
         known=(
-            Known((), "", "mean", 1e-5, at=(("part", "layer_scale"), ("depth", 24)), source="CaiT-24"),
-            Known((), "", "mean", 1e-6, at=(("part", "layer_scale"), ("depth", 36)), source="CaiT-36"),
+            Known(
+                (),
+                "",
+                "mean",
+                1e-5,
+                at=(("part", "layer_scale"), ("depth", 24)),
+                source="CaiT's configuration of depth 24",
+            ),
+            Known(
+                (),
+                "",
+                "mean",
+                1e-6,
+                at=(("part", "layer_scale"), ("depth", 36)),
+                source="CaiT's configuration of depth 36",
+            ),
         ),
     )
 )
@@ -348,9 +392,28 @@ registry.add(
         ),
         avoid="two zero matrices in series: neither would ever move.",
         use="residual networks, with norms or without, that are to start as the identity.",
-        suits=("residual branch", "resnet", "diffusion", "transformer", "cnn", "deep", "very deep", "without norm", "norm"),
+        suits=(
+            "residual branch",
+            "resnet",
+            "diffusion",
+            "transformer",
+            "cnn",
+            "deep",
+            "very deep",
+            "without norm",
+            "norm",
+        ),
         unsuited=("plain",),
         see=("zero_gamma", "rezero", "skipinit_gain", "fixup_scaling"),
-        known=(Known((64, 256), "oi", "std", 0.0, at=(("part", "mlp.down"),)),),
+        known=(
+            Known(
+                (64, 256),
+                "oi",
+                "std",
+                0.0,
+                at=(("part", "mlp.down"),),
+                source="zero_module: every parameter is 0",
+            ),
+        ),
     )
 )

@@ -69,7 +69,7 @@ def _by_place(scheme: Scheme, info: ParameterInfo, at: Site | None) -> Fill | No
 
 
 def _named(error: FillError, name: str) -> FillError:
-    return FillError(
+    return type(error)(
         error.got,
         where=name,
         expected=error.expected,

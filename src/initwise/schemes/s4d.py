@@ -91,7 +91,7 @@ registry.add(
         ),
         avoid="Mamba, whose A is real: the recipe mamba.",
         use="layers of S4D and its like, whose tensors are called A_imag, log_A_real, C, D, log_dt.",
-        suits=("ssm",),
+        suits=("ssm", "long memory"),
         see=("s4d_imaginary", "s4d_c", "s4d_log_dt"),
         known=(
             Known((), "", "high", 31 * math.pi, at=(("info", FREQUENCIES),), source="π·(N/2 − 1), N = 64"),

@@ -75,7 +75,8 @@ registry.add(
         "kernels have it at their centre.",
         formula="gain · max(√(out/in), 1) · Q; kernels: at the centre, else 0",
         citation="Martens et al. 2021, Rapid training of deep neural networks without skip connections or "
-        "normalization layers using Deep Kernel Shaping, arXiv:2110.01765; google-deepmind/dks",
+        "normalization layers using Deep Kernel Shaping, arXiv:2110.01765; google-deepmind/dks, "
+        "parameter_sampling_functions.py",
         evidence="verified in source",
         differences=(
             "DKS and TAT only. orthogonal has gain 1 whatever the shape.",
@@ -85,7 +86,7 @@ registry.add(
         ),
         avoid="networks whose activations are not shaped for it (DKS, TAT).",
         use="deep networks without norms and skips whose activations are shaped by DKS or TAT.",
-        suits=("plain", "cnn", "mlp", "very deep", "deep", "without norm", "isometry", "tanh", "leaky relu"),
+        suits=("isometry", "plain", "very deep", "tanh", "leaky relu", "cnn", "mlp", "deep", "without norm"),
         unsuited=("resnet",),
         see=("orthogonal", "delta_orthogonal"),
         known=(
@@ -124,7 +125,7 @@ registry.add(
         avoid="networks without skip connections: the signal shrinks by √(2/n) at every layer. "
         "Say num_layers: it is 1 unless you do.",
         use="GPT-NeoX models that ask for it: residual networks whose depth is known.",
-        suits=("language model", "transformer", "resnet", "deep", "residual branch", "reproduce"),
+        suits=("reproduce", "language model", "transformer", "resnet", "deep", "residual branch"),
         unsuited=("plain",),
         see=("gpt2_residual", "orthogonal"),
         known=(
@@ -168,7 +169,7 @@ registry.add(
         summary="Every convolution, matrix and embedding table orthogonal with gain 1, as BigGAN starts.",
         formula="Q; tables too",
         citation="Brock, Donahue, Simonyan 2018, arXiv:1809.11096, sec. 3; ajbrock/BigGAN-PyTorch, "
-        "G_init = D_init = 'ortho'",
+        "BigGAN.py, G_init = D_init = 'ortho'",
         evidence="verified in source",
         differences=(
             "orthogonal here gives tables N(0, 1) and only matrices Q; BigGAN-PyTorch all of them.",
@@ -179,7 +180,7 @@ registry.add(
         unsuited=("language model",),
         see=("orthogonal",),
         known=(
-            Known((64, 64), "oi", "gain", 1.0),
+            Known((64, 64), "oi", "gain", 1.0, source="BigGAN-PyTorch calls orthogonal_ without a gain"),
             Known((1000, 128), "vo", "std", 0.0316227766, source="1/√1000: the table's longer side"),
         ),
         roles={"embedding": by_law},

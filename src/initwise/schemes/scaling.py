@@ -107,7 +107,10 @@ registry.add(
         summary="Zero mean and variance scale/n, so that a sum of n products keeps its variance; "
         "He, Glorot and LeCun are special cases.",
         formula="Var[w] = scale / n; normal N(0, √(scale/n)), uniform U(±√(3·scale/n))",
-        citation="LeCun et al. 1998, Efficient BackProp, sec. 4.6; He et al. 2015, arXiv:1502.01852, eq. 10",
+        citation="keras/src/initializers/random_initializers.py, VarianceScaling; "
+        "jax/_src/nn/initializers.py; "
+        "haiku/_src/initializers.py; LeCun et al. 1998, Efficient BackProp, sec. 4.6; "
+        "He et al. 2015, arXiv:1502.01852, eq. 10",
         evidence="verified in source",
         differences=(
             "Keras and Haiku default to scale 1, fan_in, truncated_normal, as here; JAX has no defaults.",
@@ -121,17 +124,17 @@ registry.add(
         avoid="vectors (biases, norms): they have no fans.",
         use="any activation: pass scale = initwise.gain(φ)² and the fan whose side is to keep its variance.",
         suits=(
+            "any activation",
+            "gelu",
+            "silu",
+            "elu",
             "mlp",
             "cnn",
             "relu",
             "leaky relu",
             "tanh",
-            "gelu",
-            "silu",
             "selu",
-            "elu",
             "linear",
-            "any activation",
             "without norm",
             "deep",
         ),

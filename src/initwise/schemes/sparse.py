@@ -75,7 +75,7 @@ registry.add(
         summary="A normal law with an exact number of zeros for each input (torch) or unit (Lasagne).",
         formula="N(0, std); torch: ⌈sparsity·out⌉ of each input's weights 0; "
         "lasagne: all but ⌊sparsity·in⌋ of each output's",
-        citation=f"torch.nn.init.sparse_; Lasagne, lasagne/init.py, Sparse; after {_MARTENS}",
+        citation=f"torch/nn/init.py, sparse_; lasagne/init.py, Sparse; after {_MARTENS}",
         evidence="verified in source",
         differences=(
             "sparsity 0.1 is a tenth zeroed in torch and a tenth kept in Lasagne.",
@@ -86,7 +86,7 @@ registry.add(
         ),
         avoid=_TORN,
         use="wide layers whose units are to start with few, different connections.",
-        suits=("mlp", "rnn", "sparse weights", "teaching"),
+        suits=("sparse weights", "mlp", "rnn", "teaching"),
         unsuited=("cnn", "very deep"),
         see=("martens_sparse",),
         known=(
@@ -106,14 +106,14 @@ registry.add(
         summary="Fifteen incoming weights for each unit, however wide the layer: units start different.",
         formula="each output: N(0, 1) on 15 inputs, else 0",
         citation=f"{_MARTENS}; Sutskever, Martens, Dahl, Hinton 2013, ICML",
-        evidence="second-hand",
+        evidence="recalled",
         differences=(
             "Lasagne keeps a fraction of the inputs, torch zeroes a fraction for each input: see `sparse`.",
             "For tanh Sutskever et al. scale these weights by 0.25 and set biases to 0.5: std=0.25, a rule.",
         ),
         avoid="deep ReLU stacks: a unit's input has √15 times the rms of what enters, where √2 keeps it.",
         use="wide layers of tanh or sigmoid units that are to start different from one another.",
-        suits=("mlp", "rnn", "tanh", "sigmoid", "sparse weights"),
+        suits=("sparse weights", "mlp", "rnn", "tanh", "sigmoid"),
         unsuited=("cnn", "very deep"),
         see=("sparse",),
         known=(

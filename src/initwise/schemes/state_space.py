@@ -227,7 +227,7 @@ registry.add(
         differences=("The repository builds it as T·M·T⁻¹; the closed form is the same.",),
         avoid="anything but the state matrix itself; S4 stores it diagonalised.",
         use="state spaces that approximate the whole past of a signal, S4's before it is diagonalised.",
-        suits=("ssm", "recurrent matrix", "long memory", "deterministic"),
+        suits=("long memory", "ssm", "recurrent matrix", "deterministic"),
         unsuited=("rnn",),
         see=("hippo_legs_b", "s4d_imaginary"),
         known=(
@@ -247,7 +247,7 @@ registry.add(
         differences=("S4D sets B to 1 instead.",),
         avoid="anything but B.",
         use="the input vector of a state space whose matrix is HiPPO-LegS.",
-        suits=("ssm", "long memory", "deterministic"),
+        suits=("long memory", "ssm", "deterministic"),
         unsuited=("rnn",),
         see=("hippo_legs",),
         known=(Known((1, 8), "oi", "high", math.sqrt(15), source="√(2·7 + 1)"),),

@@ -199,7 +199,9 @@ registry.add(
         unsuited=("recommender",),
         see=("embedding_inverse_root", "lm_head", "dlrm_table"),
         known=(
-            Known((100, 64), "vo", "std", 1.0, at=(("part", "embedding"),)),
+            Known(
+                (100, 64), "vo", "std", 1.0, at=(("part", "embedding"),), source="torch.nn.Embedding: N(0, 1)"
+            ),
             Known(
                 (100, 64),
                 "vo",
@@ -207,6 +209,7 @@ registry.add(
                 0.05 / math.sqrt(3),
                 (("flavor", "keras"),),
                 at=(("part", "embedding"),),
+                source="keras.layers.Embedding: U(±0.05), 0.05/√3",
             ),
             Known(
                 (100, 64),
@@ -217,8 +220,24 @@ registry.add(
                 at=(("part", "embedding"),),
                 source="std of N(0, 1) within two sigmas",
             ),
-            Known((100, 64), "vo", "std", 0.125, (("flavor", "fairseq"),), at=(("part", "embedding"),)),
-            Known((100, 64), "vo", "high", 1e-4, (("flavor", "rwkv7"),), at=(("part", "embedding"),)),
+            Known(
+                (100, 64),
+                "vo",
+                "std",
+                0.125,
+                (("flavor", "fairseq"),),
+                at=(("part", "embedding"),),
+                source="1/√64",
+            ),
+            Known(
+                (100, 64),
+                "vo",
+                "high",
+                1e-4,
+                (("flavor", "rwkv7"),),
+                at=(("part", "embedding"),),
+                source="RWKV-7: U(±1e-4)",
+            ),
         ),
     )
 )
@@ -244,8 +263,23 @@ registry.add(
         suits=("head", "language model", "transformer", "vit", "reproduce"),
         see=("embedding_table", "zeros"),
         known=(
-            Known((1000, 64), "oi", "std", 0.02, at=(("part", "head"),)),
-            Known((1000, 64), "oi", "scale", 0.125, (("flavor", "torchtitan"),), at=(("part", "head"),)),
+            Known(
+                (1000, 64),
+                "oi",
+                "std",
+                0.02,
+                at=(("part", "head"),),
+                source="transformers: initializer_range 0.02",
+            ),
+            Known(
+                (1000, 64),
+                "oi",
+                "scale",
+                0.125,
+                (("flavor", "torchtitan"),),
+                at=(("part", "head"),),
+                source="1/√64",
+            ),
             Known(
                 (1024, 64),
                 "oi",
@@ -258,7 +292,15 @@ registry.add(
             Known(
                 (32, 64), "oi", "gain", 0.5, (("flavor", "rwkv7"),), at=(("part", "head"),), source="V ≤ d"
             ),
-            Known((1000, 64), "oi", "std", 0.0, (("flavor", "vit_jax"),), at=(("part", "head"),)),
+            Known(
+                (1000, 64),
+                "oi",
+                "std",
+                0.0,
+                (("flavor", "vit_jax"),),
+                at=(("part", "head"),),
+                source="vision_transformer: a head of zeros",
+            ),
         ),
     )
 )
@@ -274,10 +316,10 @@ registry.add(
         differences=("All three agree; baselines' orthogonal comes from an SVD without fixing signs.",),
         avoid="a value head of 0.01: that is for the policy alone.",
         use="one layer of an actor-critic: hidden, policy or value.",
-        suits=("head", "rl", "isometry"),
+        suits=("rl", "head", "isometry"),
         see=("orthogonal", "ddpg_head"),
         known=(
-            Known((6, 64), "oi", "gain", 0.01),
+            Known((6, 64), "oi", "gain", 0.01, source="CleanRL, ppo.py: the actor's last layer, std=0.01"),
             Known((64, 64), "oi", "gain", 1.4142135624, (("kind", "hidden"),), source="√2"),
         ),
     )

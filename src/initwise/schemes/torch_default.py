@@ -13,7 +13,7 @@ from .roles import known_fans, start
 from .scaling import fan
 from .xavier import xavier_normal, xavier_uniform
 
-CITATION = "torch.nn, each layer's reset_parameters"
+CITATION = "torch/nn/modules, each layer's reset_parameters"
 
 
 def torch_default(fans: Fans) -> Fill:

@@ -36,7 +36,7 @@ registry.add(
         avoid="ReLU networks without normalisation at scale 1: the signal halves per layer; √2 fits those.",
         use="linear networks; with scale √2 ReLU networks, and porting TensorFlow 1 or Haiku code "
         "that names it.",
-        suits=("linear", "mlp", "bounded", "haiku", "keras"),
+        suits=("keras", "haiku", "linear", "mlp", "bounded"),
         see=("lecun_uniform", "variance_scaling"),
         known=(
             Known((256, 64), "oi", "high", 0.2165063509, source="√(3/64)"),

@@ -44,7 +44,7 @@ registry.add(
         avoid="hidden ReLU layers: length 1 halves the signal's mean square at each, std 1.414 keeps it.",
         use="heads of policies and values that are to start alike and small: std 0.01 for a policy's, 1 "
         "for a value's.",
-        suits=("rl", "head", "linear", "tanh", "shallow"),
+        suits=("head", "rl", "linear", "tanh", "shallow"),
         unsuited=("relu", "very deep"),
         see=("orthogonal", "lecun_normal"),
         known=(

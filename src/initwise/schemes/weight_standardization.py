@@ -141,11 +141,18 @@ registry.add(
         ),
         avoid="a convolution of zeros at a branch's end beside skip_gain 0: then neither would ever move.",
         use="NF-ResNets and NF-Nets, with skip_gain.",
-        suits=("resnet", "cnn", "without norm", "very deep", "residual branch", "weight norm"),
+        suits=("weight norm", "resnet", "without norm", "cnn", "very deep", "residual branch"),
         unsuited=("batchnorm", "plain"),
         see=("scaled_weight_standardization", "skipinit_gain"),
         known=(
-            Known((), "", "mean", 0.0, at=(("part", "residual_scale"), ("block", 0))),
+            Known(
+                (),
+                "",
+                "mean",
+                0.0,
+                at=(("part", "residual_scale"), ("block", 0)),
+                source="nfnets/nfnet.py: skip_gain 0",
+            ),
             Known(
                 (64, 32, 3, 3),
                 "oihw",
@@ -154,7 +161,14 @@ registry.add(
                 at=(("part", "conv"), ("block", 0)),
                 source="1/√288",
             ),
-            Known((1000, 2048), "oi", "std", 0.01, at=(("part", "head"),), source="nfnets/nfnet.py"),
+            Known(
+                (1000, 2048),
+                "oi",
+                "std",
+                0.01,
+                at=(("part", "head"),),
+                source="nfnets/nfnet.py: a head of 0.01",
+            ),
         ),
     )
 )

@@ -36,7 +36,8 @@ registry.add(
         summary="Variance between what keeps the forward signal and what keeps the gradient, for "
         "activations that are linear near zero.",
         formula="N(0, gain · √(2 / (fan_in + fan_out)))",
-        citation=f"{PAPER}, eq. 12",
+        citation=f"torch/nn/init.py, xavier_normal_; keras/src/initializers/random_initializers.py; "
+        f"jax/_src/nn/initializers.py; lasagne/init.py; {PAPER}, eq. 12",
         evidence="verified in source",
         differences=(
             "torch and Lasagne: a plain normal, as here. Keras, JAX and Haiku: a truncated one of that std.",
@@ -45,7 +46,7 @@ registry.add(
         ),
         avoid=_AVOID,
         use="tanh and linear networks, and transformers' matrices when both directions count alike.",
-        suits=("mlp", "cnn", "tanh", "linear", "transformer", "shallow", "autoencoder", "gnn"),
+        suits=("tanh", "sigmoid", "linear", "mlp", "autoencoder", "gnn", "transformer", "cnn", "shallow"),
         unsuited=("relu", "leaky relu"),
         see=("xavier_uniform", "lecun_normal", "he_normal"),
         known=(
@@ -75,7 +76,8 @@ registry.add(
         law=xavier_uniform,
         summary="Glorot's variance with bounded values: the law of the paper itself.",
         formula="U(±gain · √(6 / (fan_in + fan_out)))",
-        citation=f"{PAPER}, eq. 16",
+        citation=f"torch/nn/init.py, xavier_uniform_; keras/src/initializers/random_initializers.py; "
+        f"jax/_src/nn/initializers.py; lasagne/init.py; {PAPER}, eq. 16",
         evidence="verified in source",
         differences=(
             "The same everywhere but for the fans; torch multiplies by a gain, as here.",
@@ -86,14 +88,16 @@ registry.add(
         avoid=_AVOID,
         use="tanh and linear networks, transformers in fairseq's style, graph networks; Keras' default.",
         suits=(
-            "mlp",
-            "cnn",
             "tanh",
-            "linear",
+            "sigmoid",
             "transformer",
-            "shallow",
-            "autoencoder",
+            "vit",
+            "mlp",
             "gnn",
+            "linear",
+            "autoencoder",
+            "cnn",
+            "shallow",
             "keras",
             "bounded",
         ),

@@ -45,7 +45,8 @@ registry.add(
         law=zero_hadamard,
         summary="Zeros and ones: weights pass their input on, wider layers spread it by Hadamard's matrix.",
         formula="out ≤ in: I; else 2^(−m/2) · I(out×2^m) · H(2^m) · I(2^m×in), m = ⌈log2 out⌉",
-        citation="Zhao, Schäfer, Anandkumar 2021, arXiv:2110.12661, algorithm 1; the authors' code",
+        citation="Zhao, Schäfer, Anandkumar 2021, arXiv:2110.12661, algorithm 1; "
+        "jiaweizzhao/ZerO-initialization, example_mnist.ipynb",
         evidence="verified in source",
         differences=(
             "The authors' code has c = 2^(−m/2): orthonormal columns if out is a power of two. The printed "
@@ -57,14 +58,16 @@ registry.add(
         avoid="plain stacks without skip connections: nothing is random, and what the inputs do not tell "
         "apart stays equal. It is for ResNets with BatchNorm and for transformers.",
         use="ResNets with BatchNorm and transformers whose runs are to start the same without a seed.",
-        suits=("resnet", "transformer", "cnn", "batchnorm", "deterministic", "norm"),
+        suits=("deterministic", "resnet", "transformer", "cnn", "batchnorm", "norm"),
         unsuited=("plain", "mlp"),
         see=("identity", "dirac"),
         known=(
             Known((64, 64), "oi", "mean", 0.015625, source="64 ones among 64²"),
             Known((8, 4), "oi", "std", 0.3423265984, source="±2^(−3/2), 32 of them, their sum 8·2^(−3/2)"),
             Known((8, 4, 3, 3), "oihw", "mean", 0.0098209275, source="8·2^(−3/2) over 288 entries"),
-            Known((8, 4), "oi", "gain", 2**0.5, (("constant", "paper"),)),
+            Known(
+                (8, 4), "oi", "gain", 2**0.5, (("constant", "paper"),), source="2^(−(m−1)/2) over 2^(−m/2)"
+            ),
         ),
     )
 )
