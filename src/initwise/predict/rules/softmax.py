@@ -18,6 +18,7 @@ from ..axes import Array, patterns, spread_left, spread_right, start
 from ..choices import Choice, choice
 from ..moments import Moments, aligned, cut, expand, flat, uniform
 from ..values import Value
+from . import shares
 from .calling import Call, UnpredictedError, rule
 
 LARGEST_EXPONENT = 50.0
@@ -82,11 +83,19 @@ def _chosen(scores: Moments, query: int | None, dim: int, chosen: Choice) -> Mom
     exponent = np.exp(np.clip(scores.second, -LARGEST_EXPONENT, LARGEST_EXPONENT))
     even = (share * weight).sum(place, keepdims=True)
     tilted = (share * weight * exponent).sum(place, keepdims=True)
-    together = np.minimum(tilted / np.maximum(1 - even + tilted, 1e-300), 1.0)
+    together = _together(even, tilted, sum(chosen.keys))
     equal = np.divide(share * exponent * together, tilted, out=np.zeros_like(share), where=tilted > 0)
     other = np.divide(share * (1 - together), 1 - even, out=np.zeros_like(share), where=even < 1 - 1e-12)
     second = np.where(_along(table.equal, share.ndim, place), equal, other)
     return Moments(scores.axes, second, _mean(scores, query, dim, chosen))
+
+
+def _together(even: Array, tilted: Array, keys: int) -> Array:
+    """Σ E[p_j·p′_j] over the keys j, from that of an even choice and how the scores tilt it."""
+    exponent = np.log(np.maximum(tilted, 1e-300) / np.maximum(even, 1e-300))
+    linear = np.minimum(tilted / np.maximum(1 - even + tilted, 1e-300), 1.0)
+    alone = shares.chosen(np.maximum(exponent, 0.0) * keys / (keys - 1), 1 / np.clip(even, 1e-12, 1.0))
+    return np.asarray(np.where(exponent > 0, alone, linear))
 
 
 def _along(numbers: Array, rank: int, place: int) -> Array:
@@ -137,8 +146,22 @@ def _softmax_gradient(g: Moments, p: Moments, query: int | None, dim: int, chose
     tails = (weight * ~equal).sum(place, keepdims=True)
     other = _ratio((weight * ~equal * g.second).sum(place, keepdims=True), tails)
     inverse = _inverse(p, query, chosen)
-    differ = (same - other) * (np.where(equal, 1.0, 0.0) - inverse + heads)
-    return Moments(p.axes, p.second * differ, np.zeros_like(p.mean))
+    through = np.where(equal, 1.0, 0.0) - inverse + heads
+    mine = _same_query(p, query)
+    through = np.where(mine & equal, shares.passed(np.minimum(heads, 1.0), 2 / np.asarray(inverse)), through)
+    second = p.second * (same - other) * through
+    if len(p.axes[dim][0]) == 1:
+        # the gradients of one query sum to 0
+        alike = np.take(second, [1], place)
+        second = np.where(equal, second, -alike / (sum(p.axes[dim][0]) - 1))
+    return Moments(p.axes, second, np.zeros_like(p.mean))
+
+
+def _same_query(p: Moments, query: int | None) -> Array | bool:
+    """Which patterns are of one query with itself, whatever the other axes."""
+    if query is None or not p.axes[query]:
+        return True
+    return _along(patterns(p.axes[query][0]).equal, p.second.ndim, start(p.axes, query))
 
 
 def _ratio(one: Array, other: Array) -> Array:
