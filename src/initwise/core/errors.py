@@ -3,6 +3,7 @@
     InitwiseError
     ├── LayoutError        a shape does not fit its declared axes           (ValueError)
     ├── FillError          a law that is no law: bad std, bounds, parts     (ValueError)
+    │   └── LawError       a scheme's own law raised, or gave something else
     ├── StreamError        a seed, name, shape or offset the stream refuses (ValueError)
     ├── OutputError        memory that cannot be written as asked           (ValueError)
     ├── UnknownNameError   no such scheme, activation, recipe, problem …    (KeyError)
@@ -119,6 +120,10 @@ class LayoutError(InitwiseError, ValueError):
 
 class FillError(InitwiseError, ValueError):
     """A law that is no law: a negative or NaN std, empty bounds, bounds without probability."""
+
+
+class LawError(FillError):
+    """A scheme's own law raised what it should not, or gave no Fill; what it raised is the `__cause__`."""
 
 
 class StreamError(InitwiseError, ValueError):

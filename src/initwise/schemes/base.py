@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..core.codec import JsonMixin
-from ..core.errors import FillError, InitwiseError, OptionError
+from ..core.errors import FillError, OptionError
 from ..core.fill import Fill
 from ..core.layout import Fans, Layout, fans
 from ..core.parameter import ParameterInfo
 from ..core.registry import Registry
 from ..core.traits import checked_traits
-from .finite import check_finite, no_law
+from .calling import called
+from .finite import check_finite
 from .flavors import Flavor
 from .needs import NEEDS, About, Site, missing, no_fill, options_for, settings_of
 from .options import Option, Value, checked_options, is_number, options_of
@@ -285,7 +286,7 @@ class Scheme(JsonMixin):
         """
         if not self.row.arrays:
             raise OptionError(f"scheme {self.name!r} is a law", expected="scheme.fill(fans)")
-        started: Adapter = self.row.law(None, at, **self._settings)
+        started: Adapter = called(self.row, str(self), None, at, self._settings)
         return started
 
     def fill_parameter(
@@ -325,22 +326,8 @@ class Scheme(JsonMixin):
         return scaled(fill, gain)
 
     def _made(self, fans: Fans | None, at: Site | None = None) -> Fill | None:
-        try:
-            given = (fans, at) if self.row.needs else (fans,)
-            fill: Fill | None = self.row.law(*given, **self._settings)
-            return fill
-        except ZeroDivisionError:
-            name = "fan_in" if fans is None or fans.fan_in == 0 else "fan_out"
-            raise FillError(
-                f"{name} is 0",
-                where=f"scheme {self.name!r}",
-                expected=f"{name} > 0",
-                cause="an axis of size zero, or fans made by hand",
-            ) from None
-        except (OverflowError, ArithmeticError, ValueError) as error:
-            if isinstance(error, InitwiseError):
-                raise
-            raise no_law(f"{type(error).__name__}: {error}", str(self)) from error
+        fill: Fill | None = called(self.row, str(self), fans, at, self._settings)
+        return fill
 
     def _packed(self, fans: Fans, gain: float, at: Site | None = None) -> Fill:
         layout = fans.layout or Layout("oi")

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..core.errors import FillError, InitwiseError, UnknownNameError
+from ..core.errors import FillError, InitwiseError, LawError, UnknownNameError
 from ..core.fill import MATRIX_LAWS, SHAPED_LAWS, Fill
 from ..core.layout import Fans, Layout, fans
 from ..random import fill_array
@@ -104,8 +104,12 @@ def _check_extremes(claim: Claim, row: SchemeRow) -> None:
             try:
                 made = scheme(row.name, **{option.name: value})
                 fill = None if row.planner else made.placed(MATRIX, 1.0, place)
-            except InitwiseError:
-                continue
+            except InitwiseError as error:
+                if not isinstance(error, LawError):
+                    continue
+                cause = error.__cause__
+                text = f"raises {type(cause).__name__}: {cause}" if cause else error.got
+                raise AssertionError(f"scheme {row.name!r}: {option.name}={value} {text}") from error
             except Exception as error:
                 text = f"{type(error).__name__}: {error}"
                 raise AssertionError(f"scheme {row.name!r}: {option.name}={value} raises {text}") from error
@@ -118,7 +122,8 @@ def _check_fills(claim: Claim, made: Scheme) -> None:
     for weight in (MATRIX, KERNEL):
         try:
             fill = made.fill(weight)
-        except FillError:
+        except FillError as error:
+            claim(not isinstance(error, LawError), str(error))
             continue
         served.append(fill)
         _check_told(claim, fill, weight)
