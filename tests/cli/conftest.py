@@ -143,8 +143,9 @@ def project(tmp_path: Path, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def command(capfd):
+def command(capfd, monkeypatch):
     """`command("check", …) -> Said`: a run of the command line in this process."""
+    monkeypatch.delenv("COLUMNS", raising=False)
 
     def run(*arguments: str) -> Said:
         capfd.readouterr()

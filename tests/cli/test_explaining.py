@@ -129,3 +129,22 @@ def test_a_narrow_terminal_gets_a_narrow_picture(command, monkeypatch):
     monkeypatch.setattr("initwise.cli.output._columns", lambda: 40)
     lines = command("explain", "relu").out.split("over ±4σ")[1].split("What")[0].splitlines()
     assert max(map(len, lines[1:])) <= 40
+
+
+def test_in_a_pipe_a_report_is_as_wide_as_columns_says():
+    for columns, widest in (("60", 60), ("300", 100), ("", 100), ("none", 100), ("0", 100)):
+        for arguments in (("explain", "gelu"), ("list", "activations")):
+            said = _process(*arguments, COLUMNS=columns, PYTHONIOENCODING="utf-8").stdout.decode()
+            assert widest - 10 < max(map(len, said.splitlines())) <= widest
+
+
+def test_words_stand_in_for_symbols_on_stderr_too():
+    said = subprocess.run(
+        [sys.executable, "-m", "initwise", "explain", "leaky_relu", "--option", "q=-1", "--option", "φ=1"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 2
+    assert "'phi'" in said.stderr

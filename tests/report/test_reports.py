@@ -43,6 +43,21 @@ def test_the_text_has_one_width_whatever_the_terminal(samples, name, monkeypatch
     assert not re.search(r"[ \t]$|\x1b", before, re.MULTILINE)
 
 
+@pytest.mark.parametrize("columns", [60, 61, 72, 80, 99])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_narrower_terminal_gets_lines_as_wide(samples, name, columns):
+    said = text(samples[name], columns)
+    code = "Apply it" if name == "advice" else "\0"
+    lines = said.partition(code)[0].splitlines()
+    assert [line for line in lines if len(line) > columns and " " in line.strip()] == []  # a path is whole
+    assert not re.search(r"[ \t]$", said, re.MULTILINE)
+
+
+def test_below_60_columns_and_above_100_text_stays_as_it_is_there(samples):
+    assert text(samples["ledger"], 20) == text(samples["ledger"], 60)
+    assert text(samples["ledger"], 300) == text(samples["ledger"])
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_print_shows_the_report(samples, name):
     assert str(samples[name]) == text(samples[name])

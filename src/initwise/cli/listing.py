@@ -18,12 +18,11 @@ from ..frameworks.layouts import layouts
 from ..problems import problems
 from ..recipes import recipes
 from ..report.document import Column, Document, Table
-from ..report.plain import render
 from ..schemes import NEEDS, schemes
 from ..schemes.base import EVIDENCE
 from .broken import broken_data, broken_tables, quiet
 from .options import Command, Debug, Json
-from .output import put_report, show, show_data
+from .output import show, show_data, show_document
 
 KINDS: dict[str, tuple[Callable[[], Iterable[Any]], str]] = {
     "schemes": (schemes, "summary"),
@@ -88,7 +87,7 @@ def _show_all(kinds: list[str], evidence: str | None, needs: str | None, as_json
         show_data({**data, "broken": broken} if broken else data)
         return
     tables = (*(_table(name, rows) for name, rows in data.items()), *broken_tables(kinds))
-    put_report(render(Document("initwise", tables, tables[0])))
+    show_document(Document("initwise", tables, tables[0]))
 
 
 def _searched(kind: str | None, needs: str | None) -> list[str]:

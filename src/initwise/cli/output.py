@@ -12,8 +12,10 @@ from typing import Any
 
 from ..core.errors import OutputError
 from ..core.records import VERDICTS
+from ..report import laid_out
 from ..report import text as text_of
 from ..report.ascii import readable
+from ..report.document import Document
 from ..report.style import tone
 from .files import refuse_as_file, replacing
 from .streams import discard_stdout
@@ -26,7 +28,12 @@ def show(record: Any, *, as_json: bool) -> None:
     if as_json:
         _put_json(record.to_json(indent=2))
     else:
-        put_report(text_of(record, _columns()))
+        put_report(text_of(record, _columns(), _encoding()))
+
+
+def show_document(document: Document) -> None:
+    """A report that is of no record."""
+    put_report(laid_out(document, _columns(), _encoding()))
 
 
 def show_data(data: Any) -> None:
@@ -41,7 +48,10 @@ def _put_json(text: str) -> None:
 
 
 def _columns() -> int:
-    """How wide pictures may be: the terminal, if there is one."""
+    """How wide a report may be: as COLUMNS says, else the terminal, if there is one."""
+    said = os.environ.get("COLUMNS", "")
+    if said.isdecimal() and int(said):
+        return int(said)
     return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
 
 
@@ -51,7 +61,6 @@ def _encoding() -> str | None:
 
 def put_report(text: str) -> None:
     """A report; on a terminal its verdicts are coloured, unless NO_COLOR says otherwise."""
-    text = readable(text, _encoding())
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         put(text)
         return
@@ -89,7 +98,7 @@ def put(text: str) -> None:
 def note(text: str) -> None:
     """One line beside the result."""
     if sys.stderr is not None:  # print() would take stdout instead
-        print(text, file=sys.stderr)
+        print(readable(text, getattr(sys.stderr, "encoding", None)), file=sys.stderr)
 
 
 def refuse_page(path: Path | None) -> None:

@@ -7,25 +7,36 @@ A record is described once (`plan.py`, `signals.py`, `ledger.py`, `advice.py`, `
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["frame", "html", "text"]
+if TYPE_CHECKING:
+    from .document import Document
+
+__all__ = ["frame", "html", "laid_out", "text"]
 
 
-def text(record: Any, columns: int = 100) -> str:
-    """`record` as plain text, at most 100 columns wide whatever the terminal.
+def text(record: Any, columns: int = 100, encoding: str | None = None) -> str:
+    """`record` as plain text.
 
     Args:
         record: a Plan, Signals, Ledger, Advice, Race, Explanation or Matches.
-        columns: of the terminal; pictures are made to fit.
+        columns: of the terminal: text and tables are as wide, from 60 to 100; pictures fit any.
+        encoding: of the terminal: words stand in for symbols it lacks. None: it has them all.
 
     Raises:
         RecordError: anything else.
     """
     from .describe import describe
+
+    return laid_out(describe(record), columns, encoding)
+
+
+def laid_out(document: Document, columns: int = 100, encoding: str | None = None) -> str:
+    """A Document as plain text; arguments as for `text`."""
+    from .ascii import readable, spelled_in
     from .plain import render
 
-    return render(describe(record), columns)
+    return readable(render(spelled_in(document, encoding), columns), encoding)
 
 
 def html(record: Any) -> str:

@@ -15,6 +15,8 @@ from .cells import number
 INDENT = "  "
 WIDEST, NARROWEST = 72, 24
 """Columns of a picture."""
+WIDTH = 100
+"""Of its title at most."""
 HEIGHT = 7
 BLOCKS = " ▁▂▃▄▅▆▇█"
 SHADES = "·░▒▓█"
@@ -25,7 +27,8 @@ DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 def sketch(picture: Picture, columns: int = 100) -> str:
     """`picture` in at most `columns` characters a line."""
     width = max(NARROWEST, min(WIDEST, columns - len(INDENT) - 2))
-    lines = [picture.title, *(INDENT + line for line in _FORMS[picture.kind](picture, width))]
+    title = textwrap.wrap(picture.title, max(width, 40, min(WIDTH, columns)))
+    lines = [*title, *(INDENT + line for line in _FORMS[picture.kind](picture, width))]
     note = textwrap.wrap(picture.note, max(width, 40), initial_indent=INDENT, subsequent_indent=INDENT)
     return "\n".join(line.rstrip() for line in [*lines, *note])
 
