@@ -154,9 +154,10 @@ class TestConvolutionAware:
         basis = np.stack([plain.ravel(), noise.ravel()], axis=1)
         (a, b), residue, *_ = np.linalg.lstsq(basis, noisy.ravel())
         assert residue[0] < 1e-24
-        # entries of Haar matrices of order 6 have variance 1/6
+        # a filter's six spectra are the rows of an orthogonal matrix: the mean square is that of the waves
         power = (whole._waves((3, 3)) ** 2).sum() / 6 / 9
-        assert (b / a) == pytest.approx(0.05 / math.sqrt(power), rel=0.1)
+        unscaled = math.sqrt(power / (plain**2).mean())  # std of the filters, of which `plain` has 1
+        assert (b / a) == pytest.approx(0.05 / unscaled, rel=1e-9)
 
     @given(tensors(), st.sampled_from(DTYPES), st.data())
     @settings(max_examples=60, deadline=None)
@@ -176,6 +177,16 @@ class TestConvolutionAware:
     def test_negative_noise_is_refused(self):
         with pytest.raises(FillError, match=r"convolution_aware: numbers \(-0.1,\); expected noise ≥ 0"):
             Fill.whole("convolution_aware", -0.1)
+
+
+TRACY_WIDOM_MEAN, TRACY_WIDOM_STD = -1.2065335745820, math.sqrt(1.607781034581)
+"""Of β = 1: Bornemann 2010, On the numerical evaluation of distributions in random matrix theory."""
+
+
+def johnstone(n):
+    """Centre and spread of a square Wishart matrix's largest eigenvalue: Johnstone 2001, theorem 1.1."""
+    one, other = math.sqrt(n - 1), math.sqrt(n)
+    return (one + other) ** 2, (one + other) * (1 / one + 1 / other) ** (1 / 3)
 
 
 class TestNormalizedPositive:
@@ -202,14 +213,24 @@ class TestNormalizedPositive:
         np.testing.assert_allclose(once, draws.T @ draws, rtol=0, atol=1e-9)
 
     def test_its_moments_are_those_of_the_numbers(self):
-        shape = (300, 300)
-        fill, values = (
-            Fill.whole("normalized_positive", shape=shape),
-            filled(shape, Fill.whole("normalized_positive")),
-        )
-        # λ fluctuates by 2^(4/3)·1.268·n^(−2/3) of 5: 1.4 %
-        assert values.mean() == pytest.approx(fill.mean, rel=0.05)
-        assert values.std() == pytest.approx(fill.std, rel=0.05)
+        count, n = 60, 100
+        fill = Fill.whole("normalized_positive", shape=(count, n, n), layout=Layout("boi"))
+        values = filled((count, n, n), fill)
+        # the moments divide by λ's mean: E[1/λ] is larger by the square of its relative spread
+        bias = (TRACY_WIDOM_STD * johnstone(n)[1] / n / (1 + johnstone(n)[0] / n)) ** 2
+        for found, declared in (
+            (values.mean(axis=(1, 2)), fill.mean),
+            (values.std(axis=(1, 2)), fill.std),
+        ):
+            assert abs(found.mean() - declared) <= 5 * found.std() / math.sqrt(count) + bias * declared
+
+    @pytest.mark.parametrize("n", [30, 100, 300])
+    def test_its_largest_eigenvalue_is_johnstones(self, n):
+        centre, spread = johnstone(n)
+        largest = 1 + (centre + TRACY_WIDOM_MEAN * spread) / n
+        fill = Fill.whole("normalized_positive", shape=(n, n))
+        # his centre is (√(n−1) + √n)²; 4n − 2 differs from it by 1/4n
+        assert fill.mean == pytest.approx(2 / n / largest, rel=1 / n**2)
 
     @pytest.mark.parametrize(("shape", "layout"), [((4, 6), "oi"), ((4, 4, 3), "oik")])
     def test_what_is_not_square_is_refused(self, shape, layout):

@@ -9,6 +9,7 @@ import initwise
 from initwise import fans, scheme
 from initwise.core.errors import FillError, LayoutError, ModelError, OptionError
 from initwise.core.layout import Layout
+from initwise.frameworks.initialize import plan_for
 from initwise.random import fill_array
 from initwise.schemes import Site
 from initwise.schemes.weight_standardization import nfnet_signal
@@ -116,7 +117,10 @@ class TestNpRnn:
         values = np.linalg.eigvalsh(rnn.weight_hh_l0.detach().double().numpy())
         assert values[-1] == pytest.approx(1, abs=1e-6)
         assert values[0] > 0
-        assert rnn.weight_ih_l0.std().item() == pytest.approx(math.sqrt(2 / 68), rel=0.2)
+        declared = plan_for(rnn, "np_rnn")["weight_ih_l0"]
+        assert (declared.law, declared.std) == ("normal", pytest.approx(math.sqrt(2 / 68), rel=1e-14))
+        n = rnn.weight_ih_l0.numel()
+        assert rnn.weight_ih_l0.std().item() == pytest.approx(declared.std, rel=5 / math.sqrt(2 * n))
         assert not rnn.bias_hh_l0.any()
 
     def test_each_gate_has_a_matrix_of_its_own(self):
