@@ -5,6 +5,8 @@ import importlib
 import inspect
 import json
 import math
+import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -172,7 +174,7 @@ def test_the_tree_at_the_head_of_errors_is_the_tree():
     for error in classes:
         assert error.__name__ in errors.__doc__
         if error is not InitwiseError:
-            builtin = error.__mro__[2]
+            builtin = next(base for base in error.__mro__ if base.__module__ == "builtins")
             assert f"({builtin.__name__})" in next(
                 line for line in errors.__doc__.splitlines() if f" {error.__name__} " in line
             )
@@ -207,6 +209,58 @@ def test_a_registry_refuses_a_name_twice_and_guesses():
     with pytest.raises(UnknownNameError, match="Did you mean 'alpha'"):
         registry["alfa"]
     assert row
+
+
+def thing(name, *aliases):
+    return type("RowType", (), {"name": name, "aliases": aliases})()
+
+
+STRANGE = ["", "keep", "*", "a*", "a\nb", "\x1b[31m", "a b", "_a", "-a", "a/b", "a" * 81, None, 3, b"a"]
+
+
+@pytest.mark.parametrize("name", STRANGE, ids=repr)
+def test_a_name_that_cannot_be_typed_printed_or_told_apart_is_refused(name):
+    registry = Registry("thing", "initwise.core")
+    for row in (thing(name), thing("alpha", name)):
+        with pytest.raises(OptionError) as caught:
+            registry.add(row)
+        assert f"thing name {name!r:.100}; expected a letter or digit, then up to 79" in str(caught.value)
+    assert registry.names() == ()
+
+
+def test_names_may_hold_letters_of_any_script_digits_dots_and_dashes():
+    registry = Registry("thing", "initwise.core")
+    for name in ("größe", "2x", "gpt-2.1+b", "a" * 80):
+        assert registry.add(thing(name)).name == name
+
+
+def test_rows_may_be_added_while_others_list_them():
+    registry, stop, failed = Registry("thing", "initwise.core"), threading.Event(), []
+
+    def listing():
+        while not stop.is_set():
+            try:
+                registry.rows(), registry.names(), registry.own()
+            except RuntimeError as error:
+                failed.append(error)
+                return
+
+    registry.rows()
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    readers = [threading.Thread(target=listing) for _ in range(3)]
+    try:
+        for reader in readers:
+            reader.start()
+        for number in range(1500):
+            registry.add(thing(f"row{number}"))
+    finally:
+        stop.set()
+        for reader in readers:
+            reader.join()
+        sys.setswitchinterval(before)
+    assert failed == []
+    assert len(registry.rows()) == 1500
 
 
 @pytest.fixture

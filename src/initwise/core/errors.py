@@ -3,7 +3,7 @@
     InitwiseError
     ├── LayoutError        a shape does not fit its declared axes           (ValueError)
     ├── FillError          a law that is no law: bad std, bounds, parts     (ValueError)
-    │   └── LawError       a scheme's own law raised, or gave something else
+    │   └── LawError       a scheme's own law raised, or gave no Fill         (ValueError)
     ├── StreamError        a seed, name, shape or offset the stream refuses (ValueError)
     ├── OutputError        memory that cannot be written as asked           (ValueError)
     ├── UnknownNameError   no such scheme, activation, recipe, problem …    (KeyError)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import pkgutil
+import re
 import sys
 import threading
 import warnings
@@ -34,6 +35,11 @@ class Row(Protocol):
 
 
 RowT = TypeVar("RowT", bound=Row)
+T = TypeVar("T")
+
+RESERVED = ("keep",)
+"""What stands for a scheme in rules, and is none."""
+_NAME = re.compile(r"[^\W_][\w.+-]{0,79}")
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,8 @@ class Registry(Generic[RowT]):
         self._broken: tuple[Broken, ...] = ()
         self._own = self._loaded = self._loading = False
         self._lock = threading.RLock()
+        # of its own, and never held during an import: a module that adds its row may wait for no other
+        self._tables = threading.Lock()
 
     def add(self, row: RowT) -> RowT:
         """Register `row`. Raises OptionError if it is none, or one of its names is taken.
@@ -108,7 +116,24 @@ class Registry(Generic[RowT]):
             raise OptionError(
                 f"a {type(row).__name__} is no {self.kind}", where=home, expected=f"a {self._row.__name__}"
             )
-        names = (row.name, *row.aliases)
+        names = self._spelled(row, home)
+        with self._tables:
+            return self._entered(row, names, home)
+
+    def _spelled(self, row: RowT, home: str) -> tuple[str, ...]:
+        """The row's names. Raises OptionError for one that could not be typed, printed or told apart."""
+        names = (row.name, *row.aliases) if isinstance(row.aliases, (tuple, list)) else (row.aliases,)
+        for name in names:
+            if not (isinstance(name, str) and _NAME.fullmatch(name)) or name in RESERVED:
+                raise OptionError(
+                    f"{self.kind} name {name!r:.100}",
+                    where=home,
+                    expected="a letter or digit, then up to 79 letters, digits or _ . + -",
+                    cause=f"{name!r} means that a parameter is left alone" if name in RESERVED else "",
+                )
+        return names
+
+    def _entered(self, row: RowT, names: tuple[str, ...], home: str) -> RowT:
         folded = {known.lower(): known for known in self._names}
         for index, name in enumerate(names):
             taken = folded.get(name.lower())
@@ -123,6 +148,11 @@ class Registry(Generic[RowT]):
         self._rows[row.name], self._homes[row.name] = row, home
         self._names.update(dict.fromkeys(names, row.name))
         return row
+
+    def _copied(self, table: Mapping[str, T]) -> dict[str, T]:
+        """A table as it is now: another thread may add to it while it is gone through."""
+        with self._tables:
+            return dict(table)
 
     def __getitem__(self, name: str) -> RowT:
         """The row called `name` or with that alias.
@@ -149,17 +179,18 @@ class Registry(Generic[RowT]):
     def rows(self) -> tuple[RowT, ...]:
         """All rows, sorted by name."""
         self._load()
-        return tuple(self._rows[name] for name in sorted(self._rows))
+        return tuple(row for _, row in sorted(self._copied(self._rows).items(), key=lambda item: item[0]))
 
     def names(self) -> tuple[str, ...]:
         """All names and aliases, sorted."""
         self._load()
-        return tuple(sorted(self._names))
+        return tuple(sorted(self._copied(self._names)))
 
     def own(self) -> tuple[RowT, ...]:
         """The rows of its own package, sorted by name; third-party packages are not loaded."""
         self._load_own()
-        mine = (name for name, home in self._homes.items() if home.startswith(f"{self._package}."))
+        homes = self._copied(self._homes)
+        mine = (name for name, home in homes.items() if home.startswith(f"{self._package}."))
         return tuple(self._rows[name] for name in sorted(mine))
 
     def broken(self) -> tuple[Broken, ...]:
@@ -209,7 +240,7 @@ class Registry(Generic[RowT]):
     def _load_entry_points(self) -> Iterator[Broken]:
         entries = entry_points(self._group) if self._group else []
         for entry in entries:
-            before = dict(self._rows), dict(self._names), dict(self._homes)
+            before = self._copied(self._rows), self._copied(self._names), self._copied(self._homes)
             try:
                 self._take(entry)
             except (Exception, SystemExit) as error:
@@ -224,9 +255,9 @@ class Registry(Generic[RowT]):
         loaded = entry.load()
         if isinstance(loaded, ModuleType):
             package = loaded.__name__.partition(".")[0]
-            if not any(home.partition(".")[0] == package for home in self._homes.values()):
+            if not any(home.partition(".")[0] == package for home in self._copied(self._homes).values()):
                 raise OptionError(f"module {loaded.__name__} adds no {self.kind}", expected="registry.add(…)")
-        elif not any(row is loaded for row in self._rows.values()):
+        elif not any(row is loaded for row in self._copied(self._rows).values()):
             self._add(loaded, entry.module)
 
 
@@ -245,6 +276,7 @@ def unknown(
     if asked is not None:
         return asked.error()
     meant = next(filter(None, (registry.meant(name) for registry in registries)), "")
+    meant = meant or (_elsewhere(name, registries[0].kind) if len(registries) == 1 else "")
     plural = f" {registries[0].kind}s" if len(registries) == 1 else ""
     return UnknownNameError(
         f"no {kind or ' or '.join(registry.kind for registry in registries)} is called {name!r}",
@@ -254,6 +286,20 @@ def unknown(
         fix=meant,
         listing=listing or f"initwise list{plural}",
     )
+
+
+NEIGHBOURS = {"scheme": "recipe", "recipe": "scheme"}
+"""Kinds of which one is easily asked for by the other's function: `initwise.schemes`, `initwise.recipes`."""
+
+
+def _elsewhere(name: Any, kind: str) -> str:
+    """How to have what has this name among the neighbours of a kind, "" if there is none."""
+    other = NEIGHBOURS.get(kind)
+    # the package by its name: this room knows none of those above it
+    registry = importlib.import_module(f"initwise.{other}s").registry if other else ()
+    if name not in registry:
+        return ""
+    return f'It is a {other}: {other}("{name}"), or init_(model, "{name}").'
 
 
 def entry_points(group: str) -> list[EntryPoint]:
