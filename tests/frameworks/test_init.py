@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from initwise.core.errors import ModelError
 from initwise.core.fill import Fill
 from initwise.core.layout import Layout
 from initwise.core.plan import Plan
@@ -215,12 +216,12 @@ def test_the_ledger_is_plain_data():
     assert len(type(ledger).from_json(ledger.to_json()).entries) == len(ledger.entries)
 
 
-def test_a_module_without_parameters_is_an_empty_ledger():
-    assert init_(nn.ReLU(), "he_normal").entries == ()
+def test_a_module_without_parameters_is_refused():
+    with pytest.raises(ModelError, match="a ReLU has no parameters"):
+        init_(nn.ReLU(), "he_normal")
 
 
 def test_a_write_that_does_not_stick_is_an_error(monkeypatch):
-    from initwise.core.errors import ModelError
     from initwise.frameworks.torch import adapter
 
     monkeypatch.setattr(adapter, "write", lambda *_, **__: None)

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from initwise import init_, plan_for, recipe
+from initwise import init_, recipe
 from initwise.core.errors import ModelError
+from initwise.frameworks.initialize import plan_for
 
 
 class Adapted(nn.Module):

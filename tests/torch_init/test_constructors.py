@@ -6,13 +6,14 @@ import inspect
 import math
 import threading
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn.init import trunc_normal_ as imported_long_ago
 
 import initwise
-from initwise.core.errors import UnhealthyError
+from initwise.core.errors import StreamError, UnhealthyError
 from initwise.torch import init
 
 TABLE = {"normal_": nn.init.normal_}
@@ -363,3 +364,24 @@ def test_transformers_models_can_be_built_without_init_and_filled_after(name):
     initwise.init_(model, "he_normal")
     init.assert_filled(model)
     assert model(TOKENS).logits.isfinite().all()
+
+
+@pytest.mark.parametrize("seed", ["x", -1, 2**64, 1.5, True])
+def test_drop_in_refuses_the_seeds_that_init_refuses_and_runs_nothing(seed):
+    ran = []
+    with pytest.raises(StreamError) as caught, init.drop_in(seed=seed):
+        ran.append(nn.Linear(2, 2))
+    assert str(caught.value) == f"seed {seed!r}; expected an integer from 0 to 2**64 - 1."
+    with pytest.raises(StreamError) as same:
+        initwise.init_(nn.Linear(2, 2), "he_normal", seed=seed)
+    assert str(same.value) == str(caught.value)
+    assert not ran
+
+
+@pytest.mark.parametrize("seed", [0, 2**63, 2**64 - 1, np.uint64(7)])
+def test_drop_in_takes_every_seed_of_the_stream(seed):
+    made = []
+    for _ in range(2):
+        with init.drop_in(seed=seed):
+            made.append(nn.Linear(2, 2).weight)
+    assert torch.equal(made[0], made[1])

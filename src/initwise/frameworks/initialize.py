@@ -13,7 +13,7 @@ from ..core.records import Ledger, LedgerEntry
 from ..core.stream import checked_seed
 from ..schemes import Data
 from .adapting import asked, start_
-from .planning import Resolved, resolve
+from .planning import Resolved, resolve, same_tensor
 from .proof import Found, declared, digest, proven, read
 from .protocol import Adapter, adapter_for, door
 
@@ -85,7 +85,8 @@ def init_(
 
     Raises:
         As `plan_for`; StreamError for a bad seed; ModelError too for a lazy or meta model, for a
-        wrapped weight that cannot hold its fill, and when nothing at all could be filled.
+        wrapped weight that cannot hold its fill, for a model without parameters, and when nothing at all
+        could be filled, unless a rule says "keep".
     """
     seed = checked_seed(seed)
     starting = asked(plan)
@@ -126,6 +127,13 @@ def _to_write(infos: Sequence[ParameterInfo], resolved: Resolved) -> tuple[tuple
 
 def _not_nothing(model: Any, infos: Sequence[ParameterInfo], kept: Mapping[str, str]) -> None:
     """A model with parameters of which none is filled is a mistake somewhere."""
+    if not infos:
+        raise ModelError(
+            f"a {type(model).__name__} has no parameters",
+            where="init_",
+            expected="a model with at least one",
+            cause="a layer without weights, or layers kept in a plain list, where they are not registered",
+        )
     blocked = [info for info in infos if info.status in ("frozen", "refused")]
     left = blocked or [info for info in infos if info.status != "empty"]
     if not left:
@@ -186,7 +194,7 @@ def _entries(
         follows = info.role == "magnitude" and info.status == "refused" and owner in filled
         owner = owner if info.role == "magnitude" else info.name
         entries.append(filled.get(info.name) or _untouched(info, kept, follows))
-        entries += [_tied(info, alias) for alias in info.aliases]
+        entries += [_tied(info, alias, entries[-1].reason) for alias in info.aliases]
     return entries
 
 
@@ -202,7 +210,7 @@ def _untouched(info: ParameterInfo, kept: Mapping[str, str], follows: bool) -> L
     return LedgerEntry(info.name, info.shape, info.dtype, status, reason=reason)
 
 
-def _tied(info: ParameterInfo, alias: str) -> LedgerEntry:
-    return LedgerEntry(
-        alias, info.shape, info.dtype, "tied", reason=f"another name of {info.name}: see there"
-    )
+def _tied(info: ParameterInfo, alias: str, why: str) -> LedgerEntry:
+    decided = ", which its rule decided" if same_tensor(alias) in why else ""
+    reason = f"another name of {info.name}{decided}: see there"
+    return LedgerEntry(alias, info.shape, info.dtype, "tied", reason=reason)

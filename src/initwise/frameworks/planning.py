@@ -234,6 +234,7 @@ def _ruled(infos: Sequence[ParameterInfo], plan: Plan, rules: Sequence[tuple[str
     before: dict[str, str] = {}
     for glob, value in rules:
         for info, fill in _rule(infos, glob, value):
+            fill = _as_one_tensor(info, glob, fill)
             fills.pop(info.name, None)
             kept.pop(info.name, None)
             over = before.get(info.name)
@@ -250,6 +251,20 @@ def _ruled(infos: Sequence[ParameterInfo], plan: Plan, rules: Sequence[tuple[str
     name = plan.name if not rules or plan.name == "rules" else f"{plan.name} + rules"
     spared = any(_keeps(value) for _, value in rules)
     return Resolved(Plan(name, ordered, tuple(kept.items())), frozenset(named), spared)
+
+
+def same_tensor(alias: str) -> str:
+    """Why a rule for one of a tied tensor's names decides the others."""
+    return f"{alias} is the same tensor"
+
+
+def _as_one_tensor(info: ParameterInfo, glob: str, fill: Fill | None) -> Fill | None:
+    """The fill, whose reason says that the rule named the tensor by another of its names."""
+    if fill is None or fnmatch.fnmatchcase(info.name, glob) or info.name == glob:
+        return fill
+    alias = next(name for name in info.aliases if name == glob or fnmatch.fnmatchcase(name, glob))
+    known = "" if fill.reason == f"rule {glob!r}" else f"{fill.reason}; "
+    return fill.because(f"{known}rule {glob!r} decides it: {same_tensor(alias)}")
 
 
 def _instead(fill: Fill, glob: str, over: str) -> Fill:

@@ -207,7 +207,9 @@ class Recipe(JsonMixin):
             layout=fill.layout or info.layout,
             zero_row=info.zero_row if drawn else None,
             draw=_original(rule, place, found),
-            reason=rule.reason or fill.reason,
+            reason="; ".join(
+                filter(None, (rule.reason or fill.reason, _depth_given(self, rule, place, fill)))
+            ),
             citation=self.row.citation,
         )
 
@@ -227,6 +229,16 @@ def _made(recipe: Recipe, rule: Rule, place: Place) -> Fill | None:
         raise OptionError(
             f"its law {rule.doing} has no value: {error}", where=where, expected="options that give a number"
         ) from error
+
+
+def _depth_given(recipe: Recipe, rule: Rule, place: Place, fill: Fill) -> str:
+    """That a number of blocks came from the user, where it is another one than that seen and matters."""
+    depth, seen = dict(recipe.options)["depth"], place.seen
+    if not depth or seen is None or seen == depth:
+        return ""
+    if _made(recipe, rule, dataclasses.replace(place, blocks=seen)) == fill:
+        return ""
+    return f"depth {depth:g} as given; {seen} blocks here"
 
 
 def _all_matched(recipe: Recipe, found: Sequence[Place], rules: Sequence[Rule]) -> None:
@@ -298,6 +310,8 @@ def _misfit(recipe: Recipe, missing: Sequence[Rule], found: Sequence[Place]) -> 
 def _wanted(rule: Rule, found: Sequence[Place]) -> tuple[str, ...]:
     """What a rule misses, in words: parts, or a parameter by what it is called."""
     missing = rule.missing(found)
+    if rule.positions and not rule.parts and not rule.names:
+        return (f"matrix that is the {' or '.join(rule.positions)} of a chain of several layers",)
     if rule.parts or not rule.names:
         return missing
     return (f"parameter called {' or '.join(missing[:3])}{' …' if len(missing) > 3 else ''}",)

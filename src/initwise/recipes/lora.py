@@ -38,7 +38,7 @@ def lora(*, flavor: Flavor = "default") -> tuple[Rule, ...]:
         Rule(ZERO, names=B, roles=roles, needed="any"),
         Rule(ZERO, names=tables, roles=("bare", "embedding", "weight")),
         Rule(normal(1.0), names=("*lora_embedding_B*",), roles=("bare", "embedding", "weight")),
-        Rule(ZERO, names=(*A, *B), roles=("bias",)),
+        Rule(ZERO, names=("*lora_[Bb]*",), roles=("bias",)),
         Rule(KEPT, roles=EVERY_ROLE, reason="lora is about adapters: the model they are in stays as it is"),
     )
 

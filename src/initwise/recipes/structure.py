@@ -82,6 +82,12 @@ class Place:
         return self.blocks
 
     @property
+    def seen(self) -> int | None:
+        """Number of blocks that its stack has here, whatever the user says; None outside of all."""
+        only = self.stacks[0][0] if len(self.stacks) == 1 else ""
+        return dict(self.stacks).get(self.stack or only)
+
+    @property
     def d(self) -> int:
         """The model's width at this parameter. Raises ModelError if no shape tells it."""
         if self.info.fans is not None and self.part in READERS:
@@ -170,11 +176,25 @@ def places(infos: Sequence[ParameterInfo], options: Mapping[str, object] | None 
     sizes = _sizes(found, stacks, given)
     positions = positions_in(views)
     depth = _number(given, "depth")
+    _deep_enough(depth, stacks)
     made = [_place(view, part, stacks, sizes, positions, depth) for view, part in found]
     return tuple(
         place if place.info is info else replace(place, info=info, spelled=place.info.name)
         for info, place in zip(infos, made, strict=True)
     )
+
+
+def _deep_enough(depth: int, stacks: _Stacks) -> None:
+    """Raise ModelError for a number of blocks below the model's own; a pipeline's stage has fewer."""
+    counts = {key: len(stacks.order[key]) for key in stacks.paired}
+    key = max(counts, key=lambda key: counts[key], default="")
+    if depth and key and depth < counts[key]:
+        raise ModelError(
+            f"depth={depth}, and {key} has {counts[key]} blocks",
+            where="depth",
+            expected=f"{counts[key]} or more: more where the model is one stage of a larger one",
+            fix="Leave it out: the names tell it.",
+        )
 
 
 def _place(
@@ -261,10 +281,12 @@ class _Stacks:
     Attributes:
         keys: the lists whose containers are blocks, by their path without numbers.
         order: of each list, its containers' paths in order of appearance.
+        paired: those of `keys` whose containers hold an attention and an MLP: blocks beyond doubt.
     """
 
     keys: frozenset[str]
     order: Mapping[str, tuple[str, ...]]
+    paired: frozenset[str] = frozenset()
 
     def of(self, name: str) -> tuple[str, int | None]:
         """The stack a parameter belongs to and its block's index."""
@@ -304,7 +326,7 @@ def _stacks(found: Sequence[tuple[ParameterInfo, str]]) -> _Stacks:
         if any({"attention"} < parts and parts & {"mlp", "expert"} for parts in paths.values())
     }
     whole -= {key for key in whole if any(other.startswith(f"{key}.") for other in whole)}
-    return _Stacks(frozenset(whole | _others(found, whole, inside)), order)
+    return _Stacks(frozenset(whole | _others(found, whole, inside)), order, frozenset(whole))
 
 
 def _others(

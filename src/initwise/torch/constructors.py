@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 from ..core.errors import UnhealthyError
+from ..core.stream import checked_seed
 
 Handler = Callable[[str, tuple[Any, ...], dict[str, Any]], Any]
 
@@ -55,10 +56,13 @@ def drop_in(*, seed: int | None = None) -> Iterator[None]:
         seed: draws come from a generator of this seed instead of torch's default one, which then
             stays as it is. A call's own `generator` goes first.
 
+    Raises:
+        StreamError: a seed that is no integer from 0 to 2**64 - 1; nothing is run then.
+
     Blocks may be nested; the innermost counts. What a constructor draws without torch.nn.init
     (`torch.randn`, `tensor.normal_()`) is not reached. Also a decorator.
     """
-    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    generator = None if seed is None else torch.Generator().manual_seed(checked_seed(seed))
     with _handled_by(functools.partial(_ours, generator)):
         yield
 
