@@ -182,13 +182,18 @@ BROKEN = {
     "its name is ours": (
         ROW + "row = made('he_normal')",
         None,
-        "theirs: scheme 'he_normal' is registered twice. Likely cause: 'he_normal' is a name of 'he_normal' "
-        "of initwise.schemes.he",
+        "theirs: scheme 'he_normal' is registered twice. 'he_normal' is a name of 'he_normal' of "
+        "initwise.schemes.he. Give it a name of its own; names that differ by case alone count as one.",
     ),
     "its alias is ours": (
         ROW + "row = made('half', 'kaiming')",
         None,
-        "scheme 'kaiming' is registered twice",
+        "theirs: alias 'kaiming' of scheme 'half' is taken. 'kaiming' is a name of 'he_normal'",
+    ),
+    "its name is not its entry point's": (
+        ROW + "row = made('third')",
+        None,
+        "the entry point is called 'half', its scheme 'third'; expected one name. Give the entry point",
     ),
     "its name is ours but for its case": (
         ROW + "row = made('He_Normal')",
@@ -261,6 +266,10 @@ with warnings.catch_warnings(record=True) as caught:
         text = " ".join(shown.stderr.split())
         assert "is called 'hlaf'" in text
         assert "scheme 'others_name' of theirs 2.1 (theirs:row) is left out: ModuleNotFoundError" in text
+        lines = shown.stderr.split("\n")
+        start = lines.index("  Likely cause: it may be of a package whose rows are left out:")
+        assert lines[start + 1].startswith("    scheme 'others_name' of theirs 2.1")
+        assert lines[start + 2].startswith("  Known: ")
 
     def test_damaged_metadata_hides_no_other_package(self, package):
         package("damaged", "", points="[initwise.schemes]\nthis is no entry point\n")
@@ -353,5 +362,5 @@ print(registry.broken()[0].cause)""",
             path,
         )
         assert told.startswith(
-            "theirs: layer torch.nn.Linear has two layouts. Likely cause: 'linear' of initwise."
+            "theirs: layer torch.nn.Linear has two layouts. 'linear' of initwise."
         )

@@ -139,10 +139,11 @@ class Registry(Generic[RowT]):
             taken = folded.get(name.lower())
             if taken is not None or name.lower() in {other.lower() for other in names[:index]}:
                 owner = self._names.get(taken or "", row.name)
+                alias = f"alias {name!r} of {self.kind} {row.name!r} is taken"
                 raise OptionError(
-                    f"{self.kind} {name!r} is registered twice",
+                    alias if index else f"{self.kind} {name!r} is registered twice",
                     where=home,
-                    cause=f"{taken or name!r} is a name of {owner!r} of {self._homes.get(owner, home)}",
+                    cause=f"{taken or name!r} is a name of {owner!r} of {self._homes.get(owner, home)}.",
                     fix="Give it a name of its own; names that differ by case alone count as one.",
                 )
         self._rows[row.name], self._homes[row.name] = row, home
@@ -246,9 +247,7 @@ class Registry(Generic[RowT]):
             except (Exception, SystemExit) as error:
                 # all of an entry point's rows or none
                 self._rows, self._names, self._homes = before
-                cause = (
-                    error.args[0] if isinstance(error, OptionError) else f"{type(error).__name__}: {error}"
-                )
+                cause = _as_sentences(error) if isinstance(error, OptionError) else _as_raised(error)
                 yield Broken(self.kind, entry.name, _origin(entry), entry.value, " ".join(cause.split()))
 
     def _take(self, entry: EntryPoint) -> None:
@@ -259,6 +258,23 @@ class Registry(Generic[RowT]):
                 raise OptionError(f"module {loaded.__name__} adds no {self.kind}", expected="registry.add(…)")
         elif not any(row is loaded for row in self._copied(self._rows).values()):
             self._add(loaded, entry.module)
+        if not isinstance(loaded, ModuleType) and entry.name not in (loaded.name, *loaded.aliases):
+            raise OptionError(
+                f"the entry point is called {entry.name!r}, its {self.kind} {loaded.name!r}",
+                expected="one name",
+                fix="Give the entry point the row's name.",
+            )
+
+
+def _as_raised(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _as_sentences(error: OptionError) -> str:
+    """An error of ours in one line."""
+    head = f"{error.got}; expected {error.expected}" if error.expected else error.got
+    told = f"{error.where}: {head}" if error.where else head
+    return " ".join(f"{text.rstrip('.')}." for text in (told, error.cause, error.fix) if text)
 
 
 def unknown(
@@ -280,12 +296,18 @@ def unknown(
     plural = f" {registries[0].kind}s" if len(registries) == 1 else ""
     return UnknownNameError(
         f"no {kind or ' or '.join(registry.kind for registry in registries)} is called {name!r}",
-        cause="; ".join(str(item) for item in broken),
+        cause=_left_out(broken),
         legal=() if meant else {*legal, *(known for registry in registries for known in registry.names())},
         given=str(name),
         fix=meant,
         listing=listing or f"initwise list{plural}",
     )
+
+
+def _left_out(broken: Iterable[Broken]) -> str:
+    """The broken rows, each on a line of its own, "" if there are none."""
+    lines = "".join(f"\n    {str(item).rstrip('.')}." for item in broken)
+    return f"it may be of a package whose rows are left out:{lines}" if lines else ""
 
 
 NEIGHBOURS = {"scheme": "recipe", "recipe": "scheme"}
