@@ -1,7 +1,7 @@
 """Write what docs and README have from the code itself: `make readme`.
 
 - docs/schemes.md, docs/recipes.md and docs/names.md, from the registries, their flavors and the public names;
-- docs/reference/ and docs/glossary.md, by docs/reference.py;
+- docs/reference/ and docs/glossary.md, by reference.py;
 - in README.md, each block between `<!-- output of: COMMAND -->` and `<!-- end -->`;
 - docs/choose.txt and docs/images/choose.svg, from one run of `initwise choose`.
 
@@ -10,7 +10,6 @@ tests/docs holds the first two and the deterministic blocks to what the code say
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import math
 import re
@@ -32,38 +31,41 @@ from initwise.recipes import PARTS, RecipeRow, recipe, recipes
 from initwise.recipes.laws import KEPT
 from initwise.schemes import Flavor, Scheme, SchemeRow, scheme, schemes
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # its neighbours, also where a test loads it
+import reference
+from tables import anchor, made, table
+
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 BLOCK = re.compile(r"(<!-- output of: (?P<command>.+?) -->\n)(?P<body>.*?)(<!-- end -->)", re.DOTALL)
 CHOOSE = "initwise choose"
-MADE = "<!-- written by docs/build.py: make readme -->\n"
+MADE = made("build.py")
 
 
 def schemes_page() -> str:
-    """docs/schemes.md: every row of every registry."""
+    """docs/schemes.md: every row of every registry in one line."""
     parts = [
         "# Schemes, activations, recipes",
-        MADE + "What there is, from the registries; `initwise explain NAME` tells more of each.",
+        MADE
+        + "What there is, a line each. A name leads to its entry: options, when to use it, sources, numbers.",
         "## Schemes",
-        _table(
-            ("Name", "Law", "What it is", "Source"),
-            ((_named(row), f"`{row.formula}`", row.summary, row.citation) for row in schemes()),
+        table(
+            ("Name", "What it is", "Law"),
+            ((_linked(row, "schemes"), row.summary, f"`{row.formula}`") for row in schemes()),
         ),
         "## Activations",
-        _table(
-            ("Name", "Function", "Gain at q = 1", "Source"),
+        table(
+            ("Name", "Function", "Gain at q = 1"),
             (
-                (_named(row), f"`{row.formula}`", f"{initwise.gain(row.name):.6g}", row.citation)
+                (_linked(row, "activations"), f"`{row.formula}`", f"{initwise.gain(row.name):.6g}")
                 for row in activations()
             ),
         ),
         "## Recipes",
-        _table(
-            ("Name", "What it is", "Source"), ((_named(row), row.summary, row.citation) for row in recipes())
-        ),
+        table(("Name", "What it is"), ((_linked(row, "recipes"), row.summary) for row in recipes())),
         "## Layouts",
         "How each kind of layer stores its parameters; a package adds its own (see CONTRIBUTING.md).",
-        _table(
+        table(
             ("Name", "Layers", "How they are stored"),
             (
                 (_named(row), ", ".join(f"`{layer}`" for layer in row.layers), row.summary)
@@ -71,9 +73,9 @@ def schemes_page() -> str:
             ),
         ),
         "## Candidates of `choose`",
-        _table(("Name", "What it does"), ((_named(row), row.says) for row in CANDIDATES)),
+        table(("Name", "What it does"), ((_named(row), row.says) for row in CANDIDATES)),
         "## Bundled problems",
-        _table(
+        table(
             ("Name", "What it is", "Network"),
             ((_named(row), row.summary, row.architecture) for row in problems()),
         ),
@@ -93,7 +95,7 @@ def recipes_page() -> str:
         "What is compared with transformers' own "
         "initialization, and how it comes out: [recipes-agreement.md](recipes-agreement.md)."
     )
-    parts = _table(("Part", "What it is"), ((f"`{name}`", what) for name, what in PARTS.items()))
+    parts = table(("Part", "What it is"), ((f"`{name}`", what) for name, what in PARTS.items()))
     return (
         "\n\n".join(
             ["# Recipes", MADE + intro, *map(_recipe, recipes()), "## The vocabulary of parts", parts]
@@ -115,7 +117,7 @@ def _recipe(row: RecipeRow) -> str:
 def _rules(row: RecipeRow, flavor: str) -> str:
     chosen = recipe(row.name, **({"flavor": flavor} if flavor else {}))
     rows = ((f"`{rule.matching}`", rule.reason if rule.law is KEPT else rule.doing) for rule in chosen.steps)
-    return _table((f"flavor {flavor}" if flavor else "for", "law"), rows)
+    return table((f"flavor {flavor}" if flavor else "for", "law"), rows)
 
 
 def names_page() -> str:
@@ -131,15 +133,15 @@ def names_page() -> str:
     parts = [
         "# Public names",
         MADE + intro + "\n`__version__` is the version.",
-        _table(("Name", "What it is"), rows),
+        table(("Name", "What it is"), rows),
         "## Where names of schemes disagree",
         "`scheme(NAME)` is the law of the first line, with true fans; `scheme(NAME, flavor=…)` is that "
         "framework's law of\nthis name, its own count of the fans included. Numbers for three weights; "
         "a dash if it has no default.\n`initwise explain NAME` tells how well each is known.",
-        _table(("Scheme", "Flavor", "As written there", *_WEIGHTS), _flavor_rows()),
+        table(("Scheme", "Flavor", "As written there", *_WEIGHTS), _flavor_rows()),
         "## Fans as frameworks count them",
         "fan_in, fan_out by `fans(shape, layout, compat=…)`, and the true ones. [Why](notes/fans.md).",
-        _table(("Layer", "Shape", "Layout", "True", *COMPATS), _fan_rows()),
+        table(("Layer", "Shape", "Layout", "True", *COMPATS), _fan_rows()),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -213,19 +215,23 @@ def _fan_rows() -> Iterable[tuple[str, ...]]:
 
 
 def _named(row: object) -> str:
+    return f"`{getattr(row, 'name', '')}`" + _also(row)
+
+
+def _linked(row: object, page: str) -> str:
+    name = getattr(row, "name", "")
+    return f"[{name}](reference/{page}.md#{anchor(name)})" + _also(row)
+
+
+def _also(row: object) -> str:
     aliases = ", ".join(f"`{alias}`" for alias in getattr(row, "aliases", ()))
-    return f"`{getattr(row, 'name', '')}`" + (f" = {aliases}" if aliases else "")
+    return f" = {aliases}" if aliases else ""
 
 
 def _first_sentence(thing: object) -> str:
     text = " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
     sentence = text.split(". ")[0].rstrip(".")
     return sentence if sentence.endswith("?") else sentence + "."
-
-
-def _table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [titles, tuple("---" for _ in titles), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def output_of(command: str) -> str:
@@ -277,22 +283,10 @@ def picture(report: str) -> str:
     return re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
 
 
-def reference_pages() -> dict[str, str]:
-    """Path under docs/ → the page, of docs/reference.py."""
-    path = Path(__file__).with_name("reference.py")
-    spec = importlib.util.spec_from_file_location("docs_reference", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    pages: dict[str, str] = module.pages()
-    return pages
-
-
 def write_rows() -> None:
     """All pages that follow from rows: `python docs/build.py rows`."""
     made = {"schemes.md": schemes_page(), "recipes.md": recipes_page(), "names.md": names_page()}
-    for path, page in {**made, **reference_pages()}.items():
+    for path, page in {**made, **reference.pages()}.items():
         (ROOT / "docs" / path).write_text(page, encoding="utf-8")
 
 

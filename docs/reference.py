@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from pathlib import Path
 from typing import Any
 
 from initwise.activations import activations
@@ -16,7 +17,10 @@ from initwise.recipes import recipes
 from initwise.report.sketch import sketch
 from initwise.schemes import Known, SchemeRow, schemes
 
-MADE = "<!-- written by docs/reference.py: make readme -->\n"
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # its neighbours, also where a test loads it
+from tables import anchor, made, table
+
+MADE = made("reference.py")
 UNSTABLE = frozenset({"error of the quadrature"})
 """Facts that may differ in their last digits from one machine to the next."""
 
@@ -59,8 +63,10 @@ GLOSSARY = (
 )
 SCHEMES = (
     "Every law: what it is, when to use it and when not, its options, what frameworks mean by its name, and "
-    "the numbers it is tested against. `initwise explain NAME --shape 256,128,3,3 --layout oihw` prints an "
-    "entry for your weight; `initwise list schemes --for TEXT` finds one. A table of all: "
+    "the numbers it is tested against. *Verified in source* says that the code named there was read; papers "
+    "beside it were not read again, nor their equation numbers. "
+    "`initwise explain NAME --shape 256,128,3,3 --layout oihw` prints an entry for your weight; "
+    "`initwise list schemes --for TEXT` finds one. A line for each: "
     "[schemes.md](../schemes.md)."
 )
 ACTIVATIONS = (
@@ -82,14 +88,9 @@ def _page(title: str, intro: str, entries: list[tuple[Any, Explanation]]) -> str
     )
 
 
-def anchor(name: str) -> str:
-    """Where a heading of this name is linked to."""
-    return "".join(c for c in name.lower().replace(" ", "-") if c.isalnum() or c in "-_")
-
-
 def _entry(row: Any, told: Explanation) -> str:
     facts = [(label, value) for label, value in told.facts if label not in UNSTABLE]
-    tables = [_table(("What", "Value"), ((label, value) for label, value in facts))] if facts else []
+    tables = [table(("What", "Value"), ((label, value) for label, value in facts))] if facts else []
     known = [_known(row)] if isinstance(row, SchemeRow) and row.known else []
     picture = (
         [f"```text\n{sketch(told.picture)}\n```"] if told.picture and not isinstance(row, SchemeRow) else []
@@ -115,7 +116,7 @@ def _lines(row: Any, told: Explanation) -> str:
 
 def _known(row: SchemeRow) -> str:
     rows = ((_weight(known), known.attribute, f"{known.value:.10g}", known.source) for known in row.known)
-    return _table(("Known answer for", "what", "value", "from"), rows)
+    return table(("Known answer for", "what", "value", "from"), rows)
 
 
 def _weight(known: Known) -> str:
@@ -124,12 +125,3 @@ def _weight(known: Known) -> str:
     said += [f"groups {known.groups}"] if known.groups != 1 else []
     said += [f"{name} {value}" for name, value in (*known.options, *known.at)]
     return ", ".join(said)
-
-
-def _table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [titles, tuple("---" for _ in titles), *rows]
-    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

@@ -70,7 +70,7 @@ def test_every_public_name_has_its_line():
 def test_every_scheme_has_its_row():
     page = (ROOT / "docs" / "schemes.md").read_text(encoding="utf-8")
     for row in schemes():
-        assert f"\n| `{row.name}`" in page
+        assert f"\n| [{row.name}](reference/schemes.md#{row.name})" in page
 
 
 def test_every_command_and_exit_code_is_described():

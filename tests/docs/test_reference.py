@@ -35,6 +35,21 @@ def test_every_page_is_what_the_code_says_today(pages):
         assert (DOCS / path).read_text(encoding="utf-8") == page, STALE
 
 
+def test_a_page_names_the_file_that_writes_it(pages):
+    for path in [*pages, "schemes.md", "recipes.md", "names.md"]:
+        found = re.search(r"<!-- written by docs/(\w+\.py): ", (DOCS / path).read_text(encoding="utf-8"))
+        assert found is not None, path
+        assert found[1] == ("reference.py" if path in pages else "build.py")
+        assert (DOCS / found[1]).exists()
+
+
+def test_the_overview_leads_to_every_entry():
+    overview = (DOCS / "schemes.md").read_text(encoding="utf-8")
+    for page, rows in (("schemes", schemes), ("activations", activations), ("recipes", recipes)):
+        for row in rows():
+            assert f"| [{row.name}](reference/{page}.md#{row.name})" in overview
+
+
 def test_there_is_no_page_that_nothing_writes(pages):
     assert {f"reference/{path.name}" for path in (DOCS / "reference").iterdir()} == {
         path for path in pages if path.startswith("reference/")

@@ -43,7 +43,8 @@ class Matches(JsonMixin, Rendered):
         query: the description.
         understood: (words, trait) for all that was understood; "not TRAIT" if the words deny it.
         unknown: (word, the nearest word there is or "") for what was not.
-        rows: what fits, best first; ties by name.
+        rows: what fits, best first; of equal scores those made for it (whose core was asked for) come first,
+            then the better known ones.
         against: rows that share traits with the description but are not for another one, worst last.
         left: how many more rows fit than are shown.
         hints: commands that go on from here.

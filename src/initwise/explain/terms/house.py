@@ -94,8 +94,9 @@ TERMS = (
     Term(
         "evidence",
         HOUSE,
-        "How well a row is known: verified in source (read in the code or the paper's own), computed "
-        "(by us, to all digits), second-hand (quoted elsewhere), recalled (not looked up again).",
+        "How well a row is known: verified in source (read in the code that the citation names; papers "
+        "beside it were not read again), computed (by us, to all digits), second-hand (quoted elsewhere), "
+        "recalled (not looked up again).",
         aliases=("verified in source", "computed", "second-hand", "recalled"),
     ),
     Term(
