@@ -77,10 +77,11 @@ def _atoms(allowed: Array, keys: int) -> tuple[Atom, Atom]:
     """Blocks of doubling size for a causal mask, else one block each."""
     queries = len(allowed)
     rising = bool(np.all(np.diff(allowed) >= 0)) and allowed[-1] > 2 * allowed[0]
-    return (_doubling(queries), _doubling(keys)) if rising else ((queries,), (keys,))
+    return (doubling(queries), doubling(keys)) if rising else ((queries,), (keys,))
 
 
-def _doubling(size: int) -> Atom:
+def doubling(size: int) -> Atom:
+    """Blocks of 1, 1, 2, 4, … places."""
     sizes: list[int] = []
     left = size
     while left > 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..values import Value
 from .calling import Call, rule
 from .masks import additive
 from .pointwise import elementwise
+from .reduction import reduced
 
 
 def _operand(call: Call, given: Any) -> Value | float:
@@ -41,7 +43,7 @@ def _sum(call: Call, x: Value | float, y: Value | float, alpha: float) -> Value:
 
 
 def _centred(x: Value, y: Value, alpha: float) -> Value | None:
-    """x + alpha·y where y holds a share of the mean of that very x over axes: x's deviations, and its mean."""
+    """x + alpha·y, y a share of the mean of that very x over axes: x's deviations, and its mean."""
     mean = y.terms[0] if len(y.terms) == 1 and len(y.terms[0].factors) == 1 else None
     base = mean.factors[0].base if mean is not None and mean.factors[0].values is None else None
     if mean is None or base is None or base.origin[:1] != ("average",):
@@ -56,6 +58,16 @@ def _centred(x: Value, y: Value, alpha: float) -> Value | None:
                 terms.append(replace(mean, coefficient=rest))
             return Value(tuple(terms), x.notes | y.notes)
     return None
+
+
+def deviations(x: Value, dims: Sequence[int]) -> Value:
+    """x minus its mean over `dims`."""
+    mean = values.expanded(reduced(x, list(dims), True), x.shape)
+    whole = x if _centred(x, mean, -1.0) is not None else x.rebased()
+    if whole is not x:
+        mean = values.expanded(reduced(whole, list(dims), True), x.shape)
+    found = _centred(whole, mean, -1.0)
+    return found if found is not None else values.fresh(centre(x.moments, dims), notes=x.notes)
 
 
 @rule("add", "sub")

@@ -245,7 +245,7 @@ def _full(x: Moments, rank: int) -> Array:
 
 @lru_cache(maxsize=512)
 def _met(line: Line, sums: Atom, places: Atom) -> Array:
-    """Pairs of sums and of places seen through two taps: (taps differ or equal, sums, places), mean over taps."""
+    """Pairs of sums and places seen through two taps: (taps differ or equal, sums, places), by tap."""
     table, pairs = tables(line, places, sums), patterns(sums).pairs[:, None]
     same, k = table.same * pairs, line.kernel
     if k == 1:

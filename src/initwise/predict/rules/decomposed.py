@@ -32,13 +32,9 @@ BY_PARTS = (
     "pixel_unshuffle",
     "channel_shuffle",
     "native_channel_shuffle",
-    "im2col",
-    "col2im",
     "diag_embed",
-    "unfold_copy",
     "tril",
     "triu",
-    "trace",
 )
 
 

@@ -172,6 +172,39 @@ def max_pool_gradient(call: Call) -> Value:
     return _chosen(resized(g, x.shape), x, count, hits, hits * _pairs(lines))
 
 
+@rule("adaptive_max_pool2d", "adaptive_max_pool3d", "fractional_max_pool2d", "fractional_max_pool3d")
+def adaptive_max_pool(call: Call) -> list[Value]:
+    """The largest of windows that are laid to give so many."""
+    x = call.value("self")
+    dims = space(call, len(x.shape))
+    y = resized(largest(x, dims, _adaptive_counts(call, x.shape, call.shape, dims)), call.shape)
+    return [y, values.fixed(tuple(call.out[1].shape), 0.0)]
+
+
+def _adaptive_counts(call: Call, size: Sequence[int], out: Sequence[int], dims: Sequence[int]) -> Counts:
+    if "kernel_size" in call.arguments:
+        return {float(math.prod(per_axis(call["kernel_size"], len(dims)))): 1.0}
+    found: Counts = {1.0: 1.0}
+    for d in dims:
+        windows = [-(-(i + 1) * size[d] // out[d]) - i * size[d] // out[d] for i in range(out[d])]
+        more: Counts = {}
+        for count, share in found.items():
+            for window in windows:
+                more[count * window] = more.get(count * window, 0.0) + share / len(windows)
+        found = more
+    return found
+
+
+@rule(*(f"{kind}_max_pool{n}d_backward" for kind in ("adaptive", "fractional") for n in (2, 3)))
+def adaptive_max_pool_gradient(call: Call) -> Value:
+    """A window's gradient where its value is the largest, zero elsewhere."""
+    g, x = call.value("grad_output"), call.value("self")
+    dims = space(call, len(x.shape))
+    counts = _adaptive_counts(call, x.shape, g.shape, dims)
+    hits = math.prod(g.shape[d] for d in dims) / math.prod(x.shape[d] for d in dims)
+    return _chosen(resized(g, x.shape), x, sum(n * share for n, share in counts.items()), hits, 0.0)
+
+
 # whole axes
 
 

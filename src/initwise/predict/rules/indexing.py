@@ -12,7 +12,7 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
 
 from .. import maps, values
-from ..axes import Array, Axes, axes_of, start
+from ..axes import Array, Axes, along, axes_of, start
 from ..moments import Moments, expand, flat, uniform
 from ..values import Value
 from .calling import Call, UnpredictedError, rule
@@ -49,8 +49,8 @@ def _equal(row: NDArray[np.int64]) -> float:
 
 
 def picked(x: Moments, dim: int, index: NDArray[np.int64]) -> Moments:
-    """Axis `dim` replaced by those of `index`: the elements picked from it, blocks averaged."""
-    x = uniform(flat(x, dim), dim)
+    """Axis `dim` replaced by those of `index`: the elements picked from it, blocks as often as they are hit."""
+    x = _by_hits(flat(x, dim), dim, index)
     place = start(x.axes, dim)
     axes, share = coincidence(index)
     if not x.axes[dim]:
@@ -65,6 +65,23 @@ def picked(x: Moments, dim: int, index: NDArray[np.int64]) -> Moments:
     mean = np.take(x.mean, 0, place)
     mean = mean.reshape(mean.shape[:place] + middle + mean.shape[place:])
     return Moments((*x.axes[:dim], *axes, *x.axes[dim + 1 :]), wide * same + (1 - wide) * other, mean)
+
+
+def _by_hits(x: Moments, dim: int, index: NDArray[np.int64]) -> Moments:
+    """`x` with one block along axis `dim`, in which each block counts as often as `index` hits it."""
+    if not x.axes[dim] or len(x.axes[dim][0]) == 1:
+        return x
+    atom, place = x.axes[dim][0], start(x.axes, dim)
+    k, edges = len(atom), np.cumsum(atom)
+    hits = np.bincount(np.searchsorted(edges, index.reshape(-1) % edges[-1], side="right"), minlength=k)
+    share = hits / max(hits.sum(), 1)
+    weights = np.zeros((2, k * (k + 1)))
+    weights[0, : k * k], weights[1, k * k :] = np.outer(share, share).reshape(-1), share
+    # a block of one element has no pair of different ones
+    for block in np.flatnonzero(np.array(atom) == 1):
+        weights[0, k * k + block], weights[0, block * k + block] = weights[0, block * k + block], 0.0
+    axes = (*x.axes[:dim], ((int(edges[-1]),),), *x.axes[dim + 1 :])
+    return Moments(axes, along(x.second, weights, place), along(x.mean, share[None], place))
 
 
 def gathered_sums(x: Moments, dim: int, index: NDArray[np.int64], rows: int) -> Moments:
@@ -101,6 +118,31 @@ def embedding_gradient(call: Call) -> Value:
     g, index = call.value("grad_output"), _real(call["indices"]).reshape(-1)
     flattened = maps.reshape(g.moments, (index.size, g.shape[-1]))
     return _kept(gathered_sums(flattened, 0, index, call["num_weights"]), g)
+
+
+@rule("unfold")
+def windows(call: Call) -> Value:
+    """Windows along an axis, their places as a last axis."""
+    x = call.value("self")
+    dim = call["dimension"] % max(len(x.shape), 1)
+    moments = picked(x.moments, dim, _windows(call.shape[dim], call["size"], call["step"]))
+    order = [d for d in range(len(moments.axes)) if d != dim + 1]
+    return _kept(maps.permute(moments, [*order, dim + 1]), x)
+
+
+def _windows(number: int, size: int, step: int) -> NDArray[np.int64]:
+    return np.arange(number)[:, None] * step + np.arange(size)[None]
+
+
+@rule("unfold_backward")
+def windows_gradient(call: Call) -> Value:
+    """The gradients at all windows that a place lies in, summed."""
+    g, dim, rank = call.value("grad_in"), call["dim"] % len(call.shape), len(call.shape)
+    index = _windows(g.shape[dim], call["size"], call["step"])
+    order = [*range(dim + 1), rank, *range(dim + 1, rank)]
+    beside = maps.permute(g.moments, order)
+    flattened = maps.reshape(beside, (*g.shape[:dim], index.size, *g.shape[dim + 1 : rank]))
+    return _kept(gathered_sums(flattened, dim, index, call.shape[dim]), g)
 
 
 @rule("index_select")

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ UNTAGGED = (
         f"{name}_backward"
         for name in ("elu", "softplus", "hardswish", "hardsigmoid", "hardtanh", "leaky_relu")
     ),
-    *(f"{name}_backward" for name in ("softshrink", "hardshrink", "rrelu_with_noise")),
+    *(f"{name}_backward" for name in ("softshrink", "hardshrink")),
     "hardswish",
     "special_i0",
 )
@@ -45,6 +46,37 @@ UNTAGGED = (
 def pointwise(call: Call) -> Value:
     """Any elementwise operation."""
     return elementwise(call)
+
+
+def _function(call: Call, function: Callable[[Array], Array]) -> Value:
+    x = call.value("self")
+    factor = x.single or x.rebased().single
+    assert factor is not None
+    return Value((Term((Factor(factor.base, function(factor.on_grid)),)),), x.notes)
+
+
+def _slopes(call: Call) -> Value:
+    """What is below 0 is multiplied by: the middle slope at rest, in training any between the two."""
+    low, high = float(call["lower"]), float(call["upper"])
+    if call["training"]:
+        return values.uniform(call.shape, low, high)
+    return values.fixed(call.shape, (low + high) / 2)
+
+
+@rule("rrelu_with_noise")
+def random_slopes(call: Call) -> Value:
+    """x above 0, u·x below, u uniform."""
+    above, below = (_function(call, f) for f in (lambda x: np.maximum(x, 0.0), lambda x: np.minimum(x, 0.0)))
+    return values.plus(above, values.times(below, _slopes(call)))
+
+
+@rule("rrelu_with_noise_backward")
+def random_slopes_gradient(call: Call) -> Value:
+    """g above 0, u·g below, u as if drawn anew."""
+    g = call.value("grad_output")
+    above, below = (_function(call, f) for f in (lambda x: (x > 0) * 1.0, lambda x: (x <= 0) * 1.0))
+    slope = values.plus(above, values.times(below, _slopes(call)))
+    return values.times(g, slope)
 
 
 def elementwise(call: Call) -> Value:

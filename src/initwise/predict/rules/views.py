@@ -26,7 +26,6 @@ def _moved(call: Call, name: str, key: Hashable, change: Callable[[Moments], Mom
     "lift_fresh",
     "lift_fresh_copy",
     "_to_copy",
-    "_conj",
     "resolve_conj",
     "positive",
 )
