@@ -224,6 +224,18 @@ class TestNormalizedPositive:
         ):
             assert abs(found.mean() - declared) <= 5 * found.std() / math.sqrt(count) + bias * declared
 
+    @pytest.mark.parametrize(("n", "slack"), [(2, 0), (3, 0), (4, 0), (5, 0), (6, 0), (7, 0), (8, 0.01)])
+    def test_the_moments_of_a_small_matrix_are_the_integrals(self, n, slack):
+        count = 100_000
+        draws = np.random.default_rng(n).standard_normal((count, n, n))
+        eigenvalues = 1 + np.linalg.eigvalsh(draws.transpose(0, 2, 1) @ draws / n)
+        ours = eigenvalues / eigenvalues[:, -1:]
+        fill = Fill.whole("normalized_positive", shape=(n, n))
+        # the law turns with the coordinates: an entry's moments are the trace's
+        first, second = ours.sum(axis=1) / n**2, (ours**2).sum(axis=1) / n**2
+        for found, declared in ((first, fill.mean), (second, fill.std**2 + fill.mean**2)):
+            assert abs(found.mean() - declared) <= 5 * found.std() / math.sqrt(count) + 2 * slack * declared
+
     @pytest.mark.parametrize("n", [30, 100, 300])
     def test_its_largest_eigenvalue_is_johnstones(self, n):
         centre, spread = johnstone(n)

@@ -77,6 +77,18 @@ def _standard(shape: tuple[int, ...], layout: Layout | None) -> Moments:
     return 0.0, 1.0, -math.inf, math.inf
 
 
+SMALL_POSITIVE = {
+    1: (1.0, 0.0),
+    2: (0.3763765680, 0.4258436115),
+    3: (0.2139340365, 0.3458375694),
+    4: (0.1461808006, 0.2900662101),
+    5: (0.1100946945, 0.2521740062),
+    6: (0.0879433618, 0.2249518397),
+    7: (0.0730494, 0.2044065),
+}
+"""Mean and std of (I + RᵀR/n)/λ, integrated over the eigenvalues by benchmarks/normalized_positive.py."""
+
+
 def _positive(shape: tuple[int, ...], layout: Layout | None) -> Moments:
     """Of (I + RᵀR/n)/λ, λ at its mean: E[RᵀR/n] = I, off the diagonal its entries have variance 1/n, on it
     2/n. λ − 1 is the largest eigenvalue of a Wishart matrix: Johnstone 2001, theorem 1.1."""
