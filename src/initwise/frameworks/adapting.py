@@ -5,9 +5,9 @@ What is framework's own (where the adapters are, running the model) is behind th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +70,7 @@ class Adapters(Protocol):
 
 
 def asked(plan: Any) -> Scheme | None:
-    """The scheme, if `plan` is one that starts adapters, or its name."""
+    """The scheme, if `plan` is one of arrays, or its name."""
     from ..schemes import registry, scheme
 
     chosen = scheme(plan) if isinstance(plan, str) and plan in registry else plan
@@ -79,7 +79,11 @@ def asked(plan: Any) -> Scheme | None:
 
 def start_(model: Any, law: Scheme, *, seed: int, example: Any, data: Data | None, rules: Any) -> Ledger:
     """`init_` with a scheme of adapters. Raises: see there."""
-    _only(law, data, rules)
+    if "adapter" not in law.row.needs:
+        from .attending import attend_
+
+        return attend_(model, law, seed=seed, data=data, rules=rules)
+    only(law, data, rules)
     adapter = adapter_for(model)
     opened = door(adapter, "adapters")
     if opened is None:
@@ -94,15 +98,19 @@ def start_(model: Any, law: Scheme, *, seed: int, example: Any, data: Data | Non
     for place, stored in ready:
         for which, value in stored.items():
             found.write(place, which, value)
-    return _ledger(adapter, model, law, seed, ready)
+    reasons = {
+        getattr(place, which): _reason(law, place, which) for place, stored in ready for which in stored
+    }
+    return told(adapter, model, law, seed, reasons, "adapters and their base weights")
 
 
-def _only(law: Scheme, data: Any, rules: Any) -> None:
+def only(law: Scheme, data: Any, rules: Any) -> None:
     if rules:
+        what = "adapters" if "adapter" in law.row.needs else "attention"
         raise OptionError(
             f"rules beside scheme {law.name!r}",
             where="rules",
-            expected="none: it fills adapters, each as a whole",
+            expected=f"none: it fills {what}, each as a whole",
             fix="Fill the rest of the model first, by a call of its own.",
         )
     if data is not None and not isinstance(data, Data):
@@ -169,9 +177,9 @@ def _stored(found: Adapters, place: Place, law: Scheme, sources: Sources, seed: 
     """What will be stored: a and b rounded first, so that the base makes up for their rounding."""
     weight, scale = found.weight(place), _scale(law, place)
     inputs, gradients = (source.get(place.layer, lambda: None)() for source in sources)
-    given = Given(place.rank, scale, weight, inputs, gradients, _draws(place, seed), place.layer)
+    given = Given(place.rank, scale, weight, inputs, gradients, draws(place.a, seed), place.layer)
     try:
-        started: Started = law.start(Site(given=given))
+        started = cast(Started, law.start(Site(given=given)))
     except FillError as error:
         raise FillError(
             error.got,
@@ -203,26 +211,26 @@ def _scale(law: Scheme, place: Place) -> float:
     return float(said)
 
 
-def _draws(place: Place, seed: int) -> Callable[[str, tuple[int, ...]], F64]:
+def draws(of: str, seed: int) -> Callable[[str, tuple[int, ...]], F64]:
+    """Standard normal numbers by name and shape, from the stream of the parameter `of`."""
+
     def draw(name: str, shape: tuple[int, ...]) -> F64:
-        return fill_array(np.empty(shape), Fill.normal(), name=f"{place.a}#{name}", seed=seed)
+        return fill_array(np.empty(shape), Fill.normal(), name=f"{of}#{name}", seed=seed)
 
     return draw
 
 
-def _ledger(
-    adapter: Adapter, model: Any, law: Scheme, seed: int, ready: Sequence[tuple[Place, dict[str, Any]]]
+def told(
+    adapter: Adapter, model: Any, law: Scheme, seed: int, reasons: Mapping[str, str], about: str
 ) -> Ledger:
-    reasons = {
-        getattr(place, which): _reason(law, place, which) for place, stored in ready for which in stored
-    }
+    """The Ledger of arrays just written: a reason for each name, and what the scheme is about."""
     infos = adapter.parameters(model)
     written = [info for info in infos if reasons.keys() & {info.name, *info.aliases}]
     held = dict(zip((info.name for info in written), read(adapter, model, written), strict=True))
     entries = []
     for info in infos:
         if info.name not in held:
-            entries.append(_untouched(law, info))
+            entries.append(_untouched(law, info, about))
             continue
         found = held[info.name]
         why = next(reasons[name] for name in (info.name, *info.aliases) if name in reasons)
@@ -245,7 +253,7 @@ def _reason(law: Scheme, place: Place, which: str) -> str:
     return f"{what} of {law}, rank {place.rank}, s = {_scale(law, place):g}: {law.row.formula}"
 
 
-def _untouched(law: Scheme, info: ParameterInfo) -> LedgerEntry:
-    why = info.problem or f"{law.name} is about adapters and their base weights"
+def _untouched(law: Scheme, info: ParameterInfo, about: str) -> LedgerEntry:
+    why = info.problem or f"{law.name} is about {about}"
     status = info.status if info.status != "ready" else "kept"
     return LedgerEntry(info.name, info.shape, info.dtype, status, reason=why)

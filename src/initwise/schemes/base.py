@@ -24,10 +24,11 @@ from .calling import called
 from .finite import check_finite
 from .flavors import Flavor
 from .needs import NEEDS, About, Site, missing, no_fill, options_for, settings_of
-from .options import Option, Value, checked_options, is_number, options_of
+from .options import Option, Value, by_name, checked_options, is_number, options_of
 
 if TYPE_CHECKING:
     from .adapters import Adapter
+    from .mimetic import Attention
 
 __all__ = [
     "EVIDENCE",
@@ -102,7 +103,7 @@ class SchemeRow:
             `function(model, example, seed=…, **options) -> Plan`; "" for all others.
         needs: what the law needs beyond fans, of `needs.NEEDS`; it comes in one `Site`.
         touches: parts it is about: a model with none of them is refused. about: where parts do not tell.
-        arrays: its law gives an `adapters.Adapter`, arrays and no Fill: `Scheme.start`, not `fill`.
+        arrays: its law gives arrays (an `Adapter`, an `Attention`) and no Fill: `Scheme.start`, not `fill`.
     """
 
     name: str
@@ -258,11 +259,11 @@ class Scheme(JsonMixin):
         """As `fill`; None where a law with needs leaves the parameter as it is."""
         row = self.row
         if row.planner:
-            raise _needs_model(self)
+            raise needs_model(self.name)
         if row.needs and at is None:
             raise missing(row.name, row.needs)
         if row.arrays:
-            raise no_fill(row.name)
+            raise no_fill(row.name, row.needs)
         if fans is None and (row.elementwise or row.needs):
             return self._law(None, gain, at)
         if not isinstance(fans, Fans):
@@ -279,14 +280,14 @@ class Scheme(JsonMixin):
             return self._packed(fans, gain, at)
         return self._law(fans, gain, at)
 
-    def start(self, at: Site) -> Adapter:
-        """Matrices to start from, of a scheme of adapters, at `Site(given=Given(rank, scale, weight=…))`.
+    def start(self, at: Site) -> Adapter | Attention:
+        """Matrices to start from, of a scheme of arrays, at `Site(given=Given(rank, scale, weight=…))`.
 
         Raises OptionError for a scheme that is a law, FillError for what is not given or does not fit.
         """
         if not self.row.arrays:
             raise OptionError(f"scheme {self.name!r} is a law", expected="scheme.fill(fans)")
-        started: Adapter = called(self.row, str(self), None, at, self._settings)
+        started: Adapter | Attention = called(self.row, str(self), None, at, self._settings)
         return started
 
     def fill_parameter(
@@ -308,7 +309,7 @@ class Scheme(JsonMixin):
         from .roles import fill_parameter
 
         if self.row.planner:
-            raise _needs_model(self)
+            raise needs_model(self.name)
         return fill_parameter(self, info, gain, at)
 
     def _law(self, fans: Fans | None, gain: float, at: Site | None = None) -> Fill | None:
@@ -354,7 +355,7 @@ def scaled(fill: Fill, gain: float) -> Fill:
     return fill.scaled(float(gain)).because(f"{fill.reason}, times gain {gain:.6g}")
 
 
-def scheme(name: str, **options: Any) -> Scheme:
+def scheme(name: str, *unnamed: Any, **options: Any) -> Scheme:
     """The scheme called `name` (or alias), with `options`.
 
     Raises:
@@ -364,7 +365,10 @@ def scheme(name: str, **options: Any) -> Scheme:
     >>> print(scheme("kaiming_normal", mode="fan_out"))
     he_normal(mode="fan_out")
     """
-    return Scheme(registry[name].name, tuple(options.items()))
+    row = registry[name]
+    if unnamed:
+        raise by_name("scheme", row.name, row.options, unnamed)
+    return Scheme(row.name, tuple(options.items()))
 
 
 def schemes() -> tuple[SchemeRow, ...]:
@@ -375,12 +379,4 @@ def schemes() -> tuple[SchemeRow, ...]:
 def _short(value: Value) -> str:
     return (
         f'"{value}"' if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
-    )
-
-
-def _needs_model(scheme: Scheme) -> OptionError:
-    return OptionError(
-        f"scheme {scheme.name!r} decides for a whole model, one weight's fans are not enough",
-        cause="it looks at the layers around a weight, or at data passing through it",
-        fix=f'initwise.init_(model, "{scheme.name}", example=example) applies it.',
     )

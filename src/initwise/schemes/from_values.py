@@ -2,7 +2,7 @@
 
 A Fill is a law and no array, so these rows give arrays: `scheme("eva").start(at)` is an `Adapter`, and
 `init_(model, "eva", example=batch)` does it for every adapter of a torch model. The linear algebra is in
-`adapters.py` and `adapters_data.py`; mimetic attention has its function in `mimetic.py` alone.
+`adapters.py` and `adapters_data.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal
 import numpy as np
 
 from ..core.errors import UnsupportedError
-from ..core.fill import Fill
 from ..core.layout import Fans
 from . import adapters, adapters_data
 from .adapters import Adapter
@@ -137,17 +136,6 @@ def lora_ga(
     )
 
 
-def mimetic_attention(fans: Fans | None, at: Site) -> Fill | None:
-    """Told, and refused with what to call."""
-    raise UnsupportedError(
-        "it starts from values, and a Fill is a law, not an array",
-        where="scheme 'mimetic_attention'",
-        expected="a function from arrays to arrays",
-        fix="Call initwise.schemes.mimetic.mimetic_attention(heads, joint) and copy what it gives into the "
-        "model.",
-    )
-
-
 def _add(
     name: str,
     law: Callable[..., Any],
@@ -163,15 +151,13 @@ def _add(
     unsuited: tuple[str, ...] = (),
     difference: str = "It changes the base weight, W ← W − s·B·A.",
     avoid: str = MERGED,
-    aliases: tuple[str, ...] = (),
 ) -> None:
     registry.add(
         SchemeRow(
             name=name,
-            aliases=aliases,
             law=law,
             needs=needs,
-            arrays="adapter" in needs,
+            arrays=True,
             summary=summary,
             formula=formula,
             citation=citation,
@@ -300,21 +286,4 @@ _add(
     suits=("calibrated on data", "adapter", "fine-tuning"),
     unsuited=("quantized",),
     see=("pissa", "eva"),
-)
-_add(
-    "mimetic_attention",
-    mimetic_attention,
-    ("heads", "values"),
-    "Attention that looks like a trained vision transformer's: products of weights near the identity.",
-    "W_Q·W_Kᵀ ≈ αZ + βI per head, W_V·W_proj = α′Z − β′I",
-    "Trockman and Kolter 2023, Mimetic initialization of self-attention layers, arXiv:2305.09828; as two "
-    "public ports have it",
-    evidence="second-hand",
-    difference="Two public ports store W_V and W_proj untransposed: another matrix of the same spectrum.",
-    avoid="language models: they need other signs.",
-    aliases=("mimetic",),
-    use="vision transformers trained on little data, with fixed sine-cosine positions.",
-    suits=("small data", "vit", "transformer"),
-    unsuited=("language model",),
-    see=("identity", "zero_query"),
 )

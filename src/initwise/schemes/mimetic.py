@@ -1,18 +1,23 @@
 """Mimetic attention: products of weights that look like those of trained vision transformers.
 
 W_Q·W_Kᵀ and W_V·W_proj are prescribed, not the four matrices: a law of several tensors at once, which no
-Fill can hold. `mimetic_attention` takes normal draws and gives the arrays, as torch stores them.
+Fill can hold. `mimetic_attention` takes normal draws and gives the arrays, as torch stores them; by the row,
+`init_(model, "mimetic_attention")` writes them into every attention of a model.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..core.errors import FillError
+from ..core.layout import Fans
+from .base import SchemeRow, registry
+from .needs import Site
 
 F64 = NDArray[np.float64]
 
@@ -63,3 +68,55 @@ def mimetic_attention(
     u, sigma, vt = np.linalg.svd(value_alpha * joint_z / math.sqrt(d) - value_beta * eye)
     root = np.sqrt(sigma)
     return Attention(query, key, (u * root).T, (root[:, None] * vt).T)
+
+
+def started(
+    fans: Fans | None,
+    at: Site,
+    *,
+    alpha: Annotated[float, "α, of the noise in queries times keys"] = 0.7,
+    beta: Annotated[float, "β, of the identity in it"] = 0.7,
+    value_alpha: Annotated[float, "α′, of the noise in values times output"] = 0.4,
+    value_beta: Annotated[float, "β′, of the identity taken off it"] = 0.4,
+) -> Attention:
+    """See `mimetic_attention`; at.width and at.heads are its sizes, at.given its source of draws."""
+    d, h, draws = at.d, at.h, at.given
+    if d % h:
+        raise FillError(f"{h} heads and width {d}", expected="a number of heads that divides the width")
+    if draws is None:
+        raise FillError("no source of draws", expected="at=Site(width=…, heads=…, given=Given(rank, draw=…))")
+    return mimetic_attention(
+        draws.normal("heads", h, d, d),
+        draws.normal("joint", d, d),
+        alpha=alpha,
+        beta=beta,
+        value_alpha=value_alpha,
+        value_beta=value_beta,
+    )
+
+
+registry.add(
+    SchemeRow(
+        name="mimetic_attention",
+        aliases=("mimetic",),
+        law=started,
+        needs=("part", "packing", "heads"),
+        arrays=True,
+        summary="Attention that looks like a trained vision transformer's: products of weights near the "
+        "identity.",
+        formula="W_Q·W_Kᵀ ≈ αZ + βI per head, W_V·W_proj = α′Z − β′I, Z of entries N(0, 1/d)",
+        citation="Trockman and Kolter 2023, Mimetic initialization of self-attention layers, "
+        "arXiv:2305.09828",
+        evidence="second-hand",
+        differences=(
+            "Two public ports store W_V and W_proj untransposed: another matrix of the same spectrum.",
+            "Only the four matrices of every attention are written; biases and all other layers stay as they "
+            "are, positions too: fill them by a call before.",
+        ),
+        avoid="language models: they need other signs.",
+        use="vision transformers trained on little data, with fixed sine-cosine positions.",
+        suits=("small data", "vit", "transformer"),
+        unsuited=("language model",),
+        see=("identity", "zero_query"),
+    )
+)

@@ -19,7 +19,7 @@ from ..core.layout import Fans
 from ..core.layout import fans as fans_of
 from ..core.parameter import ParameterInfo
 from .given import Given
-from .options import Option, options_of
+from .options import Option, Value, options_of
 
 NEEDS: Mapping[str, str] = {
     "part": "which part of the network a parameter is (attention.output, mlp.down …), from its name",
@@ -58,6 +58,23 @@ def _given(
     """Options of schemes with needs: what a model's names and shapes do not tell."""
 
 
+@dataclass(frozen=True)
+class Size(Option):
+    """A number that the model tells unless it is given: 0 means that it is not."""
+
+    def checked(self, value: Any, where: str) -> Value:
+        """As any option; OptionError too for a negative number, or a broken one of things."""
+        number = super().checked(value, where)
+        counted = self.name != "scale"
+        if not isinstance(number, float) or (0 <= number < math.inf and not (counted and number % 1)):
+            return number
+        raise OptionError(
+            f"{self.name}={value!r}",
+            where=where,
+            expected=f"a {'whole ' if counted else ''}number > 0, or 0 for what the model tells",
+        )
+
+
 def options_for(needs: tuple[str, ...], own: tuple[Option, ...]) -> tuple[Option, ...]:
     """The options by which a user can say what the scheme needs; none its law has itself."""
     wanted = {"assign"} | set(needs) | ({"depth"} if {"block", "stacks"} & set(needs) else set())
@@ -65,7 +82,7 @@ def options_for(needs: tuple[str, ...], own: tuple[Option, ...]) -> tuple[Option
     wanted = {"scale"} if "adapter" in needs else wanted
     taken = {option.name for option in own}
     return tuple(
-        option
+        Size(option.name, option.default, option.meaning) if option.kind == "number" else option
         for option in options_of(_given)
         if needs and option.name in wanted and option.name not in taken
     )
@@ -252,8 +269,25 @@ def missing(name: str, needs: tuple[str, ...]) -> OptionError:
     )
 
 
-def no_fill(name: str) -> UnsupportedError:
+def needs_model(name: str) -> OptionError:
+    """One weight was given to a scheme that plans a whole model."""
+    return OptionError(
+        f"scheme {name!r} decides for a whole model, one weight's fans are not enough",
+        cause="it looks at the layers around a weight, or at data passing through it",
+        fix=f'initwise.init_(model, "{name}", example=example) applies it.',
+    )
+
+
+def no_fill(name: str, needs: tuple[str, ...]) -> UnsupportedError:
     """A scheme of arrays was asked for a Fill."""
+    if "adapter" not in needs:
+        return UnsupportedError(
+            "it prescribes products of matrices, and a Fill is a law of one",
+            where=f"scheme {name!r}",
+            expected="the attention of a whole model, as the only plan",
+            fix=f'initwise.init_(model, "{name}") fills every attention; of one: scheme("{name}").start('
+            "at), with at=Site(width=…, heads=…, given=Given(rank, draw=…)).",
+        )
     return UnsupportedError(
         "it starts from values, and a Fill is a law, not an array",
         where=f"scheme {name!r}",

@@ -27,6 +27,7 @@ class TorchAdapter:
     together: str = "initwise.frameworks.torch.adapter:write_together"
     calibrate: str = "initwise.choose.calibrate_torch:measure_factors"
     adapters: str = "initwise.frameworks.torch.lora:adapters"
+    attention: str = "initwise.frameworks.torch.attention:attention"
     branches: str = "initwise.choose.profile_torch:branches"
 
     def recognises(self, model: Any) -> bool:
