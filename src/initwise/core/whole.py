@@ -91,10 +91,11 @@ SMALL_POSITIVE = {
 
 def _positive(shape: tuple[int, ...], layout: Layout | None) -> Moments:
     """Of (I + RᵀR/n)/λ, λ at its mean: E[RᵀR/n] = I, off the diagonal its entries have variance 1/n, on it
-    2/n. λ − 1 is the largest eigenvalue of a Wishart matrix: Johnstone 2001, theorem 1.1."""
+    2/n. λ − 1 is the largest eigenvalue of a Wishart matrix: Johnstone 2001, theorem 1.1: from n = 8 on
+    within 1 % of the std."""
     n, _, _ = matrix_sizes(shape, layout)
-    if n == 1:
-        return 1.0, 0.0, -1.0, 1.0
+    if n in SMALL_POSITIVE:
+        return *SMALL_POSITIVE[n], -1.0, 1.0
     centre = 4 * n - 2
     spread = math.sqrt(centre) * (2 / math.sqrt(n - 0.5)) ** (1 / 3)
     largest = 1 + max(centre - 1.2065 * spread, n / 2) / n
