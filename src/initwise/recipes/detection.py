@@ -13,6 +13,12 @@ from .rules import Rule
 
 Prior = Annotated[float, "probability π of an object that the class bias starts at"]
 
+MASKS = (
+    "*mask_head.[0-9]*.weight",
+    "*mask_fcn[0-9]*.weight",
+    "*mask_head.deconv.weight",
+    "*conv5_mask.weight",
+)
 XAVIER_FILL = by("lecun_uniform")
 """fvcore's c2_xavier_fill, which is LeCun uniform, not Xavier."""
 
@@ -39,7 +45,7 @@ def detection(*, prior: Prior = 0.01) -> tuple[Rule, ...]:
             by("xavier_uniform"), names=("*backbone.extra.*.weight", "*ssd_head*.weight"), roles=("weight",)
         ),
         Rule(XAVIER_FILL, names=("*fpn.*.weight", "*fpn_*.weight", "*box_head.fc*.weight")),
-        Rule(normal(KAIMING_OUT), names=("*mask_head.*.weight", "*mask_fcn*.weight")),
+        Rule(normal(KAIMING_OUT), names=MASKS),
         Rule(normal(0.001), names=("*mask_predictor.*logits.weight", "*mask_head.predictor.weight")),
     )
 

@@ -36,9 +36,7 @@ def stylegan2(*, mapping_rate: Rate = 0.01) -> tuple[Rule, ...]:
         Rule(normal(1.0), names=OWN, roles=("weight", "bare", "token"), needed="any"),
         Rule(normal(1 / mapping_rate), names=("*mapping.*.weight",), roles=("weight", "bare")),
         Rule(ONE, names=("*affine.bias",), roles=("bare", "bias")),
-        Rule(
-            ZERO, names=("*noise_strength", "*conv*.bias", "*torgb.bias", "*fc*.bias"), roles=("bare", "bias")
-        ),
+        Rule(ZERO, names=("*noise_strength",), roles=("bare",)),
     )
 
 

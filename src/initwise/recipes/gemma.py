@@ -7,7 +7,7 @@ from typing import Annotated
 from .base import RecipeRow, registry
 from .hf_default import hf_rules
 from .laws import ZERO
-from .rules import Rule
+from .rules import Rule, neutral
 
 Std = Annotated[float, "the configuration's initializer_range"]
 
@@ -16,7 +16,7 @@ def gemma(*, std: Std = 0.02) -> tuple[Rule, ...]:
     """Gemma 1, 2 and 3."""
     return (
         *hf_rules(std),
-        Rule(ZERO, layers=("*RMSNorm",), roles=("norm_gain",), needed="any"),
+        Rule(neutral(0.0), layers=("*RMSNorm",), roles=("norm_gain",), needed="any"),
         Rule(ZERO, layers=("*MultiModalProjector",)),
     )
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from .base import RecipeRow, registry
 from .laws import INVERSE_ROOT_WIDTH, KEPT, ZERO, Formula, normal
-from .rules import Rule
+from .rules import Rule, neutral
 
 Scale = Annotated[float, "the configuration's w_init_variance_scale"]
 Width = Annotated[float, "the configuration's conv1d_width"]
@@ -34,7 +34,7 @@ def recurrent_gemma(*, scale: Scale = 0.01, conv_width: Width = 4.0) -> tuple[Ru
             roles=("bare", "token", "weight", "bias"),
             reason="ln(1/√u − 1), u uniform on [0.9², 0.999²): a curve that no Fill has yet",
         ),
-        Rule(ZERO, layers=("*RMSNorm",), roles=("norm_gain",)),
+        Rule(neutral(0.0), layers=("*RMSNorm",), roles=("norm_gain",)),
     )
 
 

@@ -22,7 +22,7 @@ def mixer(*, flavor: Flavor = "jax") -> tuple[Rule, ...]:
         Rule(xavier),
         Rule(xavier, parts=("mlp.up", "mlp.down"), needed="all"),
         Rule(normal(1e-6), parts=("mlp.*",), roles=("bias",)),
-        Rule(lecun, parts=("patch",)),
+        Rule(lecun, parts=("patch", "conv", "stem")),
         head,
     )
 

@@ -122,7 +122,7 @@ TABLE: tuple[Pattern, ...] = (
     Pattern("label", r"label_emb|y_embedder|class_emb(ed)?", roles=TABLES),
     Pattern(
         "position",
-        r"wpe|pos_?(emb|embed|embeds|embedding|embeddings)|position_?(emb|embed|embeds|embedding|embeddings)|"
+        r"wpe|(absolute_)?pos_?(emb|embed|embeds|embedding|embeddings)|position_?(emb|embed|embeds|embedding|embeddings)|"
         r"embed_positions|positional_embedding|(word_)?position_embeddings|.*_position_embeddings?|"
         r"positions|decoder_pos_embed|temporal_embedding|(row|column)_embeddings",
         roles=("embedding", "token", "bare", "weight"),
@@ -145,7 +145,7 @@ TABLE: tuple[Pattern, ...] = (
     ),
     Pattern(
         "residual_scale",
-        r"skip_gain|res_?weight|resid_lambdas?|x0_lambdas?|alpha|re_?zero|branch_scale|scale",
+        r"skip(init)?_gain|res_?weight|resid_lambdas?|x0_lambdas?|alpha|re_?zero|branch_scale|scale",
         roles=("bare", "token"),
     ),
     Pattern("attention.sink", r"sinks?", roles=("bare", "token")),
@@ -209,6 +209,8 @@ TABLE: tuple[Pattern, ...] = (
         r"down_proj(_bias)?|w2|wo|fc2|dense_4h_to_h|output_linear",
         EXPERTS + "|block_sparse_moe",
     ),
+    # squeeze and excitation, whose two layers are called as an MLP's
+    Pattern("conv.squeeze", r"fc[12]", r"(^|\.)se$|SELayer|SqueezeExc"),
     # MLPs
     Pattern("mlp.gate_up", r"gate_up_proj|Wi|ff_proj|gate_and_up|fc1_gate_up"),
     Pattern("mlp.gate", r"gate_proj|w1|wi_0|linear_gate|w_gate|fc1_g"),
@@ -275,7 +277,7 @@ TABLE: tuple[Pattern, ...] = (
     Pattern("patch", r"conv_proj|patch_embedding|patch_embed(dings?)?"),
     Pattern(
         "head",
-        r"(aux_)?classifier|lm_head|heads?(_dist)?|head_dist|score|embed_out|logits_proj|qa_outputs|decoder|discriminator_predictions|seq_relationship|cls_classifier|distillation_classifier|action_net|value_net|logits|unembed(ding)?|ctc_head|sequence_summary|class_labels_classifier|vocab_projector|generator_lm_head|dense_prediction|predictor",
+        r"(aux_)?classifier|lm_head|output_projection|heads?(_dist)?|head_dist|score|embed_out|logits_proj|qa_outputs|decoder|discriminator_predictions|seq_relationship|cls_classifier|distillation_classifier|action_net|value_net|logits|unembed(ding)?|ctc_head|sequence_summary|class_labels_classifier|vocab_projector|generator_lm_head|dense_prediction|predictor",
     ),
     Pattern("head", r"output|fc|linear|last_linear", "^$"),
     Pattern("head", r"\d+|head|fc|l", r"(^|\.)(classifier|heads?|cls|score)$"),

@@ -136,8 +136,8 @@ def _inside(place: Place, layers: tuple[str, ...]) -> bool:
     return any(fnmatch.fnmatchcase(name, glob) for name in classes for glob in layers)
 
 
-def _start(default: float) -> Law:
-    """The value the layer's constructor gives a vector, else the default."""
+def neutral(default: float) -> Law:
+    """The value with which the layer is neutral, seen from what it computes; else the default."""
 
     def make(place: Place):  # type: ignore[no-untyped-def]
         value = default if place.info.start is None else place.info.start
@@ -148,9 +148,9 @@ def _start(default: float) -> Law:
 
 COMMON: tuple[Rule, ...] = (
     Rule(ZERO, roles=("bias", "recurrent_bias", "norm_bias"), reason="a bias starts at 0"),
-    Rule(_start(1.0), roles=("norm_gain",), reason="a norm starts as a pure normalisation"),
-    Rule(_start(0.25), roles=("slope",), reason="PReLU's slope"),
+    Rule(neutral(1.0), roles=("norm_gain",), reason="a norm starts as a pure normalisation"),
+    Rule(neutral(0.25), roles=("slope",), reason="PReLU's slope"),
 )
 """What every recipe does unless it says otherwise."""
 
-__all__ = ["COMMON", "DRAWN", "MATRICES", "ONE", "Rule"]
+__all__ = ["COMMON", "DRAWN", "MATRICES", "ONE", "Rule", "neutral"]
