@@ -1,7 +1,7 @@
 """Where one name means several distributions, each is reached by an option or a flavor."""
 
 import pytest
-from saying import CUT, R, bound, law, std, whole
+from saying import CUT, Function, R, bound, law, std, whole
 
 from initwise import fans
 
@@ -47,11 +47,11 @@ ALIKE_BY_NAME = {
     "zero-init residual: on in timm, off in torchvision": (
         whole("resnet", zero_gamma="on"),
         whole("resnet", zero_gamma="off"),
-        law("zero_gamma"),
+        law("zero_gamma", tested="schemes/test_sites.py::TestInAModel::test_the_last_norm_of_a_branch"),
     ),
     "orthogonal: QR with signs or SVD without": (
-        law("orthogonal", flavor="torch"),
-        law("orthogonal", flavor="baselines"),
+        law("orthogonal", flavor="torch", expect={"law": "orthogonal", "gain": 1}),
+        law("orthogonal", flavor="baselines", expect={"law": "orthogonal", "gain": 1}),
     ),
     "fan_in of a depthwise kernel: k² or C·k²": (
         law("lecun_normal", fans((7, 7, 96, 1), "hwbo"), flavor="keras", expect=std(1 / R(96 * 49))),
@@ -64,3 +64,18 @@ ALIKE_BY_NAME = {
 def test_one_name_for_several_laws_is_an_option_or_a_flavor(disagreement):
     for way in ALIKE_BY_NAME[disagreement]:
         way.check()
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        law("constant", value=0.3),
+        law("he_normal", expect=std(1 / 8)),
+        law("he_normal", tested="schemes/test_sites.py::TestChrono::test_nothing"),
+        law("he_normal", tested="schemes/test_s4d.py::TestS4D::test_all_else_is_the_base"),
+        Function("schemes.adapters.pissa", "schemes/test_sites.py::test_nothing"),
+    ],
+)
+def test_a_way_without_an_expectation_that_holds_is_none(nothing):
+    with pytest.raises(AssertionError):
+        nothing.check()
