@@ -6,7 +6,10 @@ import recipe_fixtures_decoders
 import recipe_fixtures_encoders
 import recipe_fixtures_experts
 import recipe_fixtures_generative
+import recipe_fixtures_mixers
 import recipe_fixtures_others
+import recipe_fixtures_residual
+import recipe_fixtures_states
 import recipe_fixtures_towers
 import recipe_fixtures_vision
 from recipe_bench import KEPT, wanted
@@ -22,7 +25,10 @@ ROOMS = (
     recipe_fixtures_encoders,
     recipe_fixtures_experts,
     recipe_fixtures_generative,
+    recipe_fixtures_mixers,
     recipe_fixtures_others,
+    recipe_fixtures_residual,
+    recipe_fixtures_states,
     recipe_fixtures_towers,
     recipe_fixtures_vision,
 )
