@@ -79,8 +79,13 @@ def test_no_row_passes_over_a_plain_mlp_in_silence(row):
 @pytest.mark.parametrize("name", ["fixup_scaling", "zero_branch"])
 @pytest.mark.parametrize(
     "model",
-    [plain, Attributes, lambda: nn.ModuleDict({"layers": nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)])})],
-    ids=["plain", "attributes", "a list of single layers"],
+    [
+        plain,
+        lambda: nn.Sequential(linear()[0], linear()[0]),
+        Attributes,
+        lambda: nn.ModuleDict({"layers": nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)])}),
+    ],
+    ids=["plain", "a list that has no name", "attributes", "a list of single layers"],
 )
 def test_a_model_of_which_no_branch_is_seen_is_refused_and_left_as_it_was(name, model):
     made = model()
@@ -91,7 +96,7 @@ def test_a_model_of_which_no_branch_is_seen_is_refused_and_left_as_it_was(name, 
     assert text.startswith(
         f"scheme {name!r}: the model has no residual branch that can be seen; expected one"
     )
-    assert "blocks are found by numbers in names (blocks.3.fc1.weight)" in text
+    assert "blocks are found by numbers after a name (blocks.3.fc1.weight)" in text
     assert "nn.ModuleList" in text
     assert all(map(torch.equal, before, made.parameters()))
 

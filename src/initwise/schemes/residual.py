@@ -16,8 +16,8 @@ ENDS = ("attention.value", "attention.output", "mlp.up", "mlp.gate", "mlp.gate_u
 BROAD = frozenset({"attention.qkv", "attention.key_value"})
 """Packed matrices of which only the values are scaled."""
 LOOKED = (
-    "blocks are found by numbers in names (blocks.3.fc1.weight), as nn.ModuleList and nn.Sequential give "
-    "them, and a branch is two or more matrices of one block"
+    "blocks are found by numbers after a name (blocks.3.fc1.weight), as an nn.ModuleList or nn.Sequential "
+    "has that is an attribute of the model, and a branch is two or more matrices of one block"
 )
 """How residual branches are found."""
 
@@ -163,7 +163,8 @@ registry.add(
             "residual branch that can be seen",
             lambda at: at.matrix and in_branch(at),
             LOOKED,
-            "Hold the blocks in one nn.ModuleList, or fill by names: rules={{'*.last.weight': 'zeros'}}.",
+            "Hold the blocks in one nn.ModuleList, an attribute of the model, or fill by names: "
+            "{{'*': 'torch_default', '*.last.*': 'zeros'}}.",
         ),
         summary="Residual networks without norms: branches start at 0, their first layers shrunk by depth.",
         formula="branch of m layers: N(0, √(2/fan_out)·L^(−1/(2m−2))), last layer 0, bias too; head 0; "
