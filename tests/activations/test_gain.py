@@ -275,3 +275,47 @@ def test_names_with_parameters_are_the_same_activation():
 def test_a_gate_multiplies_its_halves():
     x = np.array([[2.0, 3.0, 0.0, 1.0]])
     np.testing.assert_allclose(activation("reglu").numpy(x), [[0.0, 3.0]])
+
+
+@pytest.mark.parametrize("q", [0.01, 1.0, 50.0])
+def test_a_fast_function_is_served_up_to_what_the_error_says(q):
+    rate = 0.22
+    found = gain(lambda x: np.exp(rate * x * x / q), q=q)
+    assert found == pytest.approx(math.sqrt(q) * (1 - 4 * rate) ** 0.25, rel=1e-12)
+    with pytest.raises(OptionError, match=r"clearly slower than exp\(x²/4q\): exp\(0.22·x²/q\) does"):
+        gain(lambda x: np.exp(0.24 * x * x / q), q=q)
+
+
+@pytest.mark.parametrize("value", [1.0, 1e-9, 7e8])
+@pytest.mark.parametrize("q", [0.01, 1.0, 300.0])
+def test_a_constant_s_moments_do_not_follow_q(value, q):
+    moments = activation(lambda x: x * 0 + value).moments(q)
+    assert (moments.variance, moments.derivative_second, moments.second_slope) == (0, 0, 0)
+    assert moments.chi_parallel() == 0
+
+
+def test_a_step_s_moments_do_follow_q():
+    """E[1(x > 1)²] = Φ(−1/√q) moves with q although the slope is 0 almost everywhere."""
+    moments = activation(lambda x: (x > 1) * 1.0).moments()
+    assert moments.second_slope == pytest.approx(math.exp(-0.5) / math.sqrt(2 * math.pi) / 2, rel=1e-9)
+
+
+class TestOptionsHaveNames:
+    @pytest.mark.parametrize(
+        ("thing", "value", "fix"),
+        [
+            ("leaky_relu", 0.2, 'gain("leaky_relu", negative_slope=0.2)'),
+            ("tanh", 2.0, 'gain("tanh", q=2.0)'),
+            ("relu", True, 'gain("relu", backward=True)'),
+        ],
+    )
+    def test_a_value_without_one_is_told_it(self, thing, value, fix):
+        with pytest.raises(OptionError) as caught:
+            gain(thing, value)
+        assert str(caught.value).startswith(f"gain: {value!r} without a name; expected options")
+        assert str(caught.value).endswith(f"{fix}.")
+
+    @pytest.mark.parametrize("name", ["direction", "mode"])
+    def test_the_gradient_s_gain_is_pointed_at(self, name):
+        with pytest.raises(OptionError, match="backward=True is the gain that keeps the gradient"):
+            gain("tanh", **{name: "backward"})

@@ -179,7 +179,7 @@ def _moments(activation: Activation, q: float) -> Moments:
         variance=_difference(second, found.value**2),
         derivative_mean=found.slope,
         derivative_second=derivative,
-        second_slope=growth,
+        second_slope=growth if abs(growth) > 1e-15 * second / q else 0.0,  # of a constant, rounding
         error=error,
         second_error=found.errors[1],
         derivative_error=found.errors[3],

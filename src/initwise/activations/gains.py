@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from ..core.errors import OptionError
@@ -17,7 +18,12 @@ _chosen = activation
 
 
 def gain(
-    activation: Any, *, q: float = 1.0, backward: bool = False, keep: Keep | None = None, **parameters: float
+    activation: Any,
+    *unnamed: Any,
+    q: float = 1.0,
+    backward: bool = False,
+    keep: Keep | None = None,
+    **parameters: float,
 ) -> float:
     """The factor on 1/√fan that keeps the signal's (or the gradient's) size through `activation`.
 
@@ -42,6 +48,7 @@ def gain(
     >>> round(gain("tanh"), 6)
     1.592537
     """
+    _check_names(activation, unnamed, parameters)
     chosen = _chosen(activation, **parameters)
     wanted = _wanted(backward, keep)
     moments = chosen.moments(q)
@@ -55,6 +62,29 @@ def gain(
             fix="Pass it in float64, or without its fine structure.",
         )
     return value
+
+
+def _check_names(thing: Any, unnamed: tuple[Any, ...], parameters: Mapping[str, Any]) -> None:
+    """Raise OptionError for values without names, and for other libraries' names of options."""
+    row = getattr(_chosen(thing), "row", None) if unnamed or {"direction", "mode"} & set(parameters) else None
+    known = tuple(row.parameters) if row is not None else ()
+    if unnamed:
+        name = "backward" if isinstance(unnamed[0], bool) else next(iter(known), "q")
+        raise OptionError(
+            f"{unnamed[0]!r} without a name",
+            where="gain",
+            expected="options and the activation's parameters by their names",
+            legal=(*known, "q", "backward", "keep"),
+            fix=f'gain("{thing}", {name}={unnamed[0]!r}).' if isinstance(thing, str) else "",
+        )
+    for name in ("direction", "mode"):
+        if name in parameters and name not in known and not callable(thing):
+            raise OptionError(
+                f"{name}={parameters[name]!r}",
+                where="gain",
+                legal=(*known, "q", "backward", "keep"),
+                fix="backward=True is the gain that keeps the gradient; without it the signal is kept.",
+            )
 
 
 def gate(phi: Any, **parameters: float) -> Activation:

@@ -84,8 +84,8 @@ def expectations(
         if tail <= 1e-13 * max(totals[1], totals[3]):
             return _result(totals, errors, q, tally.evaluations)
     raise OptionError(
-        f"E[f²] over N(0, {math.sqrt(q):g}) does not converge",
-        expected="a function that grows slower than exp(x²/4q)",
+        f"E[f²] over N(0, {math.sqrt(q):g}) does not converge within {REACHES[-1]:g} σ",
+        expected="a function that grows clearly slower than exp(x²/4q): exp(0.22·x²/q) does",
     )
 
 

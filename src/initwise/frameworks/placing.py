@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..core.errors import ModelError
@@ -26,6 +26,8 @@ class Placed:
 
     scheme: Scheme
     sites: Mapping[str, Site]
+    head: str = ""
+    """The layer taken for the head although nothing is called so, "" if there is none."""
 
     @property
     def name(self) -> str:
@@ -39,7 +41,11 @@ class Placed:
 
     def fill_parameter(self, info: ParameterInfo) -> Fill | None:
         """See `Scheme.fill_parameter`."""
-        return self.scheme.fill_parameter(info, at=self.sites[info.name])
+        fill = self.scheme.fill_parameter(info, at=self.sites[info.name])
+        if fill is None or not self.head or info.layer != self.head:
+            return fill
+        why = f"{self.head} is taken for the head: the last of the model's only chain, and none is called so"
+        return fill.because(f"{fill.reason}; {why}")
 
 
 def placed(law: Any, infos: Sequence[ParameterInfo]) -> Any:
@@ -51,8 +57,29 @@ def placed(law: Any, infos: Sequence[ParameterInfo]) -> Any:
     if not getattr(getattr(law, "row", None), "needs", ()) or not isinstance(law, Scheme):
         return law
     found = sites(infos, dict(law.options))
+    head = _last(found) if law.row.touches == ("head",) and not _parts(found, ("head",)) else ""
+    if head:
+        found = {name: _as_head(site, head) for name, site in found.items()}
     _touched(law, found)
-    return Placed(law, found)
+    return Placed(law, found, head)
+
+
+def _parts(found: Mapping[str, Site], wanted: Sequence[str]) -> set[str]:
+    return {site.part for site in found.values()} & set(wanted)
+
+
+def _last(found: Mapping[str, Site]) -> str:
+    """The layer that ends the model, if its layers are one chain, and it is a matrix of unknown part."""
+    ends = {s.info.layer for s in found.values() if s.info and s.position in ("last", "only")}
+    weights = [site for site in found.values() if site.info and site.matrix]
+    last = weights[-1] if weights and len(ends) == 1 else None
+    if last is None or last.info is None or last.info.layer not in ends or last.part:
+        return ""
+    return last.info.layer if len(last.info.shape) == 2 else ""
+
+
+def _as_head(site: Site, layer: str) -> Site:
+    return replace(site, part="head") if site.info and site.info.layer == layer else site
 
 
 def _touched(law: Scheme, found: Mapping[str, Site]) -> None:

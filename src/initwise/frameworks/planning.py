@@ -313,6 +313,9 @@ def _ruling(glob: str, value: Any) -> Any:
             f"a value of type {type(value).__name__}",
             where=f"rule {glob!r}",
             expected=f"a scheme or its name, a Fill, or {KEEP!r}",
+            fix=f"Fill.normal(0, {value!r}) draws with this std, Fill.constant({value!r}) is it everywhere."
+            if isinstance(value, (int, float)) and not isinstance(value, bool)
+            else "",
         )
     law = _law(value)
     recipe_given = isinstance(law, Recipe)

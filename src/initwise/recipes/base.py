@@ -22,6 +22,7 @@ from ..core.registry import Registry, unknown
 from ..core.traits import checked_traits
 from ..schemes import Option
 from ..schemes.base import Value, checked_options, options_of
+from ..schemes.options import by_name
 from .parts import PARTS
 from .rules import COMMON, Rule
 from .structure import Place, places
@@ -330,7 +331,7 @@ def _listed(names: Sequence[str], limit: int = 5) -> str:
     return ", ".join(names[:limit]) + more
 
 
-def recipe(name: str, **options: Any) -> Recipe:
+def recipe(name: str, *unnamed: Any, **options: Any) -> Recipe:
     """The recipe called `name` (or alias), with `options`.
 
     A hyphen may stand for an underscore: transformers' own names of its families have both.
@@ -346,6 +347,8 @@ def recipe(name: str, **options: Any) -> Recipe:
             f"no recipe is called {name!r}", expected="a name", fix='For example recipe("gpt2").'
         )
     known = name if name in registry else name.replace("-", "_")
+    if known in registry and unnamed:
+        raise by_name("recipe", registry[known].name, registry[known].options, unnamed)
     if known in registry:
         return Recipe(registry[known].name, tuple(options.items()))
     error = unknown(name, registry)

@@ -23,8 +23,8 @@ from ..core.traits import checked_traits
 from .calling import called
 from .finite import check_finite
 from .flavors import Flavor
-from .needs import NEEDS, About, Site, missing, no_fill, options_for, settings_of
-from .options import Option, Value, checked_options, is_number, options_of
+from .needs import NEEDS, About, Site, missing, needs_model, no_fill, options_for, settings_of
+from .options import Option, Value, by_name, checked_options, is_number, options_of
 
 if TYPE_CHECKING:
     from .adapters import Adapter
@@ -355,7 +355,7 @@ def scaled(fill: Fill, gain: float) -> Fill:
     return fill.scaled(float(gain)).because(f"{fill.reason}, times gain {gain:.6g}")
 
 
-def scheme(name: str, **options: Any) -> Scheme:
+def scheme(name: str, *unnamed: Any, **options: Any) -> Scheme:
     """The scheme called `name` (or alias), with `options`.
 
     Raises:
@@ -365,7 +365,10 @@ def scheme(name: str, **options: Any) -> Scheme:
     >>> print(scheme("kaiming_normal", mode="fan_out"))
     he_normal(mode="fan_out")
     """
-    return Scheme(registry[name].name, tuple(options.items()))
+    row = registry[name]
+    if unnamed:
+        raise by_name("scheme", row.name, row.options, unnamed)
+    return Scheme(row.name, tuple(options.items()))
 
 
 def schemes() -> tuple[SchemeRow, ...]:

@@ -7,7 +7,7 @@ import inspect
 import math
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -54,6 +54,27 @@ def is_number(value: Any) -> bool:
     if isinstance(value, (bool, str)) or not hasattr(value, "__float__"):
         return False
     return not math.isnan(float(value))
+
+
+def by_name(call: str, name: str, options: tuple[Option, ...], unnamed: Sequence[Any]) -> OptionError:
+    """The error for values without a name: with the first option that can have the first of them."""
+    value = unnamed[0]
+    fitting = next((option.name for option in options if _can_have(option, value)), "NAME")
+    return OptionError(
+        f"{value!r} without a name",
+        where=f'{call}("{name}")',
+        expected="options by their names",
+        legal=[option.name for option in options],
+        fix=f'{call}("{name}", {fitting}={value!r}).' if options else "It has no options at all.",
+    )
+
+
+def _can_have(option: Option, value: Any) -> bool:
+    try:
+        option.checked(value, "")
+    except OptionError:
+        return False
+    return True
 
 
 def checked_options(
