@@ -22,8 +22,8 @@ def modernbert(*, std: Std = 0.02, cut: Cut = 2.0) -> tuple[Rule, ...]:
         Rule(truncated(std, cut), parts=("embedding", "attention.qkv", "mlp.gate_up"), needed="all"),
         Rule(out, parts=("attention.output", "mlp.down"), needed="all"),
         Rule(out, parts=("head.transform",)),
-        # the language model's decoder; classifiers are drawn at 1/√d
-        Rule(out, names=("*decoder.weight",), roles=("weight", "embedding")),
+        # the language model's decoder, where it is no table; classifiers are drawn at 1/√d
+        Rule(out, names=("*decoder.weight",), roles=("weight",)),
         Rule(truncated(INVERSE_ROOT_WIDTH, cut), names=("*classifier.weight",)),
     )
 
@@ -35,7 +35,9 @@ registry.add(
         summary="N(0, 0.02) cut at ±2σ; residual outputs, the prediction head and the decoder "
         "0.02/√(2L); classifiers 1/√d.",
         citation="transformers, modeling_modernbert; Warner et al. 2024, arXiv:2412.13663",
-        differences=("A tied decoder is the table: it is then drawn as the decoder, at 0.02/√(2L).",),
+        differences=(
+            "A tied decoder is the table and keeps its 0.02: transformers ties after both are drawn.",
+        ),
         avoid="post-norm encoders.",
         suits=("encoder", "transformer", "pre-norm", "glu", "deep", "residual branch"),
         unsuited=("post-norm",),
