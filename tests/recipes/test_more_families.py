@@ -14,6 +14,8 @@ from torch import nn  # noqa: E402
 from initwise.frameworks.initialize import init_, plan_for  # noqa: E402
 
 D, FF, L, V, HEADS = 64, 160, 3, 300, 4
+EPS = float(np.finfo("float32").eps)
+"""What float32 loses of a number of about 1, at most."""
 
 
 def tree(**children):
@@ -69,9 +71,9 @@ class TestRWKV7:
             ("x_g", 0.2),
         ):
             mix = written[f"blocks.{block}.att.{name}"].ravel()
-            np.testing.assert_allclose(mix, 1 - share ** (factor * falling), atol=1e-6)
+            np.testing.assert_allclose(mix, 1 - share ** (factor * falling), atol=EPS)
         mix = written[f"blocks.{block}.ffn.x_k"].ravel()
-        np.testing.assert_allclose(mix, 1 - share ** (falling**4), atol=1e-6)
+        np.testing.assert_allclose(mix, 1 - share ** (falling**4), atol=EPS)
 
     @pytest.mark.parametrize("block", range(L))
     def test_decays_are_a_power_and_a_sawtooth_over_each_head(self, written, block):
@@ -90,21 +92,21 @@ class TestRWKV7:
         }
         for name, values in expected.items():
             found = written[f"blocks.{block}.att.{name}"].ravel()
-            np.testing.assert_allclose(found, values, atol=2e-6, err_msg=name)
+            np.testing.assert_allclose(found, values, atol=EPS * np.abs(values).max(), err_msg=name)
 
     def test_low_rank_factors_start_as_nothing_and_stay_orthogonal(self, written):
         for letter in "wavg":
             assert not written[f"blocks.0.att.{letter}1"].any()
             second = written[f"blocks.0.att.{letter}2"]
-            np.testing.assert_allclose(second @ second.T, 0.01 * np.eye(8), atol=1e-6)
+            np.testing.assert_allclose(second @ second.T, 0.01 * np.eye(8), atol=0.01 * D * EPS)
 
     def test_what_writes_into_the_stream_is_zero_and_the_last_norm_grows_with_the_block(self, written):
         for name in ("att.output", "ffn.value"):
             assert not written[f"blocks.1.{name}.weight"].any()
         gains = [written[f"blocks.{block}.att.ln_x.weight"].max() for block in range(L)]
-        np.testing.assert_allclose(gains, [((1 + block) / L) ** 0.7 for block in range(L)], rtol=1e-6)
+        np.testing.assert_allclose(gains, [((1 + block) / L) ** 0.7 for block in range(L)], rtol=EPS)
         head = written["head.weight"]
-        np.testing.assert_allclose(head.T @ head, 0.25 * V / D * np.eye(D), atol=1e-5)
+        np.testing.assert_allclose(head.T @ head, 0.25 * V / D * np.eye(D), atol=0.25 * V / D * V * EPS)
 
 
 def test_rwkv_4_is_what_transformers_computes_element_by_element():
@@ -115,12 +117,13 @@ def test_rwkv_4_is_what_transformers_computes_element_by_element():
     init_(model, "rwkv", seed=1)
     mine = dict(model.named_parameters())
     assert len(theirs) == 3 * 7
+    # up to 5 in size, and rounded twice in transformers' float32
     for name, values in theirs.items():
-        np.testing.assert_allclose(mine[name].detach(), values, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(mine[name].detach(), values, atol=10 * EPS, err_msg=name)
     init_(model, recipe("rwkv4", flavor="intended"), seed=1)
     first = mine["rwkv.blocks.1.attention.time_first"].detach().numpy()
     expected = math.log(0.3) + 0.5 * ((np.arange(64) + 1) % 3 - 1)
-    np.testing.assert_allclose(first, expected, rtol=1e-6)
+    np.testing.assert_allclose(first, expected, rtol=EPS)
 
 
 def test_retnets_gate_is_drawn_like_its_readers_and_its_output_at_half_of_xavier():
