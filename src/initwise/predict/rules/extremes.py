@@ -20,6 +20,7 @@ from ..moments import Moments, independent
 from ..values import Value
 from .calling import Call, rule
 from .convolution import Line
+from .indexing import resized
 from .pooling import per_axis, space
 
 COMMON, SHARES = np.polynomial.hermite_e.hermegauss(24)
@@ -82,14 +83,6 @@ def largest(x: Value, dims: Sequence[int], counts: Counts) -> Value:
         for p, r in zip(middle.reshape(-1, width), ranked.reshape(-1, width), strict=True)
     ]
     return Value((Term((Factor(factor.base, np.stack(found).reshape(ranked.shape)),)),), x.notes)
-
-
-def resized(x: Value, shape: Sequence[int]) -> Value:
-    """`x` with axes of other sizes, whose elements are alike those there are."""
-    moments = x.moments
-    for dim, size in enumerate(shape):
-        moments = maps.resize(moments, dim, size)
-    return values.fresh(moments, x.law, spread=x.scale_spread, notes=x.notes)
 
 
 def _chosen(g: Value, x: Value, count: float, hits: float, pairs: float) -> Value:
@@ -223,29 +216,3 @@ def extreme(call: Call) -> Value | list[Value]:
     y = _reduced(call, values.scaled(x, sign), call.dims(len(x.shape)))
     y = values.scaled(y, sign)
     return y if not isinstance(call.out, (tuple, list)) else [y, values.fixed(call.shape, 0.0)]
-
-
-@rule("value_selecting_reduction_backward")
-def extreme_gradient(call: Call) -> Value:
-    """The gradient at one place along the axis, which one left open."""
-    g, sizes = call.value("grad"), call.shape
-    dim = call["dim"] % len(sizes)
-    one = [1 if d == dim else size for d, size in enumerate(sizes)]
-    placed = values.reshaped(g, one)
-    moments = maps.resize(placed.moments, dim, sizes[dim])
-    return one_of(values.fresh(moments, spread=g.scale_spread, notes=g.notes), dim)
-
-
-def one_of(g: Value, dim: int) -> Value:
-    """g at one place along `dim`, zero at the others: no two of them are both met."""
-    moments, size = g.moments, g.shape[dim]
-    if size == 1:
-        return g
-    place = start(moments.axes, dim)
-    kept = np.moveaxis(moments.second.copy(), place, 0)
-    kept[0] = 0.0
-    kept[1] = kept[1] / size
-    second = np.moveaxis(kept, 0, place)
-    return values.fresh(
-        Moments(moments.axes, second, moments.mean / size), spread=g.scale_spread, notes=g.notes
-    )

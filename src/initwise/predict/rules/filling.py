@@ -106,7 +106,7 @@ def dropout_gradient(call: Call) -> Value:
     return values.scaled(values.times(call.value("grad_output"), call.value("mask")), float(call["scale"]))
 
 
-@rule("linalg_qr", "qr")
+@rule("linalg_qr")
 def orthogonal(call: Call) -> list[Value | None]:
     """Q of a random matrix: entries of mean 0 and variance 1/max(rows, columns), uncorrelated."""
     q = call.out[0]

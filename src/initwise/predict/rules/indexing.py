@@ -12,7 +12,7 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
 
 from .. import maps, values
-from ..axes import Array, Axes, along, axes_of, start
+from ..axes import Array, Axes, along, atoms_of, axes_of, patterns, start
 from ..moments import Moments, expand, flat, uniform
 from ..values import Value
 from .calling import Call, UnpredictedError, rule
@@ -220,17 +220,59 @@ def gather(call: Call) -> Value:
 @rule("scatter_add", "scatter", "scatter_reduce")
 def scatter(call: Call) -> Value:
     """Elements added, each where its index says, along one axis; `scatter` alone needs them apart."""
+    if isinstance(call["index"], FakeTensor):
+        return _somewhere(call)
     if not isinstance(call.get("src"), Tensor):
         raise UnpredictedError(f"{call.name} of a number")
     if call.get("reduce") not in (None, "sum"):
         raise UnpredictedError(f"{call.name} by {call['reduce']}")
     target, x, index = call.value("self"), call.value("src"), _real(call["index"])
     dim = call["dim"] % max(len(call.shape), 1)
-    if call.name != "scatter_add" and target.moments.mean_square > 0:
-        raise UnpredictedError(f"{call.name} onto numbers that are not zero")
+    if call.name != "scatter_add":
+        _onto_zeros(call)
     cut = maps.resize(_others_cut(x.moments, dim, index.shape), dim, index.shape[dim])
     moments = _others_cut(_scattered(cut, dim, index, call.shape[dim]), dim, call.shape)
     return values.plus(target, _kept(moments, x))
+
+
+def _somewhere(call: Call) -> Value:
+    """One element for each line, at a place along the axis that is not known: all places alike."""
+    dim, index = call["dim"] % max(len(call.shape), 1), call["index"]
+    whole = tuple(size for d, size in enumerate(call.shape) if d != dim)
+    if index.shape[dim] != 1 or tuple(s for d, s in enumerate(index.shape) if d != dim) != whole:
+        raise UnpredictedError("its indices depend on values that are not there")
+    _onto_zeros(call)
+    source = call["src"] if "src" in call.arguments else call["value"]
+    shape = (*call.shape[:dim], 1, *call.shape[dim + 1 :])
+    given = call.of(source) if isinstance(source, Tensor) else values.fixed(shape, float(source))
+    return one_of(resized(values.expanded(given, shape), call.shape), dim)
+
+
+def _onto_zeros(call: Call) -> None:
+    if call.value("self").moments.mean_square > 0:
+        raise UnpredictedError(f"{call.name} onto numbers that are not zero")
+
+
+def one_of(g: Value, dim: int) -> Value:
+    """g at one place along `dim`, zero at the others; each line of its own has its own place."""
+    moments, size = g.moments, g.shape[dim]
+    if size == 1:
+        return g
+    mine = range(start(moments.axes, dim), start(moments.axes, dim) + len(moments.axes[dim]))
+    line, place = np.ones(moments.second.shape, bool), np.ones(moments.second.shape, bool)
+    for axis, atom in enumerate(atoms_of(moments.axes)):
+        equal = patterns(atom).equal.reshape([-1 if a == axis else 1 for a in range(line.ndim)])
+        line, place = (line, place & equal) if axis in mine else (line & equal, place)
+    share = np.where(line, np.where(place, 1 / size, 0.0), 1 / size**2)
+    return _kept(Moments(moments.axes, moments.second * share, moments.mean / size), g)
+
+
+def resized(x: Value, shape: Sequence[int]) -> Value:
+    """`x` with axes of other sizes, whose elements are alike those there are."""
+    moments = x.moments
+    for dim, size in enumerate(shape):
+        moments = maps.resize(moments, dim, size)
+    return values.fresh(moments, x.law, spread=x.scale_spread, notes=x.notes)
 
 
 def _scattered(x: Moments, dim: int, index: NDArray[np.int64], rows: int) -> Moments:

@@ -37,7 +37,6 @@ UNTAGGED = (
     ),
     *(f"{name}_backward" for name in ("softshrink", "hardshrink")),
     "hardswish",
-    "special_i0",
 )
 """Elementwise operations that torch does not tag as such."""
 
