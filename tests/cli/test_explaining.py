@@ -88,13 +88,57 @@ def test_filters_without_words(command):
             ("explain", "fan-im"),
             "no scheme, activation, recipe or term is called 'fan-im'.\n  Did you mean 'fan-in'?",
         ),
-        (("explain", "gain", "--fan-in", "3"), "explain term 'gain': fact 'fan_in'"),
+        (
+            ("explain", "gain", "--fan-in", "3"),
+            "explain term 'gain': it takes no fan_in; expected nothing but the name.\n  Likely cause: a term of",
+        ),
+        (
+            ("explain", "small_init", "--fan-in", "768"),
+            "explain scheme 'small_init': it takes no fan_in.\n"
+            "  Likely cause: one weight does not tell what it needs, width: the model's width d.\n"
+            "  Known: assign, base, width.",
+        ),
+        (
+            ("explain", "truncated_normal", "--option", "low=3", "--option", "high=1"),
+            "truncated_normal: empty bounds (3, 1) in sigmas; expected low < high.",
+        ),
+        (
+            ("explain", "mup_scaling", "--option", "base_width=-4"),
+            "mup_scaling: base_width=-4.0; expected a finite number > 0.",
+        ),
+        (
+            ("explain", "depth_index", "--option", "std=-1"),
+            "scheme 'depth_index(std=-1)': normal: std -0.707",
+        ),
+        (
+            ("explain", "pissa", "--option", "scale=-1"),
+            "scheme 'pissa': scale=-1.0; expected a number > 0, or 0 for what the model tells.",
+        ),
+        (
+            ("explain", "small_init", "--option", "width=0.5"),
+            "scheme 'small_init': width=0.5; expected a whole number > 0, or 0 for what the model tells.",
+        ),
+        (("explain", "torch.nn.GELU"), "is called 'torch.nn.GELU'.\n  Did you mean the activation 'gelu'?"),
+        (("explain", "torch.nn.init.kaiming_normal_"), "Did you mean the scheme 'he_normal'?"),
+        (("explain", "constant(3)"), "explain: 'constant(3)'; expected options by their names."),
+        (("explain", "he_normal(mode='fan_out'"), "expected options by their names."),
+        (("explain", "he_normal(mode=no)"), "scheme 'he_normal': mode='no'.\n  Known: fan_in, fan_out."),
     ],
 )
 def test_wrong_words_are_refused(command, arguments, said):
     result = command(*arguments)
     assert (result.code, result.out) == (2, "")
     assert said in " ".join(result.err.split(" "))
+
+
+@pytest.mark.parametrize(
+    "spelled", ["he_normal(mode='fan_out')", 'he_normal(mode="fan_out")', "he_normal(mode=fan_out)"]
+)
+def test_a_scheme_is_explained_as_it_is_printed(command, spelled):
+    said = command("explain", spelled, "--fan-out", "8")
+    assert said.out == command("explain", "he_normal", "--fan-out", "8", "--option", "mode=fan_out").out
+    assert 'he_normal(mode="fan_out"): ' in said.out
+    assert "option std" in command("explain", "gpt2(std=0.01)").out
 
 
 def _process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -147,4 +191,4 @@ def test_words_stand_in_for_symbols_on_stderr_too():
         check=False,
     )
     assert said.returncode == 2
-    assert "'phi'" in said.stderr
+    assert "it takes no phi." in said.stderr

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..activations import Activation, ActivationRow, activation
 from ..activations import registry as activation_registry
-from ..core.errors import ModelError, OptionError
+from ..core.errors import ModelError, OptionError, UnknownNameError
 from ..core.fill import Fill
 from ..core.layout import Fans
 from ..core.plan import Plan
@@ -25,6 +25,7 @@ from .glossary import registry as glossary_registry
 from .models import told_model
 from .parts import with_facts
 from .plans import recipe_by_name, recipe_row, told_advice, told_plan, told_recipe
+from .spelled import call_of
 from .weights import scheme_by_name, scheme_row, told_fans, told_fill, told_scheme
 
 __all__ = ["explain", "find", "glossary"]
@@ -34,7 +35,8 @@ def explain(thing: Any, **facts: Any) -> Explanation:
     """What `thing` is: plain words, closed form, source, differences among frameworks, numbers.
 
     Args:
-        thing: a scheme's, activation's or recipe's name (or the object itself), a term of the glossary
+        thing: a scheme's, activation's or recipe's name (or the object itself), with its options if you
+            like ("he_normal(mode='fan_out')", as schemes are printed), a term of the glossary
             ("fan-in"), a Fill, Fans, a Plan or an Advice, a model or layer of a framework, or a function
             of an array.
         facts: what it is to be explained for. For a scheme: its options, and `fan_in`, `fan_out`
@@ -85,6 +87,9 @@ def _named(name: str, facts: Mapping[str, Any]) -> Explanation:
     if not found or (kind and kind not in found):
         raise _unknown_name(name, kind)
     chosen = kind or found[0]
+    if chosen in ("scheme", "recipe"):
+        name, options = call_of(name)
+        facts = {**options, **facts}
     told = KINDS[chosen][1](name, facts)
     others = [label for label in found if label != chosen]
     return with_facts(told, (("also", f'the {other} {bare}: kind="{other}"') for other in others))
@@ -95,8 +100,20 @@ def _unknown_name(name: str, kind: str | None) -> Exception:
     registries = [registry for registry in asked if registry is not glossary_registry]
     terms = glossary_registry.names() if glossary_registry in asked else ()
     listing = "initwise list glossary" if kind == "term" else ""
-    kind = kind or "scheme, activation, recipe or term"
-    return unknown(name, *registries, kind=kind, legal=terms, listing=listing)
+    named = kind or "scheme, activation, recipe or term"
+    error = unknown(name, *registries, kind=named, legal=terms, listing=listing)
+    meant = _last_of_path(name, kind)
+    return UnknownNameError(error.got, cause=error.cause, fix=meant) if meant else error
+
+
+def _last_of_path(name: str, kind: str | None) -> str:
+    """What the last word of a path like "torch.nn.GELU" is here, "" if nothing."""
+    path, _, last = name.partition("(")[0].rpartition(".")
+    for label, (registry, _) in KINDS.items():
+        for word in (last, last.rstrip("_")):
+            if path and kind in (None, label) and word in registry:
+                return f"Did you mean the {label} {registry[word].name!r}?"
+    return ""
 
 
 Teller = Callable[[Any, Mapping[str, Any]], Explanation]

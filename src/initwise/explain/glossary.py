@@ -53,7 +53,7 @@ def plain(name: str) -> str:
 
 def term_by_name(name: str, facts: Mapping[str, Any]) -> Explanation:
     term = registry[name]
-    only(f"term {term.name!r}", facts, ())
+    only(f"term {term.name!r}", facts, (), "a term of the glossary has no numbers of its own.")
     return Explanation(
         title=term.name,
         summary=term.meaning,

@@ -35,12 +35,19 @@ def with_facts(told: Explanation, more: Iterable[tuple[str, str]]) -> Explanatio
     return replace(told, facts=(*told.facts, *more))
 
 
-def only(where: str, facts: Mapping[str, Any], legal: Iterable[str]) -> None:
-    """Raise OptionError for a fact that is not legal here."""
+def only(where: str, facts: Mapping[str, Any], legal: Iterable[str], cause: str = "") -> None:
+    """Raise OptionError for a fact that is not legal here, and why none of its kind is."""
     legal = tuple(legal)
     for name in facts:
         if name not in legal:
-            raise OptionError(f"fact {name!r}", where=f"explain {where}", legal=legal, given=name)
+            raise OptionError(
+                f"it takes no {name}",
+                where=f"explain {where}",
+                expected="" if legal else "nothing but the name",
+                cause=cause,
+                legal=legal,
+                given=name,
+            )
 
 
 def also_called(aliases: tuple[str, ...]) -> Facts:

@@ -25,7 +25,7 @@ def scheme_by_name(name: str, facts: Mapping[str, Any]) -> Explanation:
     options = {option.name for option in registry[name].options}
     given = {key: value for key, value in facts.items() if key in options}
     rest = {key: value for key, value in facts.items() if key not in options}
-    only(f"scheme {name!r}", rest, (*_legal(registry[name]), *options))
+    only(f"scheme {name!r}", rest, (*_legal(registry[name]), *options), _why_none(registry[name]))
     return told_scheme(scheme(name, **given), rest)
 
 
@@ -35,7 +35,8 @@ def scheme_row(row: SchemeRow, facts: Mapping[str, Any]) -> Explanation:
 
 def told_scheme(chosen: Scheme, facts: Mapping[str, Any]) -> Explanation:
     row = chosen.row
-    only(f"scheme {row.name!r}", facts, _legal(row))
+    only(f"scheme {row.name!r}", facts, _legal(row), _why_none(row))
+    _holds_where_known(chosen)
     return Explanation(
         title=str(chosen),
         summary=row.summary,
@@ -106,6 +107,34 @@ def _law(chosen: Scheme) -> str:
 def _legal(row: SchemeRow) -> tuple[str, ...]:
     """Facts a scheme can be explained for; one of a whole model has no numbers for a single weight."""
     return () if row.planner or row.needs else WEIGHT_FACTS
+
+
+def _why_none(row: SchemeRow) -> str:
+    """Why no fact about a weight is legal, "" if some are."""
+    if row.planner:
+        return "it decides for a whole model, by its layers or by data."
+    told = "; ".join(f"{need}: {NEEDS[need]}" for need in row.needs)
+    return f"one weight does not tell what it needs, {told}." if told else ""
+
+
+def _holds_where_known(chosen: Scheme) -> None:
+    """A law with needs is refused now if its numbers make none at a place it is known for."""
+    row = chosen.row
+    known = next((known for known in row.known if known.at), None)
+    defaults = row.defaults(dict(chosen.options).get("flavor"))
+    own = [value for name, value in chosen.options if value != defaults[name]]
+    # what words ask for may need more than a place: a table, a pass over data
+    if known is None or not row.needs or not own or not all(isinstance(value, float) for value in own):
+        return
+    weight = None
+    if known.layout:
+        weight = fans(known.shape, known.layout, groups=known.groups, parts=known.parts or None)
+    try:
+        chosen.placed(weight, 1.0, Site(**dict(known.at)))
+    except FillError as error:
+        raise FillError(
+            error.got, where=f"scheme {str(chosen)!r}", expected=error.expected, cause=error.cause
+        ) from error
 
 
 def _numbers(chosen: Scheme, facts: Mapping[str, Any]) -> Facts:

@@ -83,6 +83,10 @@ def truncated_normal(
         FillError: std ≤ 0, empty bounds, bounds without probability, or (correct) bounds so near
             that no normal between them has this std.
     """
+    if bounds == "sigma" and not low < high:
+        raise FillError(
+            f"truncated_normal: empty bounds ({low:g}, {high:g}) in sigmas", expected="low < high"
+        )
     parent = _parent(mean, std, low, high, bounds) if correct else std
     a, b = (mean + low * parent, mean + high * parent) if bounds == "sigma" else (low, high)
     fill = Fill.truncated_normal(mean, parent, a, b)
