@@ -182,7 +182,7 @@ class TestAttention:
         assert {part.high for _, _, part in told.parts} == {plain.high} == {math.sqrt(6 / 32)}
 
     def test_a_model_without_attention_is_refused(self):
-        with pytest.raises(ModelError, match=r"the model has no attention\.query"):
+        with pytest.raises(ModelError, match=r"the model has none of attention\.query"):
             initwise.init_(nn.Sequential(nn.Linear(4, 4)), "fairseq_attention")
 
     def test_a_cosine_router_is_orthogonal(self):
