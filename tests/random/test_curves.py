@@ -18,6 +18,7 @@ NUMBERS = {
     "log_uniform": (0.001, 0.1),
     "log_of_uniform": (1.0, 99.0),
     "inverse_softplus_log_uniform": (0.001, 0.1, 0.01),
+    "log_of_inverse_root_uniform": (0.81, 0.998),
     "arcsine": (),
     "linear": (1.0, 1.0),
     "log_linear": (1.0, 1.0),
@@ -45,6 +46,15 @@ def filled(size, fill, name="w", dtype=np.float64, **where):
 
 def uniforms(size, layout=None, name="w"):
     return (filled(size, Fill.uniform(-1, 1, layout=layout), name, np.float32).astype(np.float64) + 1) / 2
+
+
+def test_the_square_of_griffin_s_decay_is_uniform():
+    low, high = 0.9**2, 1 - 1e-12
+    values = filled((200, 20), Fill.mapped("log_of_inverse_root_uniform", low, high))
+    square = np.exp(-2 * np.logaddexp(0, values))
+    np.testing.assert_allclose(square, low + uniforms((200, 20)) * (high - low), rtol=1e-14)
+    with pytest.raises(FillError, match="expected 0 < low < high < 1"):
+        Fill.mapped("log_of_inverse_root_uniform", 0.5, 1.0)
 
 
 def test_every_curve_is_tested():

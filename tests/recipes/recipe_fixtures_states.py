@@ -7,7 +7,6 @@ from math import log, pi, sqrt
 import numpy as np
 from recipe_bench import (
     FF,
-    KEPT,
     ONE,
     ORTH,
     ZERO,
@@ -275,7 +274,7 @@ FIXTURES = (
             "*linear_out.weight": N(sqrt(2 / (L * D))),
             "*gate_weight": N(sqrt(0.01 / 16)),
             "*gate_bias": ZERO,
-            "*recurrent_param": KEPT,
+            "*recurrent_param": F("mapped", "ln(1/√U[0.81, 0.998001) − 1)"),
             "*norm.weight": ZERO,
             "*": N(0.05),
         },

@@ -13,12 +13,16 @@ class Masked(nn.Module):
     def __init__(self, tied: bool) -> None:
         super().__init__()
         self.model = nn.ModuleDict({"embeddings": nn.ModuleDict({"tok_embeddings": nn.Embedding(500, 64)})})
-        block = {"attn": nn.ModuleDict({"Wqkv": nn.Linear(64, 192), "Wo": nn.Linear(64, 64)})}
-        block["mlp"] = nn.ModuleDict({"Wi": nn.Linear(64, 192), "Wo": nn.Linear(96, 64)})
-        self.model["layers"] = nn.ModuleList(nn.ModuleDict(block) for _ in range(3))
+        self.model["layers"] = nn.ModuleList(self.block() for _ in range(3))
         self.decoder = nn.Linear(64, 500)
         if tied:
             self.decoder.weight = self.table.weight
+
+    @staticmethod
+    def block() -> nn.ModuleDict:
+        attention = nn.ModuleDict({"Wqkv": nn.Linear(64, 192), "Wo": nn.Linear(64, 64)})
+        mlp = nn.ModuleDict({"Wi": nn.Linear(64, 192), "Wo": nn.Linear(96, 64)})
+        return nn.ModuleDict({"attn": attention, "mlp": mlp})
 
     @property
     def table(self) -> nn.Embedding:

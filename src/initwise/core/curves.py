@@ -123,6 +123,12 @@ def _floored(low: float, high: float, floor: float) -> tuple[float, ...]:
     return (math.log(floor / low) / math.log(high / low),) if low < floor < high else ()
 
 
+def _log_inverse_root(u: F64, low: float, high: float) -> F64:
+    # 1/√x − 1 without cancellation where x is near 1
+    result: F64 = np.log(np.expm1(-np.log(low + u * (high - low)) / 2))
+    return result
+
+
 def _arcsine(u: F64) -> F64:
     return np.cos(math.pi * u)
 
@@ -141,6 +147,13 @@ MAPPED: Mapping[str, Mapped] = {
         "0 < low < high, 0 < floor < high",
         lambda a, b, c: 0 < a < b and 0 < c < b,
         _floored,
+    ),
+    "log_of_inverse_root_uniform": Mapped(
+        _log_inverse_root,
+        "ln(1/√U[{0:g}, {1:g}) − 1)",
+        2,
+        "0 < low < high < 1",
+        lambda a, b: 0 < a < b < 1,
     ),
     "arcsine": Mapped(_arcsine, "cos(πU)", 0, "no numbers", lambda: True),
 }

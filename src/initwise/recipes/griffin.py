@@ -6,13 +6,15 @@ import math
 from typing import Annotated
 
 from .base import RecipeRow, registry
-from .laws import INVERSE_ROOT_WIDTH, KEPT, ZERO, Formula, normal
+from .laws import INVERSE_ROOT_WIDTH, ZERO, Formula, mapped, normal
 from .rules import Rule, neutral
 
 Scale = Annotated[float, "the configuration's w_init_variance_scale"]
 Width = Annotated[float, "the configuration's conv1d_width"]
 
 OUT = Formula(lambda p: (2 / (p.L * p.fan_in)) ** 0.5, "√(2/(L·fan_in))")
+# the square of the decay exp(−softplus(Λ)) is uniform, from 0.9² to 0.999²
+DECAY = mapped("log_of_inverse_root_uniform", 0.9**2 + 1e-8, 0.999**2 + 1e-8)
 READERS = ("*.q_proj.weight", "*.k_proj.weight", "*.v_proj.weight", "*.linear_x.weight", "*.linear_y.weight")
 GATES = ("*.input_gate_weight", "*.recurrent_gate_weight")
 BARE = ("bare", "token", "weight")
@@ -28,12 +30,7 @@ def recurrent_gemma(*, scale: Scale = 0.01, conv_width: Width = 4.0) -> tuple[Ru
         Rule(normal(OUT), names=("*.o_proj.weight", "*.linear_out.weight"), roles=("weight",), needed="any"),
         Rule(normal(gate), names=GATES, roles=BARE, needed="any"),
         Rule(ZERO, names=("*.input_gate_bias", "*.recurrent_gate_bias"), roles=("bare", "token", "bias")),
-        Rule(
-            KEPT,
-            names=("*.recurrent_param",),
-            roles=("bare", "token", "weight", "bias"),
-            reason="ln(1/√u − 1), u uniform on [0.9², 0.999²): a curve that no Fill has yet",
-        ),
+        Rule(DECAY, names=("*.recurrent_param",), roles=("bare", "token", "weight", "bias")),
         Rule(neutral(0.0), layers=("*RMSNorm",), roles=("norm_gain",)),
     )
 
@@ -45,11 +42,11 @@ registry.add(
         steps=recurrent_gemma,
         summary="Queries, keys, values and the recurrent block's two branches N(0, 1/√d), what writes "
         "into the "
-        "stream N(0, √(2/(L·fan_in))), gates N(0, √(0.01/block)), all else N(0, 0.05); norms compute 1 + w.",
+        "stream N(0, √(2/(L·fan_in))), gates N(0, √(0.01/block)), decays ln(1/√U − 1), all else N(0, 0.05); "
+        "norms compute 1 + w.",
         citation="transformers, modeling_recurrent_gemma; De et al. 2024, arXiv:2402.19427",
         differences=("The table is drawn at 0.05 and its output multiplied by √d.",),
-        avoid="the recurrence's own parameter, which the constructor has to draw.",
-        gaps=("The recurrence's decay, ln(1/√u − 1) of a uniform u.",),
+        avoid="other recurrences: the decay's law is that of this one's formula.",
         suits=("rnn", "language model", "hugging face", "pre-norm"),
     )
 )
