@@ -37,9 +37,10 @@ from initwise.frameworks.protocol import adapter_for
 from initwise.recipes import recipe
 from initwise.recipes.structure import places
 from recipe_auto import AUTO, SIGLIP_TOWERS
+from recipe_case import Case
 from recipe_families import CASES as BY_HAND
 from recipe_families import EXPLAINED as REASONS
-from recipe_families import LECUN, Case
+from recipe_families import LECUN
 from recipe_shrink import model_class, small
 
 CASES: tuple[Case, ...] = (

@@ -25,8 +25,8 @@ def agreement():
         yield module
     finally:
         sys.path.remove(str(BENCHMARKS))
-        sys.modules.pop("recipe_agreement", None)
-        sys.modules.pop("recipe_families", None)
+        for path in BENCHMARKS.glob("recipe_*.py"):
+            sys.modules.pop(path.stem, None)
 
 
 def case(agreement, family):
@@ -92,8 +92,39 @@ def test_a_configuration_is_made_small_in_all_its_parts(agreement):
     assert agreement.small("gemma3n_text", {"num_kv_shared_layers": 0}).num_kv_shared_layers == 0
 
 
+def committed_page():
+    return (BENCHMARKS.parent / "docs" / "recipes-agreement.md").read_text(encoding="utf-8")
+
+
+def rows_of(text):
+    """family → its row of the table, without the header."""
+    rows = [line for line in text.splitlines() if line.startswith("| ")][1:]
+    return {row.split(" | ")[0].removeprefix("| "): row for row in rows}
+
+
+REWRITE = "run: python benchmarks/recipe_agreement.py --write"
+
+
 def test_every_family_of_the_table_is_explained_or_agrees(agreement):
-    page = (BENCHMARKS.parent / "docs" / "recipes-agreement.md").read_text(encoding="utf-8")
-    for one in agreement.CASES:
-        assert f"| {one.family} | " in page, f"{one.family}: run benchmarks/recipe_agreement.py --write"
-    assert ", 0 of those unexplained." in page
+    assert set(rows_of(committed_page())) == {one.family for one in agreement.CASES}, REWRITE
+    assert ", 0 of those unexplained." in committed_page()
+
+
+@pytest.mark.parametrize("family", ["gpt2", "siglip", "wav2vec2"])
+def test_a_row_of_the_committed_page_is_what_the_comparison_prints(agreement, family):
+    result = agreement.compared(case(agreement, family))
+    assert rows_of(agreement.table([result]))[family] == rows_of(committed_page())[family], REWRITE
+
+
+@pytest.mark.slow
+def test_the_committed_page_is_what_comparing_every_family_prints(agreement):
+    """As many minutes as transformers has hundreds of families."""
+    transformers = agreement.transformers
+    written = (
+        f"transformers {transformers.__version__}, torch {agreement.torch.__version__.partition('+')[0]}."
+    )
+    if written not in committed_page():
+        pytest.skip("the page was written with other versions of transformers and torch")
+    results = agreement.run(agreement.CASES)
+    assert [what for result in results for what in agreement.unexplained(result)] == []
+    assert agreement.page(results) == committed_page(), REWRITE
