@@ -90,7 +90,7 @@ def test_filters_without_words(command):
         ),
         (
             ("explain", "gain", "--fan-in", "3"),
-            "explain term 'gain': it takes no fan_in; expected nothing but the name.\n  Likely cause: a term of",
+            "explain term 'gain': it takes no fan_in; expected nothing but the name.\n  Likely cause: a term",
         ),
         (
             ("explain", "small_init", "--fan-in", "768"),

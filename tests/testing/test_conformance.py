@@ -70,6 +70,7 @@ WRONG = {
     "half a sentence": ({"summary": "A law"}, "its summary does not end with a full stop"),
     "strange evidence": ({"evidence": "trust me"}, "evidence 'trust me' is none of"),
     "no differences": ({"differences": ()}, "differences is empty"),
+    "no word on when to avoid it": ({"avoid": ""}, "avoid is empty"),
     "no known answer": ({"known": ()}, "known is empty: add an answer"),
     "a wrong answer": (
         {"known": (Known((256, 64), "oi", "std", 0.1, source="no paper"),)},

@@ -91,8 +91,9 @@ class SchemeRow:
         formula: the law in closed form.
         citation: paper or source, with the equation.
         evidence: one of `EVIDENCE`.
-        differences: where frameworks mean different things by this name.
-        use: when to use it, in one sentence. avoid: when not to.
+        differences: where frameworks mean different things by this name, or that none has it. avoid: when
+            not to use it. Neither may stay empty: `initwise.testing.check_scheme` says so.
+        use: when to use it, in one sentence.
         suits, unsuited: the same in words of `core.traits.TRAITS`, which `initwise list --for` looks through.
         see: names of related schemes; none means those of the same file.
         known: known answers, checked for every row.
@@ -112,8 +113,8 @@ class SchemeRow:
     formula: str
     citation: str
     evidence: str
-    differences: tuple[str, ...]
-    avoid: str
+    differences: tuple[str, ...] = ()
+    avoid: str = ""
     use: str = ""
     suits: tuple[str, ...] = ()
     unsuited: tuple[str, ...] = ()
