@@ -1,10 +1,12 @@
 """A row's law that raises or gives nonsense: the error says whose it is, and for which parameter."""
 
+import numpy as np
 import pytest
 
 import initwise
-from initwise.core.errors import FillError, LawError
+from initwise.core.errors import FillError, LawError, LayoutError, OutputError
 from initwise.core.layout import fans
+from initwise.frameworks.vocabulary import extend_table_
 from initwise.schemes import SchemeRow, registry, scheme
 
 
@@ -80,3 +82,22 @@ def test_what_is_no_fault_of_the_law_passes(row, stop):
     row(raising(stop))
     with pytest.raises(type(stop)):
         scheme("theirs").fill(fans((2, 2), "oi"))
+
+
+@pytest.mark.parametrize("flavor", [None, "keras", "jax", "flax", "haiku", "sonnet", "baselines"])
+def test_a_lookup_table_is_no_orthogonal_matrix_and_fill_says_so(flavor):
+    with pytest.raises(
+        LayoutError, match=r"orthogonal of shape \(5, 3\) with layout \"vi\"; expected a matrix"
+    ):
+        scheme("orthogonal", flavor=flavor).fill(fans((5, 3), "vi"))
+
+
+def test_a_table_to_extend_has_a_whole_number_of_rows_with_memory_of_their_own():
+    torch = pytest.importorskip("torch")
+    with pytest.raises(FillError, match=r"^e: 2\.0 trained rows"):
+        extend_table_(np.ones((6, 4)), 2.0, name="e")
+    for table in (torch.ones(1, 4).expand(6, 4), np.broadcast_to(np.ones((1, 4)), (6, 4))):
+        with pytest.raises(OutputError, match=r"strides \(0, 1\), whose elements share memory"):
+            extend_table_(table, 4, name="e")
+    sliced = torch.ones(6, 8)[:, ::2]
+    assert extend_table_(sliced, 4, name="e") is sliced

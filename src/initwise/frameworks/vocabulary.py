@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.errors import FillError, OutputError
 from ..core.fill import Fill
+from ..core.storage import overlaps
 from ..random import fill_array
 from ..schemes.vocabulary import F64, extended_rows
 
@@ -60,11 +61,21 @@ def extend_table_(table: T, old_rows: int, *, name: str, seed: int = 0, spread: 
         FillError, StreamError: as `new_rows`; nothing is written then. OutputError: memory that is none.
     """
     shape = tuple(getattr(table, "shape", ()))
-    if len(shape) != 2 or isinstance(old_rows, bool) or not 0 < old_rows <= shape[0]:
+    whole = isinstance(old_rows, int) and not isinstance(old_rows, bool)
+    if len(shape) != 2 or not whole or not 0 < old_rows <= shape[0]:
         raise FillError(
             f"{old_rows!r} trained rows of a table of shape {shape}",
-            where=name,
+            where=str(name),
             expected="a table (rows, d) of which at least 1 row and at most all are trained",
+        )
+    strides = _strides(table)
+    if len(strides) == 2 and overlaps(shape, strides):
+        raise OutputError(
+            f"a table of shape {shape} and strides {strides}, whose elements share memory",
+            where=str(name),
+            expected="a table of which each element has memory of its own",
+            cause="it was expanded (broadcast)",
+            fix="Pass a copy: table.clone() or table.copy().",
         )
     rows = new_rows(table[:old_rows], shape[0] - old_rows, name=name, seed=seed, spread=spread)  # type: ignore[index]
     torch = sys.modules.get("torch")
@@ -78,6 +89,13 @@ def extend_table_(table: T, old_rows: int, *, name: str, seed: int = 0, spread: 
         )
     table[old_rows:] = rows.astype(table.dtype)
     return table
+
+
+def _strides(table: Any) -> tuple[int, ...]:
+    """In elements, or any common unit of them."""
+    strides = table.stride() if callable(getattr(table, "stride", None)) else getattr(table, "strides", ())
+    unit = getattr(table, "itemsize", 1) if isinstance(table, np.ndarray) else 1
+    return tuple(step // unit for step in strides)
 
 
 def _float64(table: Any) -> F64:

@@ -152,6 +152,8 @@ def _row_axis(shape: tuple[int, ...], layout: Layout, framework: str) -> int:
     torch, Keras and Haiku store a transposed convolution with in and out exchanged.
     """
     axes, first = layout.axes, framework == "torch"
+    if "o" not in axes and not first:
+        raise no_output(shape, layout)
     if framework == "keras" and "i" in axes and is_depthwise(shape, layout):
         return _depthwise_row(shape, layout)
     if layout.spatial:
@@ -159,6 +161,16 @@ def _row_axis(shape: tuple[int, ...], layout: Layout, framework: str) -> int:
         letter = "i" if swapped else "o"
         return axes.index(letter) if first else axes.rindex(letter)
     return 0 if first else axes.rindex("o")
+
+
+def no_output(shape: tuple[int, ...], layout: Layout) -> LayoutError:
+    """The error for a table that is asked to be an orthogonal matrix."""
+    return LayoutError(
+        f"orthogonal of shape {shape} with layout {layout}",
+        expected="a matrix: an o axis and an i (or v) axis",
+        cause="a lookup table has rows for its entries and no outputs",
+        fix='Say which axis is the output: fans(shape, "vo"); or give tables a law of their own.',
+    )
 
 
 def _depthwise_row(shape: tuple[int, ...], layout: Layout) -> int:

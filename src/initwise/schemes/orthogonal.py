@@ -10,7 +10,7 @@ from ..core.fill import Fill
 from ..core.layout import Fans, Layout
 from ..core.shaped import matrix_sizes
 from .base import Known, SchemeRow, registry
-from .flavors import Flavor
+from .flavors import Flavor, no_output
 
 Factor = Annotated[float, "a factor on the matrix; it may be negative, not zero or NaN"]
 Even = Annotated[
@@ -29,6 +29,8 @@ def orthogonal(fans: Fans, *, gain: Factor = 1.0) -> Fill:
     A convolution's kernel is taken as the matrix (out, in·field).
     """
     shape, layout = _axes(fans)
+    if shape and layout is not None and "o" not in layout.axes:
+        raise no_output(shape, layout)
     fill = Fill.matrix("orthogonal", gain, shape=shape, layout=layout)
     return fill.because(f"all singular values are {abs(gain):.6g}")
 
