@@ -361,6 +361,4 @@ from initwise.frameworks.layouts import registry
 print(registry.broken()[0].cause)""",
             path,
         )
-        assert told.startswith(
-            "theirs: layer torch.nn.Linear has two layouts. 'linear' of initwise."
-        )
+        assert told.startswith("theirs: layer torch.nn.Linear has two layouts. 'linear' of initwise.")
