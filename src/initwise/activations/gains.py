@@ -131,6 +131,6 @@ def _no_gain(chosen: Activation, moments: Moments, keep: Keep) -> OptionError:
     what = {
         "gradient": "its derivative is zero almost everywhere",
         "variance": "it is constant",
-        "second_moment": "it is zero almost everywhere",
+        "second_moment": "it is zero almost everywhere, or its squares are too small for floating point",
     }[keep]
     return OptionError(f"{where}: {what}, the gain would be infinite")

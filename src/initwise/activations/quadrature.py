@@ -80,6 +80,7 @@ def expectations(
         with np.errstate(all="ignore"):
             totals, errors, tail = _integrate(tally, q, kinks, reach, tolerance)
         if not np.isfinite([*totals[:2], tail]).all():
+            _refuse_huge(tally, q)
             break
         if tail <= 1e-13 * max(totals[1], totals[3]):
             return _result(totals, errors, q, tally.evaluations)
@@ -87,6 +88,17 @@ def expectations(
         f"E[f²] over N(0, {math.sqrt(q):g}) does not converge within {REACHES[-1]:g} σ",
         expected="a function that grows clearly slower than exp(x²/4q): exp(0.22·x²/q) does",
     )
+
+
+def _refuse_huge(function: Tally, q: float) -> None:
+    """Raise OptionError if f² overflows within one sigma: its size is at fault, and not how it grows."""
+    largest = float(np.abs(function(np.linspace(-1.0, 1.0, 65) * math.sqrt(q))).max())
+    if largest > 1e150:
+        raise OptionError(
+            f"values up to {largest:.3g} within one sigma: their squares are too large for floating point",
+            expected="values below 1e150",
+            fix="Divide the function by a constant: the gain is multiplied by it.",
+        )
 
 
 def _result(totals: Array, errors: Array, q: float, evaluations: int) -> Expectations:
