@@ -72,8 +72,9 @@ def _last(found: Mapping[str, Site]) -> str:
     """The layer that ends the model, if its layers are one chain, and it is a matrix of unknown part."""
     ends = {s.info.layer for s in found.values() if s.info and s.position in ("last", "only")}
     weights = [site for site in found.values() if site.info and site.matrix]
-    last = weights[-1] if weights and len(ends) == 1 else None
-    if last is None or last.info is None or last.info.layer not in ends or last.part:
+    tables = any(site.role == "embedding" for site in found.values())  # one may be the head as well
+    last = weights[-1] if weights and len(ends) == 1 and not tables else None
+    if last is None or last.info is None or last.position != "last" or last.part:
         return ""
     return last.info.layer if len(last.info.shape) == 2 else ""
 
