@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from conformance import case, normal, real, uniform, weight
+from conformance import case, normal, real, weight
 from torch.nn import functional as F  # noqa: N812
 
 X = normal(4, 6, mean=0.5)
@@ -322,5 +322,29 @@ CASES = [
         backward=False,
         slack=0.03,
         reason="1/128",
+    ),
+    case(
+        "bilinear form",
+        lambda x, y, w: F.bilinear(x, y, w),
+        X,
+        normal(4, 5),
+        normal(3, 6, 5, std=0.2),
+        samples=800,
+    ),
+    case("gradient of a diagonal", lambda x: x.diagonal(), normal(6, 6), samples=800),
+    case("gradient of diagonals", lambda x: x.diagonal(0, 0, 2), normal(4, 3, 4), samples=800),
+    case(
+        "means of bags",
+        lambda w, i: F.embedding_bag(i, w),
+        normal(10, 6, mean=0.5),
+        real([[1, 2, 3], [4, 4, 0]]),
+        samples=800,
+    ),
+    case(
+        "sums of bags",
+        lambda w, i: F.embedding_bag(i, w, mode="sum"),
+        normal(10, 6, mean=0.5),
+        real([[1, 2, 3], [4, 4, 0]]),
+        samples=800,
     ),
 ]

@@ -81,7 +81,7 @@ def averaged(x: Effects, axes: tuple[tuple[tuple[int, ...], ...], ...]) -> Momen
 
 
 def same(found: Moments, expected: Effects) -> None:
-    """Is `found` what averaging `expected` over its own patterns gives? Patterns without pairs may be anything."""
+    """Is `found` what `expected` averaged over its patterns gives? One without pairs may be anything."""
     assert found.shape == expected.shape
     wanted = averaged(expected, found.axes)
     known = ~np.isnan(wanted.second)

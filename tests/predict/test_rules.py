@@ -44,6 +44,7 @@ ABSENT = {
     "cudnn_batch_norm_backward",
     "batch_norm_backward",
     "convolution_overrideable",
+    "_embedding_bag_dense_backward",
     "_fused_rms_norm",
     "_fused_rms_norm_backward",
 }

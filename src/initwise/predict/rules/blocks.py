@@ -30,7 +30,8 @@ def _lines(call: Call, size: Sequence[int]) -> list[Line]:
 def _matrix(line: Line) -> Array:
     """(taps · blocks, places): which place each block sees through each tap."""
     seen = line.seen().T.reshape(-1)
-    return (seen[:, None] == np.arange(line.inputs)[None]).astype(float)
+    found: Array = (seen[:, None] == np.arange(line.inputs)[None]).astype(float)
+    return found
 
 
 def _whole(matrix: Array) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .. import values
-from ..algebra import contract
+from ..algebra import contract, total
 from ..grams import product_grams
 from ..values import Value
 from .calling import Call, rule
@@ -87,3 +87,18 @@ def linear(call: Call) -> Value:
     if call.get("bias") is None:
         return y
     return values.plus(y, call.value("bias")).rebased()
+
+
+@rule("_trilinear")
+def product_of_three(call: Call) -> Value:
+    """Σ over some axes of x·y·z, each broadcast along axes of its own."""
+    found: Value | None = None
+    for i in (1, 2, 3):
+        part, shape = call.value(f"i{i}"), list(call[f"i{i}"].shape)
+        for dim in sorted(call[f"expand{i}"]):
+            shape.insert(dim, 1)
+        part = values.reshaped(part, shape)
+        found = part if found is None else values.times(found, part)
+    assert found is not None
+    moments = total(found.moments, call["sumdim"], keep=False)
+    return values.fresh(moments, spread=found.spread, notes=found.notes)

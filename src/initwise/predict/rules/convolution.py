@@ -280,7 +280,8 @@ def _met_means(g: Moments, x: Moments, lines: Sequence[Line], taps: Sequence[Dim
     letters = "xyz"[: len(lines)]
     found = np.einsum(f"nqo{letters},nqc{letters},n->qoc", one, other, shares)
     kept = [len(atom) for dim in (g.axes[1], g.axes[2], x.axes[2]) for atom in dim]
-    return found.reshape(kept + [1 for dim in taps for _ in dim])
+    means: Array = found.reshape(kept + [1 for dim in taps for _ in dim])
+    return means
 
 
 def _by_places(x: Moments, rank: int) -> Array:

@@ -67,7 +67,7 @@ class Parts(TorchDispatchMode):
             found, why = None, str(reason)
         else:
             why = f"{func.overloadpacket.__name__} gives no values"
-        given = list(found) if isinstance(found, (list, tuple)) else [found] * len(outs)
+        given: list[Any] = list(found) if isinstance(found, (list, tuple)) else [found] * len(outs)
         for tensor, value in zip(outs, given, strict=False):
             self._keep(tensor, value, why)
         return out

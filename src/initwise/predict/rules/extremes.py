@@ -13,10 +13,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .. import maps, quadrature, values
+from .. import quadrature, values
 from ..axes import Array, atoms_of, patterns, start
 from ..bases import Base, Factor, Term
-from ..moments import Moments, independent
+from ..moments import independent
 from ..values import Value
 from .calling import Call, rule
 from .convolution import Line

@@ -21,7 +21,8 @@ ROWS = 512
 """Coincidences of indices are counted in at most this many rows of each pattern."""
 
 
-def _real(index: Tensor) -> NDArray[np.int64]:
+def real_index(index: Tensor) -> NDArray[np.int64]:
+    """The numbers of an index tensor. Raises UnpredictedError if they are not there."""
     if isinstance(index, FakeTensor):
         raise UnpredictedError("its indices depend on values that are not there")
     return index.detach().cpu().numpy().astype(np.int64)
@@ -49,7 +50,7 @@ def _equal(row: NDArray[np.int64]) -> float:
 
 
 def picked(x: Moments, dim: int, index: NDArray[np.int64]) -> Moments:
-    """Axis `dim` replaced by those of `index`: the elements picked from it, blocks as often as they are hit."""
+    """Axis `dim` replaced by those of `index`: what is picked from it, blocks as often as they are hit."""
     x = _by_hits(flat(x, dim), dim, index)
     place = start(x.axes, dim)
     axes, share = coincidence(index)
@@ -109,13 +110,13 @@ def _kept(moments: Moments, source: Value) -> Value:
 def embedding(call: Call) -> Value:
     """Rows of a table: equal ids give equal rows."""
     table = call.value("weight")
-    return _kept(picked(table.moments, 0, _real(call["indices"])), table)
+    return _kept(picked(table.moments, 0, real_index(call["indices"])), table)
 
 
 @rule("embedding_dense_backward")
 def embedding_gradient(call: Call) -> Value:
     """The gradients of all places where a row was used, summed."""
-    g, index = call.value("grad_output"), _real(call["indices"]).reshape(-1)
+    g, index = call.value("grad_output"), real_index(call["indices"]).reshape(-1)
     flattened = maps.reshape(g.moments, (index.size, g.shape[-1]))
     return _kept(gathered_sums(flattened, 0, index, call["num_weights"]), g)
 
@@ -149,7 +150,7 @@ def windows_gradient(call: Call) -> Value:
 def index_select(call: Call) -> Value:
     """Picked along one axis."""
     x = call.value("self")
-    return _kept(picked(x.moments, call["dim"] % max(len(x.shape), 1), _real(call["index"])), x)
+    return _kept(picked(x.moments, call["dim"] % max(len(x.shape), 1), real_index(call["index"])), x)
 
 
 @rule("index", "_unsafe_index")
@@ -171,7 +172,7 @@ def _linear(indices: Sequence[Tensor], sizes: Sequence[int]) -> tuple[NDArray[np
     """Several index tensors as one into the axes taken together."""
     found: NDArray[np.int64] = np.zeros((), np.int64)
     for tensor, size in zip(indices, sizes, strict=True):
-        found = found * size + _real(tensor) % size
+        found = found * size + real_index(tensor) % size
     return found, math.prod(sizes)
 
 
@@ -206,7 +207,7 @@ def _along_dim(x: Moments, dim: int) -> tuple[Moments, Array, Array]:
 @rule("gather")
 def gather(call: Call) -> Value:
     """Picked element by element: pairs of equal index along `dim` are those that were equal there."""
-    x, index = call.value("self"), _real(call["index"])
+    x, index = call.value("self"), real_index(call["index"])
     dim = call["dim"] % max(len(x.shape), 1)
     moments, same, other = _along_dim(_others_cut(x.moments, dim, call.shape), dim)
     axes, share = coincidence(index)
@@ -226,7 +227,7 @@ def scatter(call: Call) -> Value:
         raise UnpredictedError(f"{call.name} of a number")
     if call.get("reduce") not in (None, "sum"):
         raise UnpredictedError(f"{call.name} by {call['reduce']}")
-    target, x, index = call.value("self"), call.value("src"), _real(call["index"])
+    target, x, index = call.value("self"), call.value("src"), real_index(call["index"])
     dim = call["dim"] % max(len(call.shape), 1)
     if call.name != "scatter_add":
         _onto_zeros(call)
@@ -298,7 +299,7 @@ def _scattered(x: Moments, dim: int, index: NDArray[np.int64], rows: int) -> Mom
 def index_add(call: Call) -> Value:
     """Elements along an axis added where an index says."""
     x, dim = call.value("source"), call["dim"] % len(call.shape)
-    moments = gathered_sums(x.moments, dim, _real(call["index"]), call.shape[dim])
+    moments = gathered_sums(x.moments, dim, real_index(call["index"]), call.shape[dim])
     return values.plus(call.value("self"), _kept(moments, x), float(call.get("alpha", 1)))
 
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .. import quadrature, values
-from ..algebra import average, scale
+from .. import maps, quadrature, values
+from ..algebra import average, multiply, scale
 from ..axes import Array, start
 from ..bases import Base, Factor, Term
 from ..choices import doubling
-from ..moments import Moments, flat, uniform
+from ..moments import Moments, flat, measured, uniform
 from ..values import Value
 from .arithmetic import deviations
 from .calling import Call, UnpredictedError, rule
@@ -190,3 +190,20 @@ def diagonal(call: Call) -> Value:
     if moments.shape != call.shape:
         raise UnpredictedError("a diagonal beside the middle one")
     return values.fresh(moments, spread=x.scale_spread, notes=x.notes)
+
+
+@rule("diagonal_backward")
+def diagonal_gradient(call: Call) -> Value:
+    """g on the diagonal, zero elsewhere."""
+    g, shape = call.value("grad_output"), call.shape
+    one, other = (call[name] % len(shape) for name in ("dim1", "dim2"))
+    size = shape[one]
+    if call["offset"] or shape[other] != size:
+        raise UnpredictedError("a diagonal of what is not square, or beside the middle one")
+    rest = [d for d in range(len(shape)) if d not in (one, other)]
+    order = [rest.index(d) if d in rest else len(rest) for d in range(len(shape)) if d != other]
+    placed = maps.permute(g.moments, order)
+    placed = maps.reshape(placed, [1 if d == other else n for d, n in enumerate(shape)])
+    eye = np.eye(size).reshape([size if d in (one, other) else 1 for d in range(len(shape))])
+    moments = multiply(placed, measured(eye))
+    return values.fresh(moments, spread=g.scale_spread, notes=g.notes)

@@ -113,8 +113,10 @@ def _blocks(matrix: Array, atom: Atom) -> Atom:
 def _matrix(name: str, size: int, arguments: tuple[tuple[str, Any], ...]) -> Array:
     """What the operation makes of unit vectors: its input is (1, unit vectors, size, OTHER, …)."""
     op = getattr(torch.ops.aten, name)
-    given = {key: list(value) if isinstance(value, tuple) else value for key, value in arguments}
-    rank = int(given.pop("rank"))
+    given: dict[str, Any] = {
+        key: list(value) if isinstance(value, tuple) else value for key, value in arguments
+    }
+    rank = given.pop("rank")
     eye = torch.eye(size, dtype=torch.float64).view(1, size, size, *(1,) * (rank - 1))
     made: torch.Tensor = op(eye.expand(1, size, size, *(OTHER,) * (rank - 1)).contiguous(), **given)
     return made.reshape(size, -1, OTHER ** (rank - 1))[..., 0].T.numpy()

@@ -7,6 +7,7 @@ what the gradient's squares are multiplied by; the keys but one share like n −
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -33,7 +34,10 @@ def _powers(keys: float) -> tuple[Array, Array]:
     spread = np.log1p(np.expm1(v) / others)
     rest = np.exp(np.log(others) + v / 2 - spread / 2 + np.sqrt(spread) * NODES[None, None])
     p = 1 / (1 + rest * np.exp(-np.sqrt(v) * NODES[None, :, None]))
-    return tuple(keys * np.einsum("vij,i,j->v", f, WEIGHTS, WEIGHTS) for f in (p**2, (p * (1 - p)) ** 2))  # type: ignore[return-value]
+    squares, through = (
+        keys * np.einsum("vij,i,j->v", f, WEIGHTS, WEIGHTS) for f in (p**2, (p * (1 - p)) ** 2)
+    )
+    return squares, through
 
 
 def chosen(variance: Array, keys: Array) -> Array:
@@ -51,7 +55,7 @@ def passed(share: Array, keys: Array) -> Array:
     return _looked_up(share, keys, one)
 
 
-def _looked_up(values: Array, keys: Array, one) -> Array:  # type: ignore[no-untyped-def]
+def _looked_up(values: Array, keys: Array, one: Callable[[float, Array], Array]) -> Array:
     numbers = np.round(np.broadcast_to(keys, values.shape), 2)
     found = np.empty(values.shape)
     for n in np.unique(numbers):

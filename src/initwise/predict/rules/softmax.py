@@ -13,7 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from .. import values
-from ..algebra import with_mean, centre, multiply, total
+from ..algebra import centre, multiply, total, with_mean
 from ..axes import Array, patterns, spread_left, spread_right, start
 from ..choices import Choice, choice
 from ..moments import Moments, aligned, cut, expand, flat, uniform
