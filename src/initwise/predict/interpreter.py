@@ -31,6 +31,8 @@ LARGE_REAL = 1 << 22
 MOST_REAL = 256
 """Real tensors whose moments are kept."""
 MOST_STORAGES = 4096
+SLIGHT = 0.02
+"""A write into a smaller share of a tensor (a table's padding row) leaves its moments as they are."""
 SMALL = 1 << 16
 """Constants of at most so many elements stay real while a model is built: masks, running statistics."""
 DEVICE = torch.ops.prim.device.default
@@ -171,7 +173,7 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._storages = {k: v for k, v in self._storages.items() if not k.expired()}  # type: ignore[no-untyped-call]
         if _covers(tensor):
             self._storages[key] = (next(self._stamps), value, why)
-        else:
+        elif tensor.numel() * tensor.element_size() > SLIGHT * tensor.untyped_storage().nbytes():
             reason = "part of it was written in place"
             self._storages[key] = (next(self._stamps), None, reason)
 

@@ -64,7 +64,8 @@ class Moments:
     @cached_property
     def mean_square(self) -> float:
         """E[x²] over all elements: the square of the rms."""
-        return float((self.square * block_shares(self.axes)).sum())
+        # differences of patterns may leave a rounding below 0
+        return max(float((self.square * block_shares(self.axes)).sum()), 0.0)
 
     @cached_property
     def overall_mean(self) -> float:
