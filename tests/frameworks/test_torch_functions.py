@@ -87,7 +87,7 @@ def test_a_function_has_its_name_in_every_layer(style):
 UNNAMED = {
     "relu, five times": (lambda x: 5 * F.relu(x), lambda x: 5 * np.maximum(x, 0)),
     "gelu, moved": (lambda x: F.silu(x) + 1, lambda x: x / (1 + np.exp(-x)) + 1),
-    "snake": (lambda x: x + torch.sin(x) ** 2, lambda x: x + np.sin(x) ** 2),
+    "cubed sine": (lambda x: x + torch.sin(x) ** 3, lambda x: x + np.sin(x) ** 3),
     "relu of a moved input": (lambda x: F.relu(x - 0.5), lambda x: np.maximum(x - 0.5, 0)),
     "relu, mirrored": (lambda x: F.relu(-x), lambda x: np.maximum(-x, 0)),
     "two in a row": (lambda x: torch.tanh(F.relu(x)), lambda x: np.tanh(np.maximum(x, 0))),

@@ -96,7 +96,7 @@ STYLES = {
         [("view", "getitem"), ("view", "getitem"), ("activation", "gelu"), ("mul", "")],
     ),
     "glu": (F.glu, [("view", "chunk"), ("view", "chunk"), ("activation", "sigmoid"), ("mul", "")]),
-    "unnamed function": (lambda x: x + torch.sin(x) ** 2, [("pointwise", "")]),
+    "unnamed function": (lambda x: x + torch.sin(x) ** 3, [("pointwise", "")]),
     "number": (lambda x: x / 4, [("scale", "0.25")]),
     "in-place number": (lambda x: x.mul_(0.5), [("scale", "0.5")]),
     "casts": (lambda x: x.double().contiguous().clone().float(), []),

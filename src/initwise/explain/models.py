@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..activations import activation
-from ..core.errors import UnknownNameError
+from ..core.errors import ModelError, UnknownNameError
 from ..core.fill import Fill
 from ..core.parameter import ParameterInfo
 from ..core.records import Explanation
@@ -86,7 +86,10 @@ def _line(model: Any, adapter: Adapter, info: ParameterInfo) -> str:
         parts.append(f"constructor: {fill.formula}, std {fill.std:.4g}" if fill else "no known law")
     if info.status in ("refused", "empty"):
         return ", ".join([*parts, f"{info.status}: {info.problem or 'no elements'}"])
-    held = read(adapter, model, [info])[0]
+    try:
+        held = read(adapter, model, [info])[0]
+    except ModelError as error:
+        return ", ".join([*parts, f"not measured: {error.got}"])
     return ", ".join([*parts, f"measured: mean {held.mean:.4g}, std {held.std:.4g}"])
 
 

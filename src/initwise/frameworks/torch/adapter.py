@@ -190,10 +190,16 @@ _one_at_a_time = threading.Lock()
 
 
 def values(model: nn.Module, name: str) -> Iterator[NDArray[np.generic]]:
-    """A parameter's stored bits, row-major, in flat pieces; bfloat16 as uint16."""
+    """A parameter's stored bits, row-major, in flat pieces; bfloat16 as uint16.
+
+    Raises:
+        ModelError: it is on the meta device.
+    """
     # what computes a weight may be shared by layers, and has its mode changed and put back meanwhile
     with _one_at_a_time:
         held = effective(*find(model, name))
+    if held.device.type == "meta":
+        raise ModelError("it is on the meta device and has no values", where=name)
     for piece in pieces(held, _flat):
         bits = piece.cpu()
         yield bits.view(torch.uint16).numpy() if bits.dtype == torch.bfloat16 else bits.numpy()
