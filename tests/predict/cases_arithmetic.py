@@ -61,7 +61,7 @@ CASES = [
         slack=2e-3,
         reason=FINITE,
     ),
-    case("relu", torch.relu, normal(4, 6, mean=0.3), slack=2e-3, reason=FINITE),
+    case("relu", torch.relu, normal(4, 6, mean=0.3), samples=1500, slack=2e-3, reason=FINITE),
     case(
         "relu of shared rows",
         lambda x: torch.relu(x.expand(5, 12)),

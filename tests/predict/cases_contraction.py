@@ -14,7 +14,7 @@ def _tall(x, y):  # type: ignore[no-untyped-def]
 
 
 CASES = [
-    case("matrix product", lambda x, w: x @ w, X, weight(6, 5)),
+    case("matrix product", lambda x, w: x @ w, X, weight(6, 5), samples=1500),
     case("product of blocks", lambda x, y, w: _tall(x, y) @ w, X, normal(4, 2), weight(8, 5, std=0.5)),
     case("linear with bias", lambda x, w, b: F.linear(x, w, b), X, weight(5, 6), normal(5, std=0.3)),
     case(

@@ -347,4 +347,12 @@ CASES = [
         real([[1, 2, 3], [4, 4, 0]]),
         samples=800,
     ),
+    case(
+        "means of bags at rest",
+        lambda w, i: F.embedding_bag(i, w),
+        normal(10, 6, mean=0.5),
+        real([[1, 2, 3], [4, 4, 0]]),
+        backward=False,
+        samples=800,
+    ),
 ]

@@ -28,7 +28,7 @@ CASES = [
     ),
     case("adaptive average pool of a volume", lambda x: F.adaptive_avg_pool3d(x, 2), VOLUME),
     case("adaptive average pool of a line", lambda x: F.adaptive_avg_pool1d(x, 4), LINE),
-    case("max pool", lambda x: F.max_pool2d(x, 2), X),
+    case("max pool", lambda x: F.max_pool2d(x, 2), X, grad_slack=0.01, reason="two of a window may both win"),
     case("max pool of a volume", lambda x: F.max_pool3d(x, 2), VOLUME),
     case("max pool of a line", lambda x: F.max_pool1d(x, 3), LINE),
     case(

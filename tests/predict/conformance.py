@@ -27,7 +27,7 @@ from initwise.predict.rules import UnpredictedError
 from initwise.predict.values import Value
 
 SAMPLES = 300
-SIGMAS = 5.0
+SIGMAS = 4.0
 """Standard errors that a sampled statistic may be off by."""
 ROUNDING = 2e-5
 COTANGENT = 0.5
