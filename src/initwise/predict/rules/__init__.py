@@ -4,11 +4,15 @@ calling.py        what a rule is given, and how it registers
 pointwise.py      any elementwise operation, by quadrature;  arithmetic.py  +, −, ×, ÷ with what is shared
 contraction.py    matrix products;  convolution.py  convolutions and their gradients
 normalisation.py  layer, batch, group and RMS norms;  softmax.py  attention's weights;  masks.py  masks
-views.py          reshaping, slicing, joining;  reduction.py  sums, means
-indexing.py       tables, gather, scatter
-pooling.py        pooling and resampling;  filling.py  constants, random numbers, dropout
+views.py          reshaping, slicing, joining;  reduction.py  sums, means;  magnitudes.py  norms, variances
+indexing.py       tables, gather, scatter;  bags.py  bags of rows;  blocks.py  blocks of images
+separable.py      linear maps along axes, by their own matrix;  pooling.py  pooling, resampling, padding
+extremes.py       the largest of several;  shares.py  what a softmax gives to few keys
+losses.py         losses;  decomposed.py  operations by their parts
+filling.py        constants, random numbers, dropout
 
-A new rule is one function in one of these files (or a new file): `@rule("aten name", …)`.
+A new rule is one function in one of these files (or a new file): `@rule("aten name", …)`,
+and one case in tests/predict/cases_*.py, without which the conformance test fails.
 """
 
 from __future__ import annotations
