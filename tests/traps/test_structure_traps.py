@@ -314,10 +314,17 @@ class TestT33:
         def model():
             return nn.Sequential(nn.Sequential(nn.Linear(4, 4)))
 
-        outer_last = {"0.0.weight": "ones", "0.*": "zeros"}
-        inner_last = {"0.*": "zeros", "0.0.weight": "ones"}
+        outer_last = {"0.0.w*": "ones", "0.*": "zeros"}
+        inner_last = {"0.*": "zeros", "0.0.w*": "ones"}
         assert plan_for(model(), outer_last)["0.0.weight"].mean == 0
         assert plan_for(model(), inner_last)["0.0.weight"].mean == 1
+
+    def test_t33_a_parameter_s_own_name_wins_wherever_it_stands(self):
+        def model():
+            return nn.Sequential(nn.Sequential(nn.Linear(4, 4)))
+
+        for rules in ({"0.0.weight": "ones", "0.*": "zeros"}, {"0.*": "zeros", "0.0.weight": "ones"}):
+            assert plan_for(model(), rules)["0.0.weight"].mean == 1
 
     def test_t33_a_recipe_s_particular_rule_wins_wherever_it_stands(self):
         config = transformers.GPT2Config(n_embd=64, n_layer=2, n_head=2, vocab_size=64, n_positions=8)
