@@ -129,3 +129,12 @@ def test_an_operation_without_a_rule_is_named_and_nothing_is_guessed():
     assert rows["last"].verdict == "unpredicted"
     assert "linalg_matrix_exp" in rows["last"].reason
     assert math.isnan(rows["last"].forward_rms)
+
+
+def test_masks_are_let_go_when_a_prediction_ends():
+    from initwise.predict import choices
+    from initwise.predict.rules import masks
+
+    check(Tokens(), "i64[2,16]<200", mode="predict")
+    assert not choices._CHOICES
+    assert not masks._KEPT

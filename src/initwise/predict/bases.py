@@ -72,11 +72,11 @@ class Base:
     @cached_property
     def sample(self) -> Array:
         """For a sum of terms, a stratified sample of it."""
-        return sampled_terms(self.origin[1])[0]
+        return sampled_terms(self.origin[1])
 
     def sampled_in(self, terms: tuple[Term, ...]) -> int:
         """The shuffle of this base in the sample of a sum of `terms`."""
-        return sampled_terms(terms)[1][self]
+        return _shuffles(terms)[self]
 
     def view(self, key: Hashable, change: Callable[[Moments], Moments]) -> Base:
         """This base moved by `change`; the same base for the same key, so that it is recognised."""
@@ -271,16 +271,21 @@ def _conditioned(factors: tuple[Factor, ...]) -> tuple[Factor, ...]:
     return tuple(found)
 
 
-def sampled_terms(terms: tuple[Term, ...]) -> tuple[Array, dict[Base, int]]:
-    """A stratified sample of a sum, and the shuffle of each base in it."""
-    factors = [factor for term in terms for factor in term.factors]
-    places = {base: i for i, base in enumerate(dict.fromkeys(factor.base for factor in factors))}
+def _shuffles(terms: tuple[Term, ...]) -> dict[Base, int]:
+    """Base → the shuffle of its strata in a sample of the sum."""
+    bases = dict.fromkeys(factor.base for term in terms for factor in term.factors)
+    return {base: place for place, base in enumerate(bases)}
+
+
+def sampled_terms(terms: tuple[Term, ...]) -> Array:
+    """A stratified sample of a sum."""
+    places = _shuffles(terms)
     parts = [
         term.coefficient
         * np.prod([quadrature.sampled(f.overall, places[f.base]) for f in term.factors], axis=0)
         for term in terms
     ]
-    return np.sum(parts, axis=0), places
+    return np.asarray(np.sum(parts, axis=0))
 
 
 def _paired(one: Term, other: Term) -> list[tuple[Factor | None, Factor | None]]:

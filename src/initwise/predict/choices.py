@@ -50,6 +50,11 @@ def choice(mask: Tensor | None, queries: int, keys: int) -> Choice:
     return _CHOICES[key][0]
 
 
+def forget() -> None:
+    """Let go of all masks met."""
+    _CHOICES.clear()
+
+
 def _unmasked(queries: int, keys: int) -> Choice:
     share = np.full((2, 2), 1 / keys**2)
     return Choice((queries,), (keys,), share, np.array([1 / keys]), np.array([[1 / keys]]))

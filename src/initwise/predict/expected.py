@@ -16,11 +16,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from ..signals.gauge import Read
 from ..signals.reading import Inputs
 from ..signals.scalars import Scalars
-from . import quadrature, values
+from . import choices, quadrature, values
 from .axes import patterns
 from .interpreter import Interpreter
 from .moments import Moments, independent
-from .rules import UnpredictedError
+from .rules import UnpredictedError, masks
 from .values import Value
 
 FLAT = 0.05
@@ -45,6 +45,8 @@ class Expected:
                 yield
             finally:
                 torch._C._set_mkldnn_enabled(enabled)
+                choices.forget()
+                masks.forget()
 
     def value(self, x: Tensor) -> Value | None:
         """What is known of `x`, or None."""

@@ -78,7 +78,7 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return tensor
 
     def value(self, tensor: Tensor) -> Value:
-        """What a tensor holds. Raises UnpredictedErrorError, with the reason, if nothing is known."""
+        """What a tensor holds. Raises UnpredictedError, with the reason, if nothing is known."""
         if not isinstance(tensor, FakeTensor):
             return self._measured(tensor)
         _, found, why = max(

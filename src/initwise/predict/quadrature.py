@@ -26,15 +26,16 @@ WEIGHTS: Array = np.exp(-GRID * GRID / 2)
 WEIGHTS /= WEIGHTS.sum()
 
 
-def _hermite() -> Array:
-    found = np.zeros((TERMS, POINTS))
-    found[0], found[1] = 1.0, GRID
-    for k in range(2, TERMS):
-        found[k] = (GRID * found[k - 1] - math.sqrt(k - 1) * found[k - 2]) / math.sqrt(k)
+def hermite(order: int, points: Array) -> Array:
+    """The first `order` normalized Hermite polynomials at `points`, (order, points)."""
+    found = np.zeros((order, len(points)))
+    found[0], found[1] = 1.0, points
+    for k in range(2, order):
+        found[k] = (points * found[k - 1] - math.sqrt(k - 1) * found[k - 2]) / math.sqrt(k)
     return found
 
 
-PROJECT: Array = (_hermite() * WEIGHTS).T
+PROJECT: Array = (hermite(TERMS, GRID) * WEIGHTS).T
 """Values on the grid @ PROJECT = Hermite coefficients."""
 QUANTILES: Array = np.cumsum(WEIGHTS) - WEIGHTS / 2
 """Φ at the grid's points."""

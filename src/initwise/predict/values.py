@@ -93,7 +93,7 @@ class Value:
         plain = all(factor.values is None and factor.base.law is None for factor in factors)
         if plain and all(len(term.factors) == 1 for term in self.terms):
             return None
-        return quadrature.standardized(sampled_terms(self.terms)[0])
+        return quadrature.standardized(sampled_terms(self.terms))
 
     @cached_property
     def grams(self) -> Grams:

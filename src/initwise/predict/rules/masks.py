@@ -105,6 +105,11 @@ def _is_mask(tensor: Any) -> bool:
     return tensor.numel() > 1 and (_place(tensor) in _KEPT or float(tensor.min()) < HIDDEN)
 
 
+def forget() -> None:
+    """Let go of all masks met."""
+    _KEPT.clear()
+
+
 def _place(tensor: Tensor) -> tuple[Any, ...]:
     return (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor._version)
 

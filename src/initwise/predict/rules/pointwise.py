@@ -28,6 +28,8 @@ PROBES = (0.0, 1.0, -2.5)
 NODES, NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(48)
 NODE_WEIGHTS = NODE_WEIGHTS / NODE_WEIGHTS.sum()
 ORDER = 14
+BASIS = quadrature.hermite(ORDER, NODES) * NODE_WEIGHTS
+"""Values on the nodes @ BASIS.T = Hermite coefficients."""
 
 
 UNTAGGED = (
@@ -232,8 +234,7 @@ def _points(moments: Moments) -> Array:
 def _from_table(table: Array, a: Base, b: Base) -> Moments:
     """Moments of f(x, y) from its values on the product of nodes: a Hermite series in both."""
     axes = a.moments.axes
-    basis = _basis()
-    series = np.einsum("...ij,ki,lj->...kl", table, basis, basis)
+    series = np.einsum("...ij,ki,lj->...kl", table, BASIS, BASIS)
     square = np.einsum("...ij,i,j->...", table**2, NODE_WEIGHTS, NODE_WEIGHTS)
     flat = series.reshape(-1, ORDER * ORDER)
     numbers = np.arange(flat.shape[0]).reshape(series.shape[:-2])
@@ -245,11 +246,3 @@ def _from_table(table: Array, a: Base, b: Base) -> Moments:
     both = np.minimum(np.abs(a.correlation), np.abs(b.correlation)) ** quadrature.TAIL
     second = second + (spread_left(rest, axes) + spread_right(rest, axes)) / 2 * both
     return Moments(axes, second, series[..., 0, 0])
-
-
-def _basis() -> Array:
-    found = np.zeros((ORDER, len(NODES)))
-    found[0], found[1] = 1.0, NODES
-    for k in range(2, ORDER):
-        found[k] = (NODES * found[k - 1] - np.sqrt(k - 1) * found[k - 2]) / np.sqrt(k)
-    return found * NODE_WEIGHTS
