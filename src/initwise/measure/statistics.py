@@ -11,12 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..signals.gauge import FLAT, REACH, STEPS
 from ..signals.scalars import widened
-
-FLAT = 0.05
-"""An activation is flat where |φ′| is below this share of its largest value anywhere."""
-GRID = 10.0
-"""The activation's largest slope is looked for on [-GRID, GRID]; its ends tell boundedness."""
 
 
 def rms(x: Tensor) -> Tensor:
@@ -84,7 +80,7 @@ def flatness(
     None where the derivative cannot be taken elementwise: parameters per channel, no autograd.
     """
     try:
-        grid = torch.linspace(-GRID, GRID, 2001, device=x.device, dtype=x.dtype)
+        grid = torch.linspace(-REACH, REACH, STEPS, device=x.device, dtype=x.dtype)
         slopes = _slope(grid, function, rest, options).abs()
         here = _slope(x.detach(), function, rest, options).abs()
     except (RuntimeError, TypeError, ValueError):

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from ..signals.gauge import Read
+from ..signals.gauge import FLAT, REACH, STEPS, Read
 from ..signals.reading import Inputs
 from ..signals.scalars import Scalars
 from . import choices, quadrature, values
@@ -22,10 +22,6 @@ from .interpreter import Interpreter
 from .moments import Moments, independent
 from .rules import UnpredictedError, masks
 from .values import Value
-
-FLAT = 0.05
-"""An activation is flat where its slope is below this share of its largest."""
-REACH, STEPS = 10.0, 2001
 
 
 class Expected:

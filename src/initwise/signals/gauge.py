@@ -11,6 +11,11 @@ from torch import Tensor
 from .reading import Inputs
 from .scalars import Scalar, Scalars
 
+FLAT = 0.05
+"""An activation is flat where |φ′| is below this share of its largest value anywhere."""
+REACH = 10.0
+"""The activation's largest slope is looked for on [-REACH, REACH]; its ends tell boundedness."""
+STEPS = 2001
 Read = Mapping[str, Scalar | None]
 """Name of a statistic, as in `Reading`, → its number; None where it does not apply."""
 
