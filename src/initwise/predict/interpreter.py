@@ -20,7 +20,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from . import sampling, values
+from . import sampling, substitutes, values
 from .moments import measured
 from .rules import Call, UnpredictedError, rule_for
 from .values import Value
@@ -123,6 +123,9 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 out = func(*args, **kwargs)
         elif name in sampling.OPERATIONS:
             return sampling.run(self, func, args, kwargs)
+        elif name in substitutes.OPERATIONS:
+            with self:
+                return substitutes.OPERATIONS[name](*args, **kwargs)
         else:
             out = func(*args, **kwargs)
         outs = list(out) if isinstance(out, (tuple, list)) else [out]

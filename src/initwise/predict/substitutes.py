@@ -1,0 +1,50 @@
+"""Substitutes: operations that do not run on fake tensors as they are, run as others that do.
+
+Each is taken apart into operations that have rules, under the interpreter, and gives the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor
+
+OPERATIONS: dict[str, Callable[..., Any]] = {}
+"""Name → what runs in its place, with the operation's own arguments."""
+
+
+def instead_of(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a substitute for the operations of these names."""
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        for name in names:
+            OPERATIONS[name] = function
+        return function
+
+    return register
+
+
+@instead_of("_grouped_mm")
+def grouped_mm(
+    self: Tensor,
+    mat2: Tensor,
+    offs: Tensor | None = None,
+    bias: Tensor | None = None,
+    out_dtype: torch.dtype | None = None,
+) -> Tensor:
+    """Products by groups: each row, (m, k), with its group's matrix, (g, k, n); torch fakes bfloat16's only.
+
+    Two matrices whose shared axis is grouped, (m, k) and (k, n), give one product a group, (g, m, n).
+    """
+    if offs is None or isinstance(offs, FakeTensor) or (self.dim(), mat2.dim()) not in ((2, 3), (2, 2)):
+        raise NotImplementedError("groups along columns, or of sizes that depend on values")
+    grouped = self.shape[0] if mat2.dim() == 3 else self.shape[1]
+    group = torch.searchsorted(offs, torch.arange(grouped, dtype=offs.dtype), right=True)
+    group = group.clamp(max=offs.numel() - 1)
+    if mat2.dim() == 3:
+        return torch.bmm(self[:, None], mat2[group])[:, 0]
+    outer = self.t()[:, :, None] * mat2[:, None, :]
+    return outer.new_zeros((offs.numel(), *outer.shape[1:])).index_add(0, group, outer)
