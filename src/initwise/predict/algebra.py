@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -79,6 +80,7 @@ def with_mean(x: Moments, dims: Sequence[int], *, swap: bool = False) -> Array:
     return second
 
 
+@lru_cache(maxsize=1024)
 def _against_all(atom: tuple[int, ...], swap: bool) -> Array:
     """Matrix over patterns: the value at (i, j) becomes the average over all j (with `swap`, all i)."""
     table, k, sizes = patterns(atom), len(atom), np.array(atom, float)

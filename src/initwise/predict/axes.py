@@ -122,6 +122,20 @@ def same(values: Array, axes: Axes) -> Array:
     return values[np.ix_(*(np.flatnonzero(patterns(atom).equal) for atom in atoms_of(axes)))]
 
 
+def swapped(values: Array, axes: Axes) -> Array:
+    """An array over patterns, for (j, i) instead of (i, j)."""
+    for place, atom in enumerate(atoms_of(axes)):
+        if len(atom) > 1:
+            values = np.take(values, _swap(atom), axis=place)
+    return values
+
+
+@lru_cache(maxsize=4096)
+def _swap(atom: Atom) -> NDArray[np.intp]:
+    k = len(atom)
+    return np.concatenate([np.arange(k * k).reshape(k, k).T.reshape(-1), np.arange(k * k, k * k + k)])
+
+
 # one atom into another: matrices over patterns, and over blocks
 
 

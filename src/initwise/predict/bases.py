@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from . import quadrature
 from .algebra import average, multiply
 from .axes import Array, Axes, block_shape, spread_left, spread_right
-from .moments import Moments
+from .moments import Moments, coarse, coarse_blocks
 
 Grams = dict[frozenset["Base"], Moments]
 """Root (the bases of a tensor) → how far the second moments, given the root, stray; see `grams`."""
@@ -70,6 +70,12 @@ class Base:
         return rho if self.law is None else quadrature.underlying(self.law, rho)
 
     @cached_property
+    def coarse(self) -> Base:
+        """This base with few blocks: enough to tell how much luck there is."""
+        moments = coarse(self.moments)
+        return self if moments is self.moments else Base(moments, self.law)
+
+    @cached_property
     def sample(self) -> Array:
         """For a sum of terms, a stratified sample of it."""
         return sampled_terms(self.origin[1])
@@ -100,6 +106,10 @@ class Factor:
     values: Array | None = None
 
     @cached_property
+    def _moved(self) -> dict[Hashable, Factor | None]:
+        return {}
+
+    @cached_property
     def on_grid(self) -> Array:
         return self.base.grid if self.values is None else self.values
 
@@ -120,13 +130,14 @@ class Factor:
 
     @cached_property
     def squares(self) -> Moments:
-        """The moments of f(x)². For a centred Gaussian E[x²x′²] = E[x²]·E[x′²] + 2·E[x·x′]²."""
-        moments = self.base.moments
+        """The moments of f(x)², over few blocks. Gaussian: E[x²x′²] = E[x²]·E[x′²] + 2·E[x·x′]²."""
+        base = self.base.coarse
+        moments = base.moments
         if self.values is None and self.base.law is None and not moments.mean.any():
             square = moments.square
             both = spread_left(square, moments.axes) * spread_right(square, moments.axes)
             return Moments(moments.axes, both + 2 * moments.second**2, square)
-        squared = Factor(self.base, self.on_grid**2)
+        squared = Factor(base, coarse_blocks(self.on_grid**2, self.base.moments.axes))
         return Moments(moments.axes, squared.with_other(squared), squared.mean)
 
     @cached_property
@@ -155,7 +166,15 @@ class Factor:
         return quadrature.correlated(left, right, middle, self.base.correlation)
 
     def moved(self, key: Hashable, change: Callable[[Moments], Moments]) -> Factor | None:
-        """The same function of the moved base; None where the move mixes blocks of different values."""
+        """The same function of the moved base; None where the move mixes blocks of different values.
+
+        The same object for the same key, so that what was computed of it is.
+        """
+        if key not in self._moved:
+            self._moved[key] = self._after(key, change)
+        return self._moved[key]
+
+    def _after(self, key: Hashable, change: Callable[[Moments], Moments]) -> Factor | None:
         base = self.base.view(key, change)
         if self.values is None:
             return Factor(base)
@@ -238,10 +257,15 @@ class Term:
             self.centred or other.centred
         )
 
+    @cached_property
+    def itself(self) -> Moments:
+        """Its moments."""
+        return self.with_other(self)
+
     @property
     def with_itself(self) -> float:
         """E[t²] over all elements."""
-        return self.with_other(self).mean_square
+        return self.itself.mean_square
 
     def with_other(self, other: Term) -> Moments:
         """E[s_i·t_j] over patterns as `second`, E[s] as `mean`, for s this term and t the other."""

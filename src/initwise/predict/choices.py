@@ -40,13 +40,15 @@ _CHOICES: dict[tuple[Any, ...], tuple[Choice, Tensor]] = {}
 
 def choice(mask: Tensor | None, queries: int, keys: int) -> Choice:
     """The Choice of a mask that broadcasts to (…, queries, keys); without one all keys are allowed."""
-    if mask is None or bool(mask.all()):
+    if mask is None:
         return _unmasked(queries, keys)
     key = (mask.data_ptr(), tuple(mask.shape), mask.stride(), mask._version, queries, keys)
     if key not in _CHOICES:
         if len(_CHOICES) > 64:
             _CHOICES.clear()
-        _CHOICES[key] = (_counted(_pages(mask, queries, keys)), mask)
+        every = bool(mask.all())
+        made = _unmasked(queries, keys) if every else _counted(_pages(mask, queries, keys))
+        _CHOICES[key] = (made, mask)
     return _CHOICES[key][0]
 
 

@@ -10,14 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from .axes import (
     Array,
+    Atom,
     Axes,
     along,
+    atoms_of,
     axes_of,
     block_shape,
     block_shares,
@@ -169,6 +171,41 @@ def uniform(x: Moments, dim: int) -> Moments:
             mean = along(mean, over_blocks, place + offset)
     wanted = tuple((sum(atom),) for atom in atoms)
     return Moments((*x.axes[:dim], wanted, *x.axes[dim + 1 :]), second, mean)
+
+
+MOST_BLOCKS = 3
+
+
+def coarse(x: Moments) -> Moments:
+    """`x` with at most MOST_BLOCKS blocks per atom, `x` itself where it has no more."""
+    for dim, atoms in enumerate(x.axes):
+        for offset, atom in enumerate(atoms):
+            if len(atom) > MOST_BLOCKS:
+                x = _coarse(x, dim, offset)
+    return x
+
+
+def _coarse(x: Moments, dim: int, offset: int) -> Moments:
+    atoms = x.axes[dim]
+    wanted = fewer(atoms[offset])
+    over_patterns, over_blocks = coarsened(atoms[offset], wanted)
+    place = start(x.axes, dim) + offset
+    axes = (*x.axes[:dim], (*atoms[:offset], wanted, *atoms[offset + 1 :]), *x.axes[dim + 1 :])
+    return Moments(axes, along(x.second, over_patterns, place), along(x.mean, over_blocks, place))
+
+
+def coarse_blocks(values: Array, axes: Axes) -> Array:
+    """An array over blocks (and more axes behind), averaged over those that `coarse` joins."""
+    for place, atom in enumerate(atoms_of(axes)):
+        if len(atom) > MOST_BLOCKS and values.shape[place] > 1:
+            values = along(values, coarsened(atom, fewer(atom))[1], place)
+    return values
+
+
+@lru_cache(maxsize=4096)
+def fewer(atom: Atom) -> Atom:
+    """MOST_BLOCKS blocks: the first, the last, and all between as one."""
+    return (atom[0], sum(atom[1:-1]), atom[-1])
 
 
 def aligned(x: Moments, y: Moments, dims: Sequence[tuple[int, int]]) -> tuple[Moments, Moments]:

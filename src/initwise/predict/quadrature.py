@@ -15,11 +15,12 @@ import numpy as np
 from .axes import Array
 
 POINTS = 2048
+"""An even number: no node at 0, where most activations have their kink, so that E[step²] is exactly ½."""
 REACH = 8.5
 TERMS = 40
 TAIL = 60
-
-"""An even number: no node at 0, where most activations have their kink, so that E[step²] is exactly ½."""
+NEGLIGIBLE = 1e-7
+"""Share of a series below which its last terms are left out."""
 
 GRID: Array = np.linspace(-REACH, REACH, POINTS)
 WEIGHTS: Array = np.exp(-GRID * GRID / 2)
@@ -59,11 +60,22 @@ def correlated(left: Array, right: Array, ends: Array, rho: Array) -> Array:
         ends: E[f(z)g(z)] minus the sum of the series at ρ = 1.
         rho: correlations, within [−1, 1].
     """
-    products = left * right
+    products = _shortened(left * right)
     total = np.zeros(np.broadcast_shapes(products.shape[:-1], rho.shape))
     for k in reversed(range(products.shape[-1])):
-        total = total * rho + products[..., k]
-    return np.asarray(total + ends * np.sign(rho) * np.abs(rho) ** TAIL)
+        total *= rho
+        total += products[..., k]
+    if np.any(ends):
+        total += ends * np.sign(rho) * np.abs(rho) ** TAIL
+    return total
+
+
+def _shortened(products: Array) -> Array:
+    """A series without its last terms, where they sum to nothing: most functions are smooth."""
+    sizes = np.abs(products.reshape(-1, products.shape[-1])).max(0)
+    rest = np.cumsum(sizes[::-1])[::-1]
+    # "not at most": what is not a number stays
+    return products[..., : int(np.count_nonzero(~(rest <= NEGLIGIBLE * rest[0])))]
 
 
 # laws that are not Gaussian

@@ -19,7 +19,7 @@ import numpy as np
 
 from . import quadrature
 from .algebra import multiply, scale
-from .axes import Array
+from .axes import Array, swapped
 from .bases import Base, Factor, Grams, Term, sampled_terms
 from .maps import reshape
 from .moments import Moments, broadcast, constant, expand, independent
@@ -150,13 +150,17 @@ def _of_sum(terms: tuple[Term, ...]) -> Moments:
             found = _summed(found, _of_term(one))
         for other in terms[:place]:
             if one.tied_to(other):
-                both = _summed(one.with_other(other), other.with_other(one))
-                found = _summed(found, replace(both, mean=np.zeros_like(both.mean)))
+                found = _summed(found, both_ways(one.with_other(other)))
     return found
 
 
+def both_ways(x: Moments) -> Moments:
+    """E[s_i·t_j] + E[t_i·s_j], for the moments of s_i·t_j."""
+    return Moments(x.axes, x.second + swapped(x.second, x.axes), np.zeros_like(x.mean))
+
+
 def _of_term(term: Term) -> Moments:
-    return _of_one(term) if len(term.factors) == 1 else term.with_other(term)
+    return _of_one(term) if len(term.factors) == 1 else term.itself
 
 
 def _summed(x: Moments, y: Moments) -> Moments:
@@ -257,6 +261,13 @@ def moved(x: Value, key: Hashable, change: Callable[[Moments], Moments], shape: 
 
     `key` tells two changes apart, so that a base moved twice in the same way is still one base.
     """
+    found = x.memo.get(("moved", key))
+    if found is None:
+        found = x.memo["moved", key] = _moved(x, key, change, shape)
+    return found  # type: ignore[no-any-return]
+
+
+def _moved(x: Value, key: Hashable, change: Callable[[Moments], Moments], shape: tuple[int, ...]) -> Value:
     terms = []
     for term in x.terms:
         factors = [_moved_factor(factor, key, change, x.shape) for factor in term.factors]
