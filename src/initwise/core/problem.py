@@ -9,6 +9,8 @@ from typing import Any
 from .errors import ProblemError
 
 OPTIMIZERS = ("adam", "adamw", "sgd")
+LOSSES = ("classification", "lm", "mse", "own")
+"""What a loss can be called by name; what each is, `initwise.signals.losses` says."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core.errors import OptionError, UnsupportedError
+from ..core.problem import LOSSES
 from ..core.records import Finding, LayerSignal, Signals
 from ..core.stream import checked_seed
 from ..frameworks.example import mapped
@@ -23,7 +24,7 @@ def check(
     example: Any = None,
     *,
     plan: Any = None,
-    loss: Callable[[Any], Any] | None = None,
+    loss: Callable[[Any], Any] | str | None = None,
     mode: str = "auto",
     seed: int = 0,
 ) -> Signals:
@@ -44,9 +45,13 @@ def check(
         plan: judge these weights instead, without touching the model: a Plan, an Advice, a scheme's
             or recipe's name, a Scheme, or {glob: scheme}. With the same seed they are the very
             weights that `init_(model, plan, seed=seed)` would write.
-        loss: `loss(output) -> scalar`; close over the targets. Without one, the backward pass
-            starts from a random cotangent of unit rms on every floating output: ratios over depth
-            mean the same, absolute gradients mean nothing.
+        loss: `loss(output) -> scalar`; close over the targets. Or a name: "lm" is the cross-entropy of
+            the logits against the next token of the example, "classification" against its `labels`, or
+            against uniformly drawn classes; "mse" the squared error against standard normal targets;
+            "own" what the model returns itself (transformers' models do, given labels). Logits are the
+            result, its `logits`, or its first floating tensor; classes its last axis, of maps the second.
+            Without a loss, the backward pass starts from a random cotangent of unit rms on every floating
+            output: ratios over depth mean the same, absolute gradients mean nothing.
         mode: "measure" runs real weights; "predict" carries moments through the model's own operations,
             without weights, data or memory: all numbers are expectations over the draw of weights and
             inputs, with the spread from seed to seed. Floating inputs are standard normal where only a
@@ -98,13 +103,15 @@ def _require_mode(mode: str) -> None:
 
 
 def _require_loss(loss: Any) -> None:
-    """Raise OptionError for a loss that cannot be called: a number, or a loss's name."""
-    if loss is None or callable(loss):
+    """Raise OptionError for a loss that is neither a name nor can be called."""
+    if loss is None or callable(loss) or (isinstance(loss, str) and loss in LOSSES):
         return
+    if isinstance(loss, str):
+        raise OptionError(f"loss {loss!r}", where="check", legal=LOSSES, given=loss)
     raise OptionError(
         f"loss={loss!r} cannot be called",
         where="check",
-        expected="a callable that takes the model's result and returns a scalar, or None",
+        expected="a name, a callable that takes the model's result and returns a scalar, or None",
         fix="For targets, close over them: loss=lambda output: F.mse_loss(output, targets).",
     )
 

@@ -71,6 +71,10 @@ class Real:
         numbers = np.asarray(numbers / max(math.sqrt(float((numbers**2).mean())), 1e-30))
         return torch.from_numpy(numbers).to(device=end.device, dtype=end.dtype)
 
+    def number(self, x: Tensor) -> Tensor:
+        """It itself."""
+        return x.reshape(())
+
     def unknown(self, x: Tensor) -> str:
         """Everything is known."""
         return ""

@@ -23,7 +23,7 @@ def measured(
     example: Any,
     *,
     plan: Any = None,
-    loss: Callable[[Any], Any] | None = None,
+    loss: Callable[[Any], Any] | str | None = None,
     seed: int = 0,
 ) -> Pass:
     """The torch adapter's door "measure": `passing.run_pass` on the weights of `plan`, if any."""

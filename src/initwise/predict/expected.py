@@ -132,6 +132,11 @@ class Expected:
         spread = _unlike(value.moments, 0) if x.dim() > 1 else None
         return {"gradient": math.sqrt(value.moments.mean_square), "spread": spread}
 
+    def number(self, x: Tensor) -> float | None:
+        """Its mean."""
+        value = self.value(x)
+        return None if value is None else value.moments.overall_mean
+
     def cotangent(self, end: Tensor, seed: int, index: int) -> Tensor:
         """Independent standard normal elements."""
         shape = tuple(end.shape)

@@ -27,7 +27,7 @@ def predicted(
     example: Any,
     *,
     plan: Any = None,
-    loss: Callable[[Any], Any] | None = None,
+    loss: Callable[[Any], Any] | str | None = None,
     seed: int = 0,
 ) -> Pass:
     """The torch adapter's door "predict": one pass of `model` without weights, data or memory.

@@ -54,6 +54,9 @@ class Gauge(Protocol):
     def cotangent(self, end: Tensor, seed: int, index: int) -> Tensor:
         """Standard normal numbers of unit rms, as the gradient to start from."""
 
+    def number(self, x: Tensor) -> Scalar | None:
+        """Of a tensor of one element, what it is or is expected to be; None if nothing is known."""
+
     def unknown(self, x: Tensor) -> str:
         """Why nothing is known of `x`; "" where it is."""
 

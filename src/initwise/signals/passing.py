@@ -18,6 +18,7 @@ from ..frameworks.torch.state import reseed, untouched
 from . import roles
 from .ends import Loss, ends, loss_value, obstacle
 from .gauge import Gauge
+from .losses import Given, named_loss
 from .reading import Inputs, Reading
 from .scalars import Scalars
 from .watch import Note, Watch
@@ -32,7 +33,7 @@ class Pass:
         unused: (path, kind) of layers whose parameters took no part.
         opaque: (path, kind) of parts with weights that cannot be looked into.
         inputs: what the example itself is like.
-        loss: its value, NaN if none was given.
+        loss: its value, NaN if none was given or nothing is known of it.
         backward: what stood at the end of the backward pass, in words.
         ungraded: why no weight that is to be trained got a gradient; "" if one did, or none is.
         inferred: the example that was made up because none was given, or "".
@@ -55,7 +56,7 @@ def run_pass(
     *,
     gauge: Gauge,
     weights: Mapping[str, Tensor] | None = None,
-    loss: Loss | None = None,
+    loss: Loss | str | None = None,
     seed: int = 0,
     own: bool = False,
 ) -> Pass:
@@ -88,7 +89,7 @@ class _Passing:
         kwargs: dict[str, Any],
         gauge: Gauge,
         weights: Mapping[str, Tensor],
-        loss: Loss | None,
+        loss: Loss | str | None,
         seed: int,
     ) -> None:
         self.model, self.args, self.kwargs, self.loss, self.seed = model, args, kwargs, loss, seed
@@ -127,9 +128,9 @@ class _Passing:
     def _ends(self, result: Any) -> tuple[list[Tensor], list[Tensor]]:
         """The tensors to start the backward pass from, and the gradients there."""
         if self.loss is not None:
-            value = loss_value(result, self.loss)
-            self.loss_place = self.scalars.add(value)
-            self.backward = "the gradient is that of the loss given"
+            value = self._loss_of(result, self.loss)
+            number = self.gauge.number(value)
+            self.loss_place = None if number is None else self.scalars.add(number)
             return [value], [torch.ones_like(value)]
         starts = ends(result)
         self.obstacle = "" if starts else obstacle(result)
@@ -137,6 +138,15 @@ class _Passing:
         if not starts:
             self.backward = f"no gradient was measured: {self.obstacle}"
         return starts, [self.gauge.cotangent(end, self.seed, i) for i, end in enumerate(starts)]
+
+    def _loss_of(self, result: Any, loss: Loss | str) -> Tensor:
+        if not isinstance(loss, str):
+            self.backward = "the gradient is that of the loss given"
+            return loss_value(result, loss)
+        given = Given(self.kwargs, tensors([self.args, self.kwargs]), self.gauge, self.seed)
+        value, words = named_loss(loss, result, given)
+        self.backward = f"the gradient is that of {words}"
+        return value
 
     def _run_backward(self, starts: list[Tensor], gradients: list[Tensor]) -> None:
         try:
