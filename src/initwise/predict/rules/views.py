@@ -106,10 +106,10 @@ def sliced(call: Call) -> Value:
     begin, end, step = slice(call.get("start"), call.get("end"), call.get("step", 1)).indices(x.shape[dim])
     if call.name == "narrow":
         begin, end, step = call["start"], call["start"] + call["length"], 1
-    return _range(x, dim, begin, end, step)
+    return ranged(x, dim, begin, end, step)
 
 
-def _range(x: Value, dim: int, begin: int, end: int, step: int = 1) -> Value:
+def ranged(x: Value, dim: int, begin: int, end: int, step: int = 1) -> Value:
     if (begin, end, step) == (0, x.shape[dim], 1):
         return x
     key = ("slice", dim, begin, end, step)
@@ -145,7 +145,7 @@ def split(call: Call) -> list[Value]:
     found, begin = [], 0
     for piece in call.out:
         end = begin + piece.shape[dim]
-        found.append(_range(x, dim, begin, end))
+        found.append(ranged(x, dim, begin, end))
         begin = end
     return found
 
@@ -230,7 +230,7 @@ def constant_pad(call: Call) -> Value:
     for i in range(len(pad) // 2):
         dim, before, after = rank - 1 - i, pad[2 * i], pad[2 * i + 1]
         begin, end = max(-before, 0), x.shape[dim] - max(-after, 0)
-        x = _range(x, dim, begin, end)
+        x = ranged(x, dim, begin, end)
         if before > 0 or after > 0:
             x = padded(x, dim, max(before, 0), max(after, 0), float(call.get("value") or 0.0))
     return x
