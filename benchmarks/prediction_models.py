@@ -115,12 +115,18 @@ def depthwise() -> nn.Module:
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10))
 
 
-def encoder(pre: bool) -> Built:
-    """torch's own transformer encoder."""
+def encoder(pre: bool, own: bool = True) -> Built:
+    """torch's own transformer encoder, which copies one layer; with `own` each layer is drawn by itself."""
 
     def build() -> nn.Module:
         layer = nn.TransformerEncoderLayer(96, 4, 384, 0.0, batch_first=True, norm_first=pre)
-        return nn.TransformerEncoder(layer, 4, enable_nested_tensor=False)
+        made = nn.TransformerEncoder(layer, 4, enable_nested_tensor=False)
+        if own:
+            made.layers = nn.ModuleList(
+                nn.TransformerEncoderLayer(96, 4, 384, 0.0, batch_first=True, norm_first=pre)
+                for _ in range(4)
+            )
+        return made
 
     return build
 
@@ -140,8 +146,9 @@ def family(name: str, **sizes: Any) -> Built:
 
 
 SIZES = {"hidden_size": 96, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 256}
-TOKENS = {"vocab_size": 500, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+TOKENS = {"vocab_size": 501, "pad_token_id": 500, "bos_token_id": 1, "eos_token_id": 2}
 IDS = "i64[4,48]<500"
+"""No padding among them: a norm of a padding row, which is 0, multiplies gradients by 1/√ε, a thousand."""
 
 MODELS: dict[str, tuple[Built, str]] = {
     "ReLU, 30 layers": (mlp(nn.ReLU, math.sqrt(2)), "f32[64,256]"),
@@ -159,6 +166,8 @@ MODELS: dict[str, tuple[Built, str]] = {
     "gated MLP, RMS norm": (Gated, "f32[64,128]"),
     "encoder, norm first": (encoder(True), "f32[4,40,96]"),
     "encoder, norm last": (encoder(False), "f32[4,40,96]"),
+    "encoder, norm first, copies of a layer": (encoder(True, own=False), "f32[4,40,96]"),
+    "encoder, norm last, copies of a layer": (encoder(False, own=False), "f32[4,40,96]"),
     "RNN": (lambda: Recurrent(nn.RNN), "f32[8,16,24]"),
     "GRU": (lambda: Recurrent(nn.GRU), "f32[8,16,24]"),
     "LSTM": (lambda: Recurrent(nn.LSTM), "f32[8,16,24]"),
