@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -18,9 +18,9 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from . import sampling, substitutes, values
+from .faking import Faking
 from .moments import measured
 from .rules import Call, UnpredictedError, rule_for
 from .values import Value
@@ -58,6 +58,7 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.building = False
         self.fakes = FakeTensorMode(allow_non_fake_inputs=True)
+        self._faking = Faking(self.fakes)
         self.unpredicted: Counter[tuple[str, str]] = Counter()
         self.operations: Counter[str] = Counter()
         self._stamps = itertools.count(1)
@@ -116,7 +117,7 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if func is DEVICE:  # asked at every step of the engine
             return args[0].fake_device
         kwargs, name = kwargs or {}, func.overloadpacket.__name__
-        if not any(isinstance(leaf, FakeTensor) for leaf in tree_leaves((args, kwargs))):
+        if not _any_fake(args) and not _any_fake(kwargs.values()):
             if not (self.building and _to_be_faked(name, args, kwargs)):
                 return func(*args, **kwargs)
             with self.fakes:
@@ -127,7 +128,7 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
             with self:
                 return substitutes.OPERATIONS[name](*args, **kwargs)
         else:
-            out = func(*args, **kwargs)
+            out = self._faking.run(func, args, kwargs)
         outs = list(out) if isinstance(out, (tuple, list)) else [out]
         if any(isinstance(tensor, FakeTensor) for tensor in outs):
             self._interpret(func, args, kwargs, out, outs)
@@ -179,6 +180,13 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         elif tensor.numel() * tensor.element_size() > SLIGHT * tensor.untyped_storage().nbytes():
             reason = "part of it was written in place"
             self._storages[key] = (next(self._stamps), None, reason)
+
+
+def _any_fake(given: Iterable[Any]) -> bool:
+    """Is a fake tensor among arguments, or in a list among them?"""
+    return any(
+        isinstance(one, FakeTensor) or (isinstance(one, (list, tuple)) and _any_fake(one)) for one in given
+    )
 
 
 def _to_be_faked(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
