@@ -11,6 +11,7 @@ from .fill import Fill
 from .picture import Picture
 from .plan import Plan
 from .rendering import Rendered
+from .trends import Trend, trend_of
 
 VERDICTS = (
     "ok",
@@ -91,6 +92,10 @@ class Signals(JsonMixin, Rendered):
     def healthy(self) -> bool:
         """True when nothing was found."""
         return not self.findings
+
+    def trend(self) -> Trend:
+        """How signal and gradient grow with depth: by which law, by which factor per block or layer."""
+        return trend_of(self.layers, self.mode)
 
     def assert_healthy(self) -> None:
         """Raise UnhealthyError, naming the worst finding, unless healthy."""

@@ -9,6 +9,7 @@ from ..core.errors import RecordError
 from ..core.matches import Matches
 from ..core.plan import Plan
 from ..core.records import Advice, Explanation, Ledger, Race, Signals
+from ..core.trends import Trend
 from .advice import advice_document
 from .document import Document
 from .explanation import explanation_document
@@ -17,6 +18,7 @@ from .matches import matches_document
 from .plan import plan_document
 from .race import race_document
 from .signals import signals_document
+from .trend import trend_document
 
 DESCRIPTIONS: dict[type, Callable[[Any], Document]] = {
     Advice: advice_document,
@@ -26,6 +28,7 @@ DESCRIPTIONS: dict[type, Callable[[Any], Document]] = {
     Plan: plan_document,
     Race: race_document,
     Signals: signals_document,
+    Trend: trend_document,
 }
 
 
