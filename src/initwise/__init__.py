@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .core.stream import Stream
     from .explain import explain
     from .frameworks.initialize import init_
+    from .frameworks.inputs import Input
     from .frameworks.memory import fill
     from .frameworks.numpy import ArrayTree
     from .measure import check
@@ -56,6 +57,7 @@ _HOMES = {
     "gain": "activations",
     "init_": "frameworks.initialize",
     "InitwiseError": "core.errors",
+    "Input": "frameworks.inputs",
     "Layout": "core.layout",
     "Ledger": "core.records",
     "Plan": "core.plan",
@@ -89,6 +91,7 @@ __all__ = [  # noqa: RUF022  (sorted as people sort, not by case)
     "gain",
     "init_",
     "InitwiseError",
+    "Input",
     "Layout",
     "Ledger",
     "Plan",

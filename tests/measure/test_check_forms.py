@@ -374,14 +374,22 @@ def test_no_model_is_refused():
         check(object(), "f32[2,2]")
 
 
-@pytest.mark.parametrize("loss", [3, "mse"])
-def test_a_loss_that_cannot_be_called_is_refused_before_the_model_runs(loss):
+def test_a_loss_that_cannot_be_called_is_refused_before_the_model_runs():
     with pytest.raises(OptionError) as error:
-        check(Gives("tensor"), "f32[16,999]", loss=loss)
+        check(Gives("tensor"), "f32[16,999]", loss=3)
     assert str(error.value) == (
-        f"check: loss={loss!r} cannot be called; expected a callable that takes the model's result and "
+        "check: loss=3 cannot be called; expected a name, a callable that takes the model's result and "
         "returns a scalar, or None.\n"
         "  For targets, close over them: loss=lambda output: F.mse_loss(output, targets)."
+    )
+
+
+def test_a_loss_of_an_unknown_name_is_refused_before_the_model_runs():
+    with pytest.raises(OptionError) as error:
+        check(Gives("tensor"), "f32[16,999]", loss="clasification")
+    assert str(error.value) == (
+        "check: loss 'clasification'.\n  Did you mean 'classification'?\n"
+        "  Known: classification, lm, mse, own."
     )
 
 

@@ -5,7 +5,10 @@ An example is
 - a text: `"f32[8,3,224,224]"` is float32, standard normal; `"i64[8,32]<50257"` is int64, uniform in
   [0, 50257); `"bool[8,32]"` is a fair coin; `"f32[]"` is a 0-d tensor; `"float[8,64]"` has the
   model's own floating dtype. Several arguments: `"f32[8,16], i64[8]<10"`, or by keyword
-  `"input_ids=i64[2,8]<100, attention_mask=bool[2,8]"`.
+  `"input_ids=i64[2,8]<100, attention_mask=bool[2,8]"`. Statistics stand behind the shape, with the names
+  that `initwise.Input` gives them: `"f32[8,3,32,32](mean=0.45, std=0.22, position_correlation=0.8)"`,
+  `"i64[8,128]<50257(distribution=zipf)"`.
+- an `initwise.Input`: the same in Python.
 - a batch: tensors or arrays, taken as they are.
 - a tuple: the positional arguments. A DataLoader's `(inputs, targets)` is *not* taken apart: the
   targets would become the second argument; give the inputs alone.
@@ -21,110 +24,23 @@ import dataclasses
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.codec import JsonMixin
 from ..core.errors import ExampleError
 from ..core.stream import checked_seed
+from .inputs import Input, parse_input, token_probabilities, with_statistics
+from .spec import DTYPES, FIX, FLOATS, Spec, parse_spec
 
-DTYPES = {
-    "f16": "float16",
-    "bf16": "bfloat16",
-    "f32": "float32",
-    "f64": "float64",
-    "u8": "uint8",
-    "i8": "int8",
-    "i16": "int16",
-    "i32": "int32",
-    "i64": "int64",
-    "bool": "bool",
-    "float": "float",
-}
-"""Short name → full name; full names are accepted too. "float" is the model's own."""
-FLOATS = frozenset({"float16", "bfloat16", "float32", "float64", "float"})
+__all__ = ["DTYPES", "FLOATS", "Input", "Spec", "draw", "mapped", "parse_spec", "parsed", "split"]
 
-_SPEC = re.compile(r"(?P<dtype>[A-Za-z]\w*)\[(?P<shape>[^\[\]]*)\](?:<(?P<bound>-?\w+))?")
 _NAMED = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<rest>.*)")
-_FIX = 'Write a dtype and a shape: "f32[8,64]", "i64[8,32]<50257" (integers below 50257), "bool[8,32]".'
-
-
-@dataclass(frozen=True)
-class Spec(JsonMixin):
-    """One tensor of an example, not yet drawn.
-
-    Attributes:
-        dtype: full name ("float32", "int64", "bool"); "float" is the model's own.
-        shape: its sizes, each ≥ 1.
-        bound: integers are uniform in [0, bound); None lets the framework find a safe one.
-    """
-
-    dtype: str
-    shape: tuple[int, ...]
-    bound: int | None = None
-
-    def __str__(self) -> str:
-        short = next(key for key, name in DTYPES.items() if name == self.dtype)
-        text = f"{short}[{','.join(map(str, self.shape))}]"
-        return text if self.bound is None else f"{text}<{self.bound}"
-
-
-def parse_spec(text: str, where: str = "example") -> Spec:
-    """The Spec that `text` ("f32[8,64]", "i64[8]<10") describes.
-
-    Raises:
-        ExampleError: not of that form, an unknown dtype, a size or bound that cannot be.
-    """
-    match = _SPEC.fullmatch("".join(text.split()))
-    if match is None:
-        raise ExampleError(f"{text!r} is no dtype with a shape", where=where, fix=_FIX)
-    dtype = _dtype(match["dtype"], where)
-    return Spec(dtype, _shape(match["shape"], text, where), _bound(match["bound"], dtype, text, where))
-
-
-def _dtype(name: str, where: str) -> str:
-    full = DTYPES.get(name, name)
-    if full not in DTYPES.values():
-        legal = sorted({*DTYPES, *DTYPES.values()})
-        raise ExampleError(f"dtype {name!r} is not known", where=where, legal=legal, given=name)
-    return full
-
-
-def _shape(text: str, whole: str, where: str) -> tuple[int, ...]:
-    sizes = text.split(",") if text else []
-    if not all(size.isdecimal() and int(size) >= 1 for size in sizes):
-        raise ExampleError(
-            f"{whole!r} has sizes ({text})",
-            where=where,
-            expected="whole numbers ≥ 1, separated by commas",
-            fix="Name every size, the batch too: initwise runs the model on it.",
-        )
-    return tuple(int(size) for size in sizes)
-
-
-def _bound(text: str | None, dtype: str, whole: str, where: str) -> int | None:
-    if text is None:
-        return None
-    if dtype in FLOATS or dtype == "bool":
-        raise ExampleError(
-            f"{whole!r} puts a bound on {dtype}",
-            where=where,
-            expected="a bound on integers only",
-            fix='Leave it out, or make it integers: "i64[8,32]<50257".',
-        )
-    top = 2 ** (8 * np.dtype(dtype).itemsize - (not dtype.startswith("u")))
-    if not text.isdecimal() or not 1 <= int(text) <= top:
-        raise ExampleError(
-            f"{whole!r} has the bound {text}", where=where, expected=f"a whole number from 1 to {top}"
-        )
-    return int(text)
 
 
 def split(example: Any, where: str = "example") -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """`example` as (positional, keyword) arguments, every text in it turned into a Spec.
+    """`example` as (positional, keyword) arguments, every text in it turned into a Spec or an Input.
 
     Raises:
         ExampleError: None, nothing at all, or a text that is no spec.
@@ -134,7 +50,7 @@ def split(example: Any, where: str = "example") -> tuple[tuple[Any, ...], dict[s
             "none was given",
             where=where,
             expected="a batch, or shapes and dtypes",
-            fix='Say what the model is called with, for example check(model, "f32[8,3,224,224]"). ' + _FIX,
+            fix='Say what the model is called with, for example check(model, "f32[8,3,224,224]"). ' + FIX,
         )
     if isinstance(example, str):
         example = _parse_text(example, where)
@@ -149,17 +65,17 @@ def split(example: Any, where: str = "example") -> tuple[tuple[Any, ...], dict[s
 
 def _some(values: Any, where: str) -> Any:
     if not values:
-        raise ExampleError("is empty", where=where, expected="at least one argument", fix=_FIX)
+        raise ExampleError("is empty", where=where, expected="at least one argument", fix=FIX)
     return values
 
 
 def _parse_text(text: str, where: str) -> Any:
-    """One Spec, a tuple of several, or a dict of named ones."""
-    pieces = re.split(r",(?![^\[]*\])", "".join(text.split()))
+    """One Spec or Input, a tuple of several, or a dict of named ones."""
+    pieces = re.split(r",(?![^\[]*\]|[^(]*\))", "".join(text.split()))
     named = [_NAMED.fullmatch(piece) for piece in pieces]
     if all(named):
         found = [match for match in named if match]
-        return {m["name"]: parse_spec(m["rest"], f"{where}[{m['name']!r}]") for m in found}
+        return {m["name"]: parse_input(m["rest"], f"{where}[{m['name']!r}]") for m in found}
     if any(named):
         raise ExampleError(
             f"{text!r} names some arguments and not others",
@@ -167,14 +83,14 @@ def _parse_text(text: str, where: str) -> Any:
             expected="all arguments by position, or all by name",
         )
     if len(pieces) == 1:
-        return parse_spec(text, where)
-    return tuple(parse_spec(piece, f"{where}[{i}]") for i, piece in enumerate(pieces))
+        return parse_input(text, where)
+    return tuple(parse_input(piece, f"{where}[{i}]") for i, piece in enumerate(pieces))
 
 
 def parsed(value: Any, where: str = "example") -> Any:
-    """`value` with every text in it, however deep, turned into a Spec; the rest as it is."""
+    """`value` with every text in it, however deep, turned into a Spec or an Input; the rest as it is."""
     return mapped(
-        lambda leaf, place: parse_spec(leaf, place) if isinstance(leaf, str) else leaf, value, where
+        lambda leaf, place: parse_input(leaf, place) if isinstance(leaf, str) else leaf, value, where
     )
 
 
@@ -185,7 +101,7 @@ def mapped(function: Callable[[Any, str], Any], value: Any, where: str = "exampl
         return type(value)(*(mapped(function, item, f"{where}.{name}") for name, item in pairs))
     if isinstance(value, (tuple, list)):
         return type(value)(mapped(function, item, f"{where}[{i}]") for i, item in enumerate(value))
-    if dataclasses.is_dataclass(value) and not isinstance(value, (type, Spec)):
+    if dataclasses.is_dataclass(value) and not isinstance(value, (type, Spec, Input)):
         names = [field.name for field in dataclasses.fields(value) if field.init]
         changes = {name: mapped(function, getattr(value, name), f"{where}.{name}") for name in names}
         return dataclasses.replace(value, **changes)
@@ -203,8 +119,11 @@ def _like(value: Mapping[Any, Any], items: dict[Any, Any]) -> Mapping[Any, Any]:
         return items
 
 
-def draw(spec: Spec, *, seed: int = 0, where: str = "example", bound: int | None = None) -> NDArray[Any]:
-    """The numbers of `spec`: floats N(0, 1), integers uniform below the bound, bools a fair coin.
+def draw(
+    spec: Spec | Input, *, seed: int = 0, where: str = "example", bound: int | None = None
+) -> NDArray[Any]:
+    """The numbers of `spec`: floats N(0, 1), integers uniform below the bound, bools a fair coin; of an Input
+    with the statistics it declares.
 
     They depend on the seed and the place in the example only; no global generator is read.
 
@@ -220,16 +139,20 @@ def draw(spec: Spec, *, seed: int = 0, where: str = "example", bound: int | None
     """
     key = int.from_bytes(hashlib.blake2b(where.encode(), digest_size=8).digest(), "little")
     generator = np.random.Generator(np.random.Philox(key=np.array([checked_seed(seed), key], np.uint64)))
-    if spec.dtype in FLOATS:
+    wanted = Input.of(spec)
+    if wanted.floating:
         kind = np.float64 if spec.dtype == "float64" else np.float32
-        return np.asarray(generator.standard_normal(spec.shape, dtype=kind))
-    top = 2 if spec.dtype == "bool" else spec.bound or bound
+        return with_statistics(wanted, np.asarray(generator.standard_normal(spec.shape, dtype=kind)))
+    top = 2 if spec.dtype == "bool" else wanted.bound or bound
     if top is None:
         raise ExampleError(
             f'"{spec}" does not say how large its integers may be',
             where=where,
             expected="a bound: the model has no embedding table to take it from",
-            fix=f'Write "{spec}<10" for integers from 0 to 9.',
+            fix=f'Write "{wanted.spec}<10" for integers from 0 to 9.',
         )
-    numbers = generator.integers(0, top, spec.shape, dtype=np.uint64)
-    return np.asarray(numbers).astype(spec.dtype)
+    probabilities = token_probabilities(wanted, top)
+    if probabilities is None:
+        return np.asarray(generator.integers(0, top, spec.shape, dtype=np.uint64)).astype(spec.dtype)
+    places = np.searchsorted(np.cumsum(probabilities), generator.random(spec.shape), side="right")
+    return np.minimum(places, top - 1).astype(spec.dtype)

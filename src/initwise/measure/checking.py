@@ -10,7 +10,7 @@ from ..core.errors import OptionError, UnsupportedError
 from ..core.problem import LOSSES
 from ..core.records import Finding, LayerSignal, Signals
 from ..core.stream import checked_seed
-from ..frameworks.example import mapped
+from ..frameworks.example import Input, mapped
 from ..frameworks.protocol import adapter_for, adapters, door, served
 from ..report.signals import DRAWN
 from ..signals.judging import assumed, judged, uniform, unjudged, unobserved
@@ -152,5 +152,5 @@ def _drawn(example: Any, inferred: str) -> str:
     if inferred:
         return f"{DRAWN} {inferred!r}, the only input this model can take"
     texts: list[str] = []
-    mapped(lambda leaf, _: texts.append(leaf) if isinstance(leaf, str) else None, example)
+    mapped(lambda leaf, _: texts.append(str(leaf)) if isinstance(leaf, (str, Input)) else None, example)
     return f"{DRAWN} {', '.join(map(repr, texts))}" if texts else ""

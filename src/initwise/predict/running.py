@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..core.fill import Fill
 from ..core.parameter import ParameterInfo
 from ..frameworks.initialize import plan_for
+from ..frameworks.inputs import Input
 from ..frameworks.torch.run import arguments, example_for
 from ..frameworks.torch.state import reseed, untouched
 from ..frameworks.torch.walk import parameters
@@ -39,7 +40,7 @@ def predicted(
     fills = _fills(model, plan, example, seed)
     subject = model if isinstance(model, nn.Module) else _built(model, interpreter, seed)
 
-    def stand_in(dtype: torch.dtype, shape: tuple[int, ...], given: Tensor | None) -> Tensor:
+    def stand_in(dtype: torch.dtype, shape: tuple[int, ...], given: Tensor | Input) -> Tensor:
         return interpreter.fake(shape, dtype, sources.of_input(given, shape))
 
     args, kwargs = arguments(subject, example, seed=seed, floats=stand_in)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor
@@ -11,10 +13,12 @@ from torch._subclasses.fake_tensor import FakeTensor
 from ..core.errors import ModelError
 from ..core.fill import Fill
 from ..core.parameter import ParameterInfo
+from ..frameworks.inputs import Input
 from . import values
+from .axes import axes_of, block_shape
 from .interpreter import LARGE_REAL, Interpreter
 from .maps import concatenate
-from .moments import independent, measured, simplified
+from .moments import Moments, independent, measured, simplified
 from .values import Value
 
 
@@ -46,11 +50,33 @@ def of_numbers(tensor: Tensor) -> Value:
     return values.fresh(independent(tuple(tensor.shape), mean, variance), parameter=True)
 
 
-def of_input(given: Tensor | None, shape: tuple[int, ...]) -> Value:
-    """An input: standard normal where only a shape is given, else with the moments of its numbers."""
-    if given is None or given.numel() > LARGE_REAL:
-        return values.fresh(independent(shape, 0.0, 1.0))
-    return values.fresh(measured(given.detach().to(torch.float64).cpu().numpy()))
+def of_input(given: Tensor | Input, shape: tuple[int, ...]) -> Value:
+    """An input, with the moments of its numbers, or with those that are declared."""
+    if isinstance(given, Input):
+        return values.fresh(declared(given))
+    found = measured(_some(given.detach()).to(torch.float64).cpu().numpy())
+    return values.fresh(replace(found, axes=axes_of(shape)))
+
+
+def _some(numbers: Tensor) -> Tensor:
+    """The first inputs of a large batch, two or more: the others are like them."""
+    number = len(numbers) if numbers.dim() else 1
+    kept = max(LARGE_REAL * number // max(numbers.numel(), 1), 2)
+    return numbers[:kept] if kept < number else numbers
+
+
+def declared(x: Input) -> Moments:
+    """Cov(x[b, p], x[b′, p′]) = std²·C·R on patterns: see `Input`; elements of other axes are independent."""
+    axes = axes_of(x.shape)
+    wide = [d for d, size in enumerate(x.shape) if size > 1]
+    covariance = np.empty((2,) * len(wide))
+    for pattern in np.ndindex(*covariance.shape):
+        differ = {d for d, equal in zip(wide, pattern, strict=True) if not equal}
+        inputs = x.correlation if 0 in differ else 1.0
+        positions = x.position_correlation if differ & set(x.places) else 1.0
+        covariance[pattern] = 0.0 if differ - {0, *x.places} else inputs * positions
+    mean = np.full(block_shape(axes), float(x.mean))
+    return Moments(axes, x.std**2 * covariance + x.mean**2, mean)
 
 
 def weights(

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.errors import ExampleError, ModelError
-from ..example import Spec, draw, mapped, split
+from ..example import Input, Spec, draw, mapped, split
 from .failure import Progress, explained, said
 from .state import has_data, untouched
 from .wrappers import unwrapped
@@ -29,8 +29,8 @@ T = TypeVar("T")
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 
-Floats = Callable[[torch.dtype, tuple[int, ...], Tensor | None], Tensor]
-"""What stands for a floating-point tensor of the example: (dtype, shape, its numbers if given)."""
+Floats = Callable[[torch.dtype, tuple[int, ...], Tensor | Input], Tensor]
+"""What stands for a floating-point tensor of the example: (dtype, shape, its numbers or what is declared)."""
 
 
 def arguments(model: nn.Module, example: Any, *, seed: int = 0, floats: Floats | None = None) -> Arguments:
@@ -63,17 +63,17 @@ def arguments(model: nn.Module, example: Any, *, seed: int = 0, floats: Floats |
     bound = smallest_table(model)
 
     def made(leaf: Any, where: str) -> Any:
-        if isinstance(leaf, Spec):
-            return drawn(leaf, where)
+        if isinstance(leaf, (Spec, Input)):
+            return drawn(Input.of(leaf), where)
         found = _moved(leaf, device, dtype)
         if floats is not None and isinstance(found, Tensor) and found.is_floating_point():
             return floats(found.dtype, tuple(found.shape), found)
         return found
 
-    def drawn(spec: Spec, where: str) -> Tensor:
+    def drawn(spec: Input, where: str) -> Tensor:
         kind: torch.dtype = dtype if spec.dtype == "float" else getattr(torch, spec.dtype)
         if floats is not None and kind.is_floating_point:
-            return floats(kind, spec.shape, None)
+            return floats(kind, spec.shape, spec)
         array = draw(spec, seed=seed, where=where, bound=bound)
         return torch.from_numpy(array).to(device=device, dtype=kind)
 

@@ -7,8 +7,6 @@ gives, and saturates where one key takes all. What a mask allows is counted in `
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from torch import Tensor
 
@@ -37,8 +35,7 @@ def softmax(call: Call) -> Value:
     chosen = choice(_usable(s, query), s.shape[dim - 1] if query is not None else 1, keys)
     scores = _cut(centre(flat_pair(s.moments, query, dim), [dim]), query, dim, chosen)
     moments = _chosen(scores, query, dim, chosen)
-    spread = s.scale_spread
-    return values.fresh(moments, spread=0.0 * spread, notes=s.notes, origin=("softmax", chosen, query, dim))
+    return values.fresh(moments, notes=s.notes, origin=("softmax", chosen, query, dim))
 
 
 def _usable(s: Value, query: int | None) -> Tensor | None:
@@ -179,11 +176,11 @@ def _inverse(p: Moments, query: int | None, chosen: Choice) -> Array | float:
 
 @rule("_log_softmax")
 def log_softmax(call: Call) -> Value:
-    """s_j − ln Σ exp(s_k) ≈ centred s_j − ln n − v/2, v ≈ ln(Σ exp(centred s_k)/n)·2 at its expectation."""
+    """s_j − ln Σ exp(s_k): centred s_j minus E[ln Σ exp(centred s_k)], classes as Gaussian scores."""
     s = call.value("self")
     dim = call["dim"] % len(s.shape)
-    moments = centre(s.moments, [dim])
-    level = -(math.log(s.shape[dim]) + moments.mean_square / 2)
+    moments, keys = centre(s.moments, [dim]), s.shape[dim]
+    level = -shares.level(moments.mean_square * keys / max(keys - 1, 1), keys)
     value = values.fresh(moments, spread=s.scale_spread, notes=s.notes, origin=("scores", s, dim))
     return values.shifted(value, level)
 
