@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import Any
 
@@ -36,7 +36,6 @@ class Patterns:
         left, right: the block of i and of j.
         equal: is i = j?
         pairs: how many ordered pairs (i, j) there are of this pattern.
-        share: `pairs` over all pairs, n².
     """
 
     left: NDArray[np.intp]
@@ -44,8 +43,9 @@ class Patterns:
     equal: NDArray[np.bool_]
     pairs: Array
 
-    @property
+    @cached_property
     def share(self) -> Array:
+        """`pairs` over all pairs, n²."""
         return np.asarray(self.pairs / self.pairs.sum())
 
 
@@ -109,17 +109,38 @@ def block_shares(axes: Axes) -> Array:
 
 def spread_left(values: Array, axes: Axes) -> Array:
     """An array over blocks, seen over patterns at the first element's block."""
-    return values[np.ix_(*(patterns(atom).left for atom in atoms_of(axes)))]
+    return values.reshape(-1)[left_blocks(axes)]
 
 
 def spread_right(values: Array, axes: Axes) -> Array:
     """An array over blocks, seen over patterns at the second element's block."""
-    return values[np.ix_(*(patterns(atom).right for atom in atoms_of(axes)))]
+    return values.reshape(-1)[right_blocks(axes)]
 
 
 def same(values: Array, axes: Axes) -> Array:
     """An array over patterns, where both elements are the same one: an array over blocks."""
-    return values[np.ix_(*(np.flatnonzero(patterns(atom).equal) for atom in atoms_of(axes)))]
+    return values.reshape(-1)[_same_patterns(axes)]
+
+
+@lru_cache(maxsize=512)
+def left_blocks(axes: Axes) -> NDArray[np.intp]:
+    """The first element's block (its place among all) for each pattern."""
+    return _places(block_shape(axes), [patterns(atom).left for atom in atoms_of(axes)])
+
+
+@lru_cache(maxsize=512)
+def right_blocks(axes: Axes) -> NDArray[np.intp]:
+    """The second element's block for each pattern."""
+    return _places(block_shape(axes), [patterns(atom).right for atom in atoms_of(axes)])
+
+
+@lru_cache(maxsize=512)
+def _same_patterns(axes: Axes) -> NDArray[np.intp]:
+    return _places(pattern_shape(axes), [np.flatnonzero(patterns(atom).equal) for atom in atoms_of(axes)])
+
+
+def _places(shape: tuple[int, ...], index: Sequence[NDArray[Any]]) -> NDArray[np.intp]:
+    return np.arange(math.prod(shape)).reshape(shape)[np.ix_(*index)]
 
 
 def swapped(values: Array, axes: Axes) -> Array:
@@ -177,6 +198,12 @@ def common(one: Atom, other: Atom) -> Atom:
         return one
     cuts = sorted(set(accumulate(one)) | set(accumulate(other)))
     return tuple(b - a for a, b in zip([0, *cuts[:-1]], cuts, strict=True))
+
+
+def weighted(values: Array, weights: Array, axis: int) -> Array:
+    """The sum along one axis of `values`, each times its weight."""
+    last = values if axis == values.ndim - 1 else np.moveaxis(values, axis, -1)
+    return np.asarray(last @ weights)
 
 
 def along(values: Array, matrix: Array, axis: int) -> Array:

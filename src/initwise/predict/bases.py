@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from . import quadrature
 from .algebra import average, multiply
-from .axes import Array, Axes, block_shape, spread_left, spread_right
+from .axes import Array, Axes, left_blocks, right_blocks, spread_left, spread_right
 from .moments import Moments, coarse, coarse_blocks
 
 Grams = dict[frozenset["Base"], Moments]
@@ -160,8 +160,8 @@ class Factor:
         axes = self.base.moments.axes
         ends = quadrature.mean(self.on_grid * other.on_grid)
         ends = ends - (self.coefficients * other.coefficients).sum(-1)
-        left = _patterned(self.coefficients, axes, spread_left)
-        right = _patterned(other.coefficients, axes, spread_right)
+        left = _patterned(self.coefficients, axes, left_blocks)
+        right = _patterned(other.coefficients, axes, right_blocks)
         middle = ends.reshape(()) if ends.size == 1 else _between(ends, axes)
         return quadrature.correlated(left, right, middle, self.base.correlation)
 
@@ -189,12 +189,11 @@ def _between(ends: Array, axes: Axes) -> Array:
     return (spread_left(ends, axes) + spread_right(ends, axes)) / 2
 
 
-def _patterned(values: Array, axes: Axes, spread: Callable[[Array, Axes], Array]) -> Array:
+def _patterned(values: Array, axes: Axes, blocks: Callable[[Axes], NDArray[np.intp]]) -> Array:
     """Coefficients over blocks seen over patterns; one block's fit all."""
     if values.size == values.shape[-1]:
         return values.reshape(-1)
-    numbers = np.arange(float(np.prod(block_shape(axes)))).reshape(block_shape(axes))
-    found: Array = values.reshape(-1, values.shape[-1])[spread(numbers, axes).astype(int)]
+    found: Array = values.reshape(-1, values.shape[-1])[blocks(axes)]
     return found
 
 

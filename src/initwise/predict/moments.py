@@ -48,7 +48,7 @@ class Moments:
     second: Array
     mean: Array
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, ...]:
         """The tensor's shape."""
         return tuple(extent(dim) for dim in self.axes)

@@ -27,6 +27,8 @@ from .moments import Moments, broadcast, constant, expand, independent
 MAX_TERMS = 6
 MAX_FACTORS = 6
 """A longer sum or product becomes a base of its own."""
+SMALL_SHARE = 0.02
+"""Share of a sum's size below which nobody sees a term's luck."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,25 +60,31 @@ class Value:
     @cached_property
     def scale_spread(self) -> float:
         """Variance of ln E[x²] that the scales of its bases bring."""
-        return self._weighted([term.spread for term in self.terms])
+        return self._weighted(lambda term: term.spread)
 
     @cached_property
     def spread(self) -> float:
         """Variance of ln(mean of x²) from one draw of the weights to the next: what is luck."""
-        return self._weighted([term.spread + term.luck for term in self.terms])
+        return self._weighted(lambda term: term.spread + term.luck)
 
-    def _weighted(self, spreads: list[float]) -> float:
-        if len(spreads) == 1:
-            return spreads[0]
-        sizes = np.array([term.with_itself for term in self.terms])
-        shares = sizes / sizes.sum() if sizes.sum() > 0 else sizes
-        return float(shares**2 @ np.array(spreads))
+    def _weighted(self, spread: Callable[[Term], float]) -> float:
+        if len(self.terms) == 1:
+            return spread(self.terms[0])
+        sizes = [term.with_itself for term in self.terms]
+        whole = sum(sizes) or 1.0
+        shares = [size / whole for size in sizes]
+        return sum(
+            share**2 * spread(term)
+            for share, term in zip(shares, self.terms, strict=True)
+            if share > SMALL_SHARE
+        )
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, ...]:
         """The tensor's shape."""
         shapes = [factor.base.moments.shape for term in self.terms for factor in term.factors]
-        return shapes[0] if len(shapes) == 1 else tuple(np.broadcast_shapes(*shapes))
+        alike = all(shape == shapes[0] for shape in shapes)
+        return shapes[0] if alike else tuple(np.broadcast_shapes(*shapes))
 
     @property
     def single(self) -> Factor | None:
