@@ -21,6 +21,7 @@ from . import quadrature
 from .algebra import multiply, scale
 from .axes import Array, swapped
 from .bases import Base, Factor, Grams, Term, sampled_terms
+from .luck import NONE, Luck
 from .maps import reshape
 from .moments import Moments, broadcast, constant, expand, independent
 
@@ -58,26 +59,26 @@ class Value:
         return _of_sum(self.terms)
 
     @cached_property
-    def scale_spread(self) -> float:
-        """Variance of ln E[x²] that the scales of its bases bring."""
+    def scale_spread(self) -> Luck:
+        """The luck of E[x²] that the scales of its bases bring."""
         return self._weighted(lambda term: term.spread)
 
     @cached_property
-    def spread(self) -> float:
-        """Variance of ln(mean of x²) from one draw of the weights to the next: what is luck."""
+    def spread(self) -> Luck:
+        """The luck of the mean of x², from one draw of the weights to the next."""
         return self._weighted(lambda term: term.spread + term.luck)
 
-    def _weighted(self, spread: Callable[[Term], float]) -> float:
+    def _weighted(self, spread: Callable[[Term], Luck]) -> Luck:
         if len(self.terms) == 1:
             return spread(self.terms[0])
         sizes = [term.with_itself for term in self.terms]
         whole = sum(sizes) or 1.0
         shares = [size / whole for size in sizes]
-        return sum(
-            share**2 * spread(term)
-            for share, term in zip(shares, self.terms, strict=True)
-            if share > SMALL_SHARE
-        )
+        found = NONE
+        for share, term in zip(shares, self.terms, strict=True):
+            if share > SMALL_SHARE:
+                found = found + share * spread(term)
+        return found
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
@@ -183,7 +184,7 @@ def fresh(
     moments: Moments,
     law: Array | None = None,
     *,
-    spread: float = 0.0,
+    spread: Luck = NONE,
     notes: frozenset[str] = frozenset(),
     origin: tuple[Any, ...] = (),
     parameter: bool = False,
@@ -218,7 +219,12 @@ def plus(x: Value, y: Value, alpha: float = 1.0) -> Value:
     """x + alpha·y."""
     terms = _collected((*x.terms, *(replace(term, coefficient=term.coefficient * alpha) for term in y.terms)))
     value = Value(terms, **_joined(x, y))
-    return value if len(terms) <= MAX_TERMS else value.rebased()
+    if len(terms) <= MAX_TERMS:
+        return value
+    if x.bases & y.bases or len(x.terms) == len(y.terms):
+        return value.rebased()
+    # the shorter one stays what it is: a gate of it may come next, as in (h − n)·z + n
+    return plus(x.rebased(), y, alpha) if len(x.terms) > len(y.terms) else plus(x, y.rebased(), alpha)
 
 
 def _collected(terms: tuple[Term, ...]) -> tuple[Term, ...]:
@@ -246,7 +252,9 @@ def times(x: Value, y: Value) -> Value:
     if len(terms) <= MAX_TERMS and max(len(term.factors) for term in terms) <= MAX_FACTORS:
         return value
     if not x.bases & y.bases:
-        product = fresh(multiply(x.moments, y.moments), spread=x.scale_spread + y.scale_spread)
+        tie = x.scale_spread.together(y.scale_spread)
+        moments = scale(multiply(x.moments, y.moments), tie**0.5)
+        product = fresh(moments, spread=x.scale_spread + y.scale_spread)
         return Value(product.terms, **joined)
     return value.rebased()
 
