@@ -228,7 +228,8 @@ def test_underflow_is_below_the_dtypes_smallest_normal_number():
     assert found(rows) == [("underflow", "head")]
     (finding,) = judged(rows)[1]
     assert finding.reason == (
-        "the gradient at its output has rms 2e-05, below float16's smallest normal number 6.1e-05"
+        "the gradient at its output has rms 2e-05, below float16's smallest normal number 6.1e-05; "
+        "scale the loss by 2^2"
     )
 
 

@@ -27,6 +27,7 @@ MEANING = {
     "collapsed": "because different inputs become indistinguishable",
     "overflow": "because values leave the range of the dtype",
     "underflow": "because values fall below the range of the dtype",
+    "rounded": "because weights differ by less than the dtype can tell",
 }
 
 

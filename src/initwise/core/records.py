@@ -23,6 +23,7 @@ VERDICTS = (
     "collapsed",  # different inputs have become indistinguishable
     "overflow",  # beyond the dtype's range
     "underflow",  # below it
+    "rounded",  # weights that differ by less than the dtype can tell
     "unpredicted",  # could not be judged; the reason says why
     "untouched",  # the layer did not run, or nothing of it was filled
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +16,7 @@ from ..frameworks.example import Input, mapped
 from ..frameworks.protocol import adapter_for, adapters, door, served
 from ..report.signals import DRAWN
 from ..signals.judging import assumed, judged, uniform, unjudged, unobserved
+from ..signals.precision import format_name
 
 MODES = ("auto", "measure", "predict")
 OPAQUE = "TorchScript cannot be looked into; check the model that it was made from"
@@ -26,6 +29,7 @@ def check(
     plan: Any = None,
     loss: Callable[[Any], Any] | str | None = None,
     mode: str = "auto",
+    dtype: Any = None,
     seed: int = 0,
 ) -> Signals:
     """How signal and gradient travel through `model`, layer by layer, with a verdict for each.
@@ -36,7 +40,7 @@ def check(
     and brought to the host in one transfer.
 
     Args:
-        model: one that an adapter can run: a torch.nn.Module; for mode "predict" also one on the meta
+        model: one that an adapter can run: a torch.nn.Module; to be predicted also one on the meta
             device with a plan, or a callable without arguments that makes one: it is run without memory.
         example: a batch, or shapes and dtypes such as "f32[8,3,224,224]"; see
             `initwise.frameworks.example`. At least two different inputs, better 32: dead units
@@ -55,7 +59,12 @@ def check(
         mode: "measure" runs real weights; "predict" carries moments through the model's own operations,
             without weights, data or memory: all numbers are expectations over the draw of weights and
             inputs, with the spread from seed to seed. Floating inputs are standard normal where only a
-            shape is given, else have the moments of the batch. "auto" is "measure".
+            shape is given, else have the moments of the batch or those declared (`initwise.Input`).
+            "auto" measures a model that has weights, and predicts one that has none: a callable that makes
+            one, or a model with parameters on the meta device.
+        dtype: judge as if every output, gradient and weight were kept in this number format: "float16",
+            "bfloat16", "float8_e4m3fn", "float8_e5m2", "float32", "float64", or a torch dtype. None judges
+            each by the format it is in. Nothing runs in another format: only verdicts change.
         seed: of the drawn example, the cotangent, dropout and the plan's weights.
 
     Returns:
@@ -68,13 +77,14 @@ def check(
         ExampleError: no example, an empty one, or one that does not fit.
         ForwardError: the model's forward or backward, or the loss, raised.
         ModelError: not a torch model; a lazy or meta one.
-        OptionError: a mode or a loss that makes no sense.
+        OptionError: a mode, a loss or a dtype that makes no sense.
         UnsupportedError: a framework that cannot be run.
     """
     _require_mode(mode)
     _require_loss(loss)
+    form = "" if dtype is None else format_name(dtype)
     seed = checked_seed(seed)
-    way = "predict" if mode == "predict" else "measure"
+    way = _way(model) if mode == "auto" else mode
     adapter = _maker(model) if way == "predict" and is_maker(model) else adapter_for(model)
     run = door(adapter, way)
     if run is None:
@@ -83,13 +93,35 @@ def check(
             where="check",
             expected=served(way),
         )
-    return _signals(run(model, example, plan=plan, loss=loss, seed=seed), example, way)
+    return _signals(run(model, example, plan=plan, loss=loss, seed=seed), example, way, form)
+
+
+def _way(model: Any) -> str:
+    """What "auto" is for this subject: only one that holds weights can be measured."""
+    return "predict" if is_maker(model) or _on_meta(model) else "measure"
 
 
 def is_maker(model: Any) -> bool:
-    """Is it a callable that makes a model, and none itself?"""
+    """Is it a callable without required arguments that makes a model, and none itself?"""
     torch = sys.modules.get("torch")
-    return callable(model) and not (torch is not None and isinstance(model, torch.nn.Module))
+    if not callable(model) or (torch is not None and isinstance(model, torch.nn.Module)):
+        return False
+    try:
+        inspect.signature(model).bind()
+    except TypeError:
+        return False
+    except ValueError:  # what is built in may not tell
+        return True
+    return True
+
+
+def _on_meta(model: Any) -> bool:
+    """Is it a torch module with a parameter that has no memory?"""
+    torch = sys.modules.get("torch")
+    if torch is None or not isinstance(model, torch.nn.Module):
+        return False
+    lazy = torch.nn.parameter.is_lazy
+    return any(p.device.type == "meta" and not lazy(p) for p in model.parameters())
 
 
 def _maker(model: Any) -> Any:
@@ -116,8 +148,9 @@ def _require_loss(loss: Any) -> None:
     )
 
 
-def _signals(passed: Any, example: Any, mode: str) -> Signals:
-    layers, findings = judged(passed.readings, passed.inputs)
+def _signals(passed: Any, example: Any, mode: str, form: str) -> Signals:
+    free = math.isnan(passed.loss)
+    layers, findings = judged(passed.readings, passed.inputs, dtype=form, free=free)
     idle = tuple(
         LayerSignal(name, kind, verdict="untouched", reason="it did not run on this example")
         for name, kind in passed.unused
@@ -127,6 +160,7 @@ def _signals(passed: Any, example: Any, mode: str) -> Signals:
     )
     remarks = (
         "" if passed.ungraded else passed.backward,
+        f"precision is judged as if all were {form}" if form else "",
         unjudged(passed.readings),
         uniform(passed.inputs),
         unobserved(passed.readings) if mode == "measure" else assumed(passed.readings),

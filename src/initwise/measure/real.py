@@ -57,9 +57,9 @@ class Real:
         """See `statistics.flatness`."""
         return statistics.flatness(x, function, rest, options)
 
-    def weight(self, x: Tensor) -> Tensor:
-        """Its rms."""
-        return statistics.rms(x)
+    def weight(self, x: Tensor) -> Read:
+        """Its rms and standard deviation."""
+        return {"rms": statistics.rms(x), "std": statistics.std(x)}
 
     def weight_gradient(self, x: Tensor, gates: int) -> Read:
         """Its rms, and the largest difference between units."""

@@ -20,6 +20,12 @@ def rms(x: Tensor) -> Tensor:
     return widened(x).square().mean().sqrt()
 
 
+def std(x: Tensor) -> Tensor:
+    """Standard deviation of all elements, exactly 0 where all are the same."""
+    wide = widened(x)
+    return (wide - wide.mean()).square().mean().sqrt() * (wide.amax() != wide.amin())
+
+
 def mean(x: Tensor) -> Tensor:
     """Mean of all elements."""
     return widened(x).mean()

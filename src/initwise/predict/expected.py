@@ -119,10 +119,16 @@ class Expected:
         share = float(quadrature.mean((at < floor).astype(float)))
         return share, float(slopes[0] < floor and slopes[-1] < floor)
 
-    def weight(self, x: Tensor) -> float | None:
-        """Its rms."""
+    def weight(self, x: Tensor) -> Read:
+        """Its rms and standard deviation."""
         value = self.value(x)
-        return None if value is None else math.sqrt(value.moments.mean_square)
+        if value is None:
+            return {}
+        square, mean = value.moments.mean_square, value.moments.overall_mean
+        variance = square - mean**2
+        # what is left of a constant by rounding is no spread
+        std = math.sqrt(variance) if variance > 1e-12 * square else 0.0
+        return {"rms": math.sqrt(square), "std": std}
 
     def weight_gradient(self, x: Tensor, gates: int) -> Read:
         """Its rms, and how unlike its units are."""

@@ -45,8 +45,8 @@ class Gauge(Protocol):
     ) -> tuple[Scalar, Scalar] | None:
         """(share of `x` where the activation is flat, 1 if it is flat at both ends)."""
 
-    def weight(self, x: Tensor) -> Scalar | None:
-        """Its rms."""
+    def weight(self, x: Tensor) -> Read:
+        """rms, std."""
 
     def weight_gradient(self, x: Tensor, gates: int) -> Read:
         """gradient (its rms), spread (between units)."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ..core.records import Finding, LayerSignal
+from .precision import beyond_range, lowered, rounded, underflow
 from .reading import Inputs, Reading
 from .verdicts import (
     Mark,
@@ -20,7 +21,6 @@ from .verdicts import (
     overflow,
     saturated,
     symmetric,
-    underflow,
 )
 
 SEVERITY = (
@@ -30,6 +30,7 @@ SEVERITY = (
     "exploding",
     "vanishing",
     "underflow",
+    "rounded",
     "saturated",
     "collapsed",
     "unpredicted",
@@ -42,12 +43,16 @@ BLURRED = frozenset({"symmetric", "vanishing", "exploding", "underflow"})
 
 
 def judged(
-    readings: Sequence[Reading], inputs: Inputs | None = None
+    readings: Sequence[Reading], inputs: Inputs | None = None, *, dtype: str = "", free: bool = False
 ) -> tuple[tuple[LayerSignal, ...], tuple[Finding, ...]]:
     """The layers with their verdicts, and the findings, worst first.
 
     A finding is a cause, not a symptom: one per verdict and direction, at the layer where it
     begins in the direction of travel; the layers it spreads to carry the verdict in their rows.
+
+    Args:
+        dtype: the number format to judge by; "" is each layer's own.
+        free: the gradient's scale is arbitrary: no loss was given.
     """
     inputs = inputs or Inputs()
     if inputs.same or inputs.zero:
@@ -55,15 +60,20 @@ def judged(
     marks = [
         *(mark for rule in (overflow, symmetric, dead, forward_drift) for mark in rule(readings)),
         *backward_drift(readings, inputs.rms),
-        *(mark for rule in (underflow, saturated) for mark in rule(readings)),
+        *saturated(readings),
         *collapsed(readings, inputs.correlation),
     ]
+    marks += _precision_marks(lowered(readings, dtype) if dtype else readings, free)
     marks = blurred(causes(readings, marks), blur(readings, inputs))
     by_place: dict[int, list[Mark]] = {}
     for mark in marks:
         by_place.setdefault(mark.place, []).append(mark)
     layers = tuple(_signal(readings, i, by_place.get(i, [])) for i in range(len(readings)))
     return layers, _findings(readings, marks)
+
+
+def _precision_marks(readings: Sequence[Reading], free: bool) -> list[Mark]:
+    return [*beyond_range(readings, free), *underflow(readings, free), *rounded(readings)]
 
 
 def _findings(readings: Sequence[Reading], marks: Iterable[Mark]) -> tuple[Finding, ...]:

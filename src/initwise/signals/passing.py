@@ -173,9 +173,10 @@ class _Passing:
 
     def _read_weights(self) -> None:
         for name, weight in self.weights.items():
-            number = self.gauge.weight(weight.detach()) if weight.numel() else None
-            if number is not None:
-                self.weight_places.setdefault(name, {})["rms"] = self.scalars.add(number)
+            read = self.gauge.weight(weight.detach()) if weight.numel() else {}
+            for what, number in read.items():
+                if number is not None:
+                    self.weight_places.setdefault(name, {})[what] = self.scalars.add(number)
 
     # from numbers to readings
 
@@ -239,7 +240,7 @@ class _Passing:
             kind="add" if module is None else roles.kind(module),
             role="add" if module is None else roles.role(module),
             shape=note.output,
-            dtype=str(note.dtype).removeprefix("torch."),
+            dtype=_name(note.dtype),
             tiny=float(torch.finfo(note.dtype).tiny),
             bounded=bool(read.pop("bounded", 0.0)),
             units=note.output[note.axis],
@@ -247,6 +248,8 @@ class _Passing:
             result=note.result,
             trained=not self.trained.isdisjoint(own),
             weight_rms=self._pooled(own, "rms", values),
+            weight_std=self._pooled(own, "std", values),
+            weight_dtype=next((_name(self.weights[name].dtype) for name in own if name in self.weights), ""),
             weight_gradient_rms=self._pooled(own, "gradient", values),
             weight_spread=max(self._each(own, "spread", values), default=math.nan),
             unknown=note.unknown,
@@ -267,6 +270,10 @@ class _Passing:
                 squares += value**2 * self.weights[name].numel()
                 elements += self.weights[name].numel()
         return math.sqrt(squares / elements) if elements else math.nan
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _leaves(model: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

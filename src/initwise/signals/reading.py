@@ -58,7 +58,8 @@ class Reading:
         gradient_rms, gradient_bad: the same of the loss's gradient at the output.
         gradient: "reached", "none" (its output does not reach the result) or "off" (it ran without
             gradients).
-        weight_rms: of its own weight's values (0: starts at zero).
+        weight_rms, weight_std: of its own weight's values (rms 0: starts at zero).
+        weight_dtype: what they are kept in.
         weight_gradient_rms: of the gradient of its own weight.
         weight_spread: largest difference between the units' weight gradients, relative to the peak.
         result: True if its output is the model's result.
@@ -88,6 +89,8 @@ class Reading:
     gradient_bad: float = 0.0
     gradient: str = "reached"
     weight_rms: float = math.nan
+    weight_std: float = math.nan
+    weight_dtype: str = ""
     weight_gradient_rms: float = math.nan
     weight_spread: float = math.nan
     result: bool = False

@@ -276,28 +276,6 @@ def _all_stopped(readings: Sequence[Reading], places: list[int]) -> list[Mark]:
     return [Mark(i, "vanishing", reason, 0.0, finding=i == zero[-1]) for i in zero]
 
 
-def underflow(readings: Sequence[Reading]) -> list[Mark]:
-    """Below the dtype's smallest normal number, forward or backward."""
-    forward = [(i, row.forward_rms) for i, row in enumerate(readings)]
-    backward = [(i, row.gradient_rms) for i, row in enumerate(readings)]
-    return [
-        *_below_range(readings, "output", forward),
-        *_below_range(readings, "gradient at its output", backward[::-1]),
-    ]
-
-
-def _below_range(readings: Sequence[Reading], what: str, values: list[tuple[int, float]]) -> list[Mark]:
-    found: list[Mark] = []
-    for place, value in values:
-        row = readings[place]
-        if 0 < value < row.tiny:
-            reason = (
-                f"the {what} has rms {value:.2g}, below {row.dtype}'s smallest normal number {row.tiny:.2g}"
-            )
-            found.append(Mark(place, "underflow", reason, value / row.tiny, finding=not found))
-    return found
-
-
 def collapsed(readings: Sequence[Reading], input_correlation: float) -> list[Mark]:
     """Different inputs that have become one, up to the last hidden layer.
 
