@@ -50,3 +50,81 @@ class Experts(nn.Module):
 
 def test_grouped_products():
     assert_near(Experts, "f32[64,32]", 0.25)
+
+
+class Sines(nn.Module):
+    """A table of positions that its constructor writes piece by piece into new memory."""
+
+    def __init__(self, step):
+        super().__init__()
+        self.first, self.last = nn.Linear(16, 32), nn.Linear(32, 8)
+        table = torch.empty(20, 32)
+        angles = torch.arange(20.0)[:, None] / 50 ** (torch.arange(16.0) / 16)
+        cosines = slice(1, None, 2) if step == 2 else slice(16, None)
+        table[:, 0 : (32 if step == 2 else 16) : step] = 2 * angles.sin()
+        table[:, cosines] = angles.cos()
+        self.table = nn.Parameter(table)
+
+    def forward(self, x):
+        return self.last(torch.relu(self.first(x) + self.table))
+
+
+class Shifted(nn.Module):
+    """Part of a result written into another; a view of it that was taken before is read afterwards."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.last = nn.Linear(16, 32), nn.Linear(16, 32), nn.Linear(32, 8)
+
+    def forward(self, x):
+        y = self.first(x) * 3
+        view = y.transpose(1, 2)
+        y[:, 5:, :16] = self.second(x)[:, 5:, :16]
+        return self.last(torch.relu(view.transpose(1, 2)))
+
+
+class Collected(nn.Module):
+    """Results collected in zeros that the forward makes, place by place."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(16, 32), nn.Linear(32, 8)
+
+    def forward(self, x):
+        found = torch.zeros(x.shape[0], x.shape[1] + 5, 32)
+        for t in range(x.shape[1]):
+            found[:, t] = self.first(x[:, t]) * (1 + t)
+        return self.last(found)
+
+
+class Windows(nn.Module):
+    """Overlapping windows, by strides."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(16, 32), nn.Linear(32, 8)
+
+    def forward(self, x):
+        y = self.first(x).contiguous()
+        b, t, d = y.shape
+        return self.last(y.as_strided((b, t // 4 - 1, 8, d), (t * d, 4 * d, d, 1)).mean(2))
+
+
+def test_a_table_written_in_halves():
+    assert_near(lambda: Sines(1), "f32[4,20,16]", 0.35)
+
+
+def test_a_table_written_at_every_second_place():
+    assert_near(lambda: Sines(2), "f32[4,20,16]", 0.35)
+
+
+def test_part_of_a_result_overwritten():
+    assert_near(Shifted, "f32[4,20,16]", 0.35)
+
+
+def test_results_collected_in_zeros():
+    assert_near(Collected, "f32[4,12,16]", 0.35)
+
+
+def test_windows_by_strides():
+    assert_near(Windows, "f32[4,20,16]", 0.35)

@@ -16,28 +16,31 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
-from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map
 
 from . import sampling, substitutes, values
 from .faking import Faking
 from .moments import measured
 from .rules import Call, UnpredictedError, rule_for
+from .storages import NEVER, UNWRITTEN, State, Storages, covers
 from .values import Value
 
-UPSTREAM = "an operation before it was not predicted"
+UPSTREAM = NEVER[2]
 LARGE_REAL = 1 << 22
 """Real tensors of more elements are not measured."""
 MOST_REAL = 256
 """Real tensors whose moments are kept."""
-MOST_STORAGES = 4096
 SLIGHT = 0.02
-"""A write into a smaller share of a tensor (a table's padding row) leaves its moments as they are."""
+"""While a model is built, a write into a smaller share (a table's padding row) leaves a tensor's moments."""
 SMALL = 1 << 16
 """Constants of at most so many elements stay real while a model is built: masks, running statistics."""
 DEVICE = torch.ops.prim.device.default
 DRAWN = frozenset({"empty", "empty_strided", "randn", "rand", "normal"})
 CONSTANT = frozenset({"zeros", "ones", "full"})
+EMPTY = frozenset(
+    {"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "empty_permuted"}
+)
 
 
 class UpstreamError(UnpredictedError):
@@ -62,7 +65,7 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.unpredicted: Counter[tuple[str, str]] = Counter()
         self.operations: Counter[str] = Counter()
         self._stamps = itertools.count(1)
-        self._storages: dict[StorageWeakRef, tuple[int, Value | None, str]] = {}
+        self._storages = Storages(self.fakes)
         self._real: dict[tuple[Any, ...], tuple[Value, Tensor]] = {}
 
     # states
@@ -80,11 +83,10 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def value(self, tensor: Tensor) -> Value:
         """What a tensor holds. Raises UnpredictedError, with the reason, if nothing is known."""
+        tensor = self.standing(tensor)
         if not isinstance(tensor, FakeTensor):
             return self._measured(tensor)
-        _, found, why = max(
-            getattr(tensor, "_initwise", (0, None, UPSTREAM)), self._in_storage(tensor), key=lambda s: s[0]
-        )
+        _, found, why = self._state(tensor)
         if found is None:
             raise UpstreamError(why)
         shape = tuple(tensor.shape)
@@ -92,10 +94,18 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return values.reshaped(found, shape)
         return found
 
-    def _in_storage(self, tensor: Tensor) -> tuple[int, Value | None, str]:
-        if not self._storages or not _covers(tensor):
-            return (0, None, UPSTREAM)
-        return self._storages.get(_storage(tensor), (0, None, UPSTREAM))
+    def standing(self, tensor: Any) -> Any:
+        """The fake tensor that stands for a real one since a fake one was written into it; or the tensor."""
+        return self._storages.standing(tensor) if self._storages.shadowed else tensor
+
+    def _state(self, tensor: Tensor) -> State:
+        return self._storages.state(tensor, getattr(tensor, "_initwise", NEVER))
+
+    def _as_measured(self, tensor: Tensor) -> State:
+        try:
+            return (next(self._stamps), self._measured(tensor), UPSTREAM)
+        except UnpredictedError as reason:
+            return (next(self._stamps), None, str(reason))
 
     def _measured(self, tensor: Tensor) -> Value:
         if tensor.numel() > LARGE_REAL:
@@ -116,7 +126,11 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         if func is DEVICE:  # asked at every step of the engine
             return args[0].fake_device
-        kwargs, name = kwargs or {}, func.overloadpacket.__name__
+        kwargs, name, given = kwargs or {}, func.overloadpacket.__name__, args
+        for target in _real_targets(name, args, kwargs):
+            self._storages.shadow(target, self._as_measured)
+        if self._storages.shadowed:
+            args, kwargs = tree_map(self._storages.standing, (args, kwargs))
         if not _any_fake(args) and not _any_fake(kwargs.values()):
             if not (self.building and _to_be_faked(name, args, kwargs)):
                 return func(*args, **kwargs)
@@ -132,7 +146,7 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         outs = list(out) if isinstance(out, (tuple, list)) else [out]
         if any(isinstance(tensor, FakeTensor) for tensor in outs):
             self._interpret(func, args, kwargs, out, outs)
-        return out
+        return given[0] if args and out is args[0] else out
 
     def _interpret(self, func: Any, args: Any, kwargs: Any, out: Any, outs: list[Any]) -> None:
         self.operations[func.overloadpacket.__name__] += 1
@@ -149,7 +163,7 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if rule is None:
             return None, self._missed(name, f"no rule for the operation {name}")
         try:
-            return rule(Call(func, args, kwargs, out, self.value)), UPSTREAM
+            return rule(Call(func, args, kwargs, out, self.value)), UNWRITTEN if name in EMPTY else UPSTREAM
         except UpstreamError as reason:
             return None, str(reason)
         except UnpredictedError as reason:
@@ -166,20 +180,27 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if value is not None and value.shape != tuple(tensor.shape):
             odd = f"its rule gives shape {value.shape}, not {tuple(tensor.shape)}"
             value, why = None, self._missed(func.overloadpacket.__name__, odd)
+        if func._schema.is_mutable and not self._slight(tensor):
+            self._storages.overwrite(tensor, (next(self._stamps), value, why), self._state)
         self.attach(tensor, value, why)
-        if func._schema.is_mutable:
-            self._overwrite(tensor, value, why)
 
-    def _overwrite(self, tensor: Tensor, value: Value | None, why: str) -> None:
-        """In-place: every other view of the storage changes with it."""
-        key = _storage(tensor)
-        if len(self._storages) >= MOST_STORAGES:
-            self._storages = {k: v for k, v in self._storages.items() if not k.expired()}  # type: ignore[no-untyped-call]
-        if _covers(tensor):
-            self._storages[key] = (next(self._stamps), value, why)
-        elif tensor.numel() * tensor.element_size() > SLIGHT * tensor.untyped_storage().nbytes():
-            reason = "part of it was written in place"
-            self._storages[key] = (next(self._stamps), None, reason)
+    def _slight(self, tensor: Tensor) -> bool:
+        """Is it a small part of a table that is being made, which has numbers already?"""
+        whole = tensor._base
+        if not self.building or whole is None or covers(tensor):
+            return False
+        return tensor.numel() <= SLIGHT * whole.numel() and self._state(whole)[1] is not None
+
+
+def _real_targets(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Tensor]:
+    """Real tensors that fake ones are written into."""
+    targets = [args[0]] if args and name.endswith("_") else []
+    targets = [one for one in (*targets, kwargs.get("out")) if _real(one)]
+    return targets if targets and (_any_fake(args[1:]) or _any_fake(kwargs.values())) else []
+
+
+def _real(one: Any) -> bool:
+    return isinstance(one, Tensor) and not isinstance(one, FakeTensor)
 
 
 def _any_fake(given: Iterable[Any]) -> bool:
@@ -196,15 +217,3 @@ def _to_be_faked(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bo
     dtype = kwargs.get("dtype") or torch.get_default_dtype()
     size = math.prod(args[0])
     return dtype.is_floating_point and size > (0 if name in DRAWN else SMALL)
-
-
-def _storage(tensor: Tensor) -> StorageWeakRef:
-    return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
-
-
-def _covers(tensor: Tensor) -> bool:
-    """Is the tensor the whole of its storage?"""
-    size = tensor.numel() * tensor.element_size()
-    return (
-        tensor.is_contiguous() and tensor.storage_offset() == 0 and size == tensor.untyped_storage().nbytes()
-    )
