@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,12 +22,12 @@ def built(build: Callable[[], Any], interpreter: Interpreter) -> nn.Module:
     """What `build()` gives, its parameters fake tensors that hold what their initialization drew.
 
     Raises:
-        ModelError: it gives no torch.nn.Module.
+        ModelError: it raises, or gives no torch.nn.Module.
     """
     interpreter.building = True
     try:
         with interpreter, _truncated_normal(interpreter):
-            model = build()
+            model = _called(build)
     finally:
         interpreter.building = False
     if not isinstance(model, nn.Module):
@@ -36,6 +37,27 @@ def built(build: Callable[[], Any], interpreter: Interpreter) -> nn.Module:
             expected="a torch.nn.Module, or a callable without arguments that makes one",
         )
     return model
+
+
+def without_memory(model: nn.Module) -> nn.Module:
+    """A copy of a model that `built` made, its parameters on the meta device: what a plan is made for."""
+    parameters = {
+        id(p): nn.Parameter(torch.empty(p.shape, dtype=p.dtype, device="meta"), p.requires_grad)
+        for p in model.parameters()
+    }
+    return copy.deepcopy(model, dict(parameters))
+
+
+def _called(build: Callable[[], Any]) -> Any:
+    try:
+        return build()
+    except Exception as error:
+        raise ModelError(
+            f"{getattr(build, '__name__', 'the callable')} raised {type(error).__name__}: {error}",
+            where="model",
+            expected="a callable that makes a model of tensors without memory",
+            fix="If it works by itself, it needs the numbers that it draws: give the model, not what makes it.",
+        ) from error
 
 
 @contextlib.contextmanager

@@ -9,16 +9,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..core.errors import UnsupportedError
 from ..core.fill import Fill
 from ..core.parameter import ParameterInfo
+from ..core.plan import Plan
+from ..core.records import Advice
 from ..frameworks.initialize import plan_for
 from ..frameworks.inputs import Input
 from ..frameworks.torch.run import arguments, example_for
 from ..frameworks.torch.state import reseed, untouched
 from ..frameworks.torch.walk import parameters
+from ..schemes import Scheme, scheme, schemes
 from ..signals.passing import Pass, run_pass
 from . import sources
-from .building import built
+from .building import built, without_memory
 from .expected import Expected
 from .interpreter import Interpreter
 
@@ -37,8 +41,8 @@ def predicted(
     """
     interpreter = Interpreter()
     made = not isinstance(model, nn.Module)
-    fills = _fills(model, plan, example, seed)
     subject = model if isinstance(model, nn.Module) else _built(model, interpreter, seed)
+    fills = _fills(without_memory(subject) if made else subject, plan, example, seed)
 
     def stand_in(dtype: torch.dtype, shape: tuple[int, ...], given: Tensor | Input) -> Tensor:
         return interpreter.fake(shape, dtype, sources.of_input(given, shape))
@@ -56,13 +60,28 @@ def _built(build: Callable[[], nn.Module], interpreter: Interpreter, seed: int) 
         return built(build, interpreter)
 
 
-def _fills(model: Any, plan: Any, example: Any, seed: int) -> dict[str, tuple[Fill, ParameterInfo]]:
+def _fills(model: nn.Module, plan: Any, example: Any, seed: int) -> dict[str, tuple[Fill, ParameterInfo]]:
     """Parameter name → what the plan fills it with."""
     if plan is None:
         return {}
-    if not isinstance(model, nn.Module):
-        with torch.device("meta"):
-            model = model()
     infos = {info.name: info for info in parameters(model)}
+    _require_weights(plan, model)
     made = plan_for(model, plan, example=example, seed=seed)
+    if isinstance(plan, (Plan, Advice)):  # as `init_` does: only a rule by name fills what is frozen
+        made = {name: fill for name, fill in made.items() if infos[name].status != "frozen"}
     return {name: (fill, infos[name]) for name, fill in made.items()}
+
+
+def _require_weights(plan: Any, model: nn.Module) -> None:
+    """Raise UnsupportedError for a scheme that runs the model before it decides, where nothing can run."""
+    named = isinstance(plan, str) and any(plan in (row.name, *row.aliases) for row in schemes())
+    chosen = scheme(plan) if named else plan
+    if not isinstance(chosen, Scheme) or not chosen.row.planner:
+        return
+    if any(parameter.device.type == "meta" for parameter in model.parameters()):
+        raise UnsupportedError(
+            f"scheme {chosen.name!r} runs the model on its example before it decides, and there are no weights",
+            where="check: plan",
+            expected="a scheme of shapes alone, or a model with weights",
+            fix="Give a model with weights, or a Plan or Advice that was made with one.",
+        )

@@ -85,10 +85,16 @@ def weights(
     """Every floating parameter as a fake tensor: by its Fill, or by the numbers it has.
 
     Raises:
-        ModelError: a parameter on the meta device that nothing is said about.
+        ModelError: a lazy parameter, or one on the meta device that nothing is said about.
     """
     found: dict[str, Tensor] = {}
     for name, parameter in model.named_parameters():
+        if nn.parameter.is_lazy(parameter):
+            raise ModelError(
+                "is lazy: it has no shape before the first forward",
+                where=name,
+                fix="Run the model once on a real batch, then ask again.",
+            )
         if not parameter.is_floating_point():
             continue
         if name in fills:
