@@ -50,9 +50,9 @@ class Base:
         self.parameter, self.grams = parameter, grams or {}
         self._views: dict[Hashable, Base] = {}
 
-    @cached_property
+    @property
     def grid(self) -> Array:
-        """Values on the quadrature's grid, (blocks…, points)."""
+        """Values on the quadrature's grid, (blocks…, points): large, and made quicker than kept."""
         deviation = np.sqrt(self.moments.variance)[..., None]
         law = quadrature.GRID if self.law is None else self.law
         return np.asarray(self.moments.mean[..., None] + deviation * law)
@@ -109,7 +109,7 @@ class Factor:
     def _moved(self) -> dict[Hashable, Factor | None]:
         return {}
 
-    @cached_property
+    @property
     def on_grid(self) -> Array:
         return self.base.grid if self.values is None else self.values
 
@@ -182,7 +182,8 @@ class Factor:
         if blocks is None:
             return None
         flat = self.values.reshape(-1, self.values.shape[-1])
-        return Factor(base, flat[blocks])
+        unmoved = blocks.size == len(flat) and np.array_equal(blocks.reshape(-1), np.arange(len(flat)))
+        return Factor(base, flat.reshape(*blocks.shape, -1) if unmoved else flat[blocks])
 
 
 def _between(ends: Array, axes: Axes) -> Array:
