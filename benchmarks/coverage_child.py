@@ -94,7 +94,11 @@ def _child(subject: Subject, far: Connection, memory: float) -> None:
     torch.set_num_threads(1)
     logging.disable(logging.CRITICAL)
     warnings.filterwarnings("ignore")
-    far.send(tried(subject))
+    result = tried(subject)
+    if result.status == "untried" and subject.instead is not None:
+        other = tried(subject.instead)
+        result = result if other.status == "untried" else other
+    far.send(result)
 
 
 def tried(subject: Subject) -> Outcome:

@@ -17,47 +17,19 @@ BATCH, LENGTH, SAMPLES = 2, 24, 8000
 LOWEST_ID = 5
 """Ids below have special meanings in the small configurations."""
 
-PAIRS = frozenset(
-    [
-        "aimv2",
-        "align",
-        "altclip",
-        "bridgetower",
-        "chinese_clip",
-        "clap",
-        "clip",
-        "clipseg",
-        "flava",
-        "groupvit",
-        "layoutlmv3",
-        "metaclip_2",
-        "owlv2",
-        "owlvit",
-        "sam3",
-        "siglip",
-        "siglip2",
-        "tipsv2",
-        "tvp",
-        "vilt",
-        "vision-text-dual-encoder",
-        "xclip",
-        "blip",
-        "blip-2",
-        "instructblip",
-        "instructblipvideo",
-        "grounding-dino",
-        "mm-grounding-dino",
-        "pe_audio",
-        "pe_video",
-        "pe_audio_video",
-        "videoprism",
-        "layoutlmv2",
-        "omdet-turbo",
-        "udop",
-        "pix2struct",
-        "kosmos-2",
-        "sam3_lite_text",
-    ]
+
+def words(text: str) -> frozenset[str]:
+    """Those of a text."""
+    return frozenset(text.split())
+
+
+PAIRS = words(
+    """
+    aimv2 align altclip bridgetower chinese_clip clap clip clipseg flava groupvit layoutlmv3 metaclip_2
+    owlv2 owlvit sam3 siglip siglip2 tipsv2 tvp vilt vision-text-dual-encoder xclip blip blip-2
+    instructblip instructblipvideo grounding-dino mm-grounding-dino pe_audio pe_video pe_audio_video
+    videoprism lxmert bros idefics layoutlmv2 omdet-turbo udop pix2struct kosmos-2 sam3_lite_text
+    """
 )
 """Families that do not run on text alone."""
 
@@ -74,13 +46,14 @@ def inputs(family: str, config: Any, model: type) -> dict[str, Any]:
     required = [
         n for n, p in taken.items() if n != "self" and p.default is p.empty and p.kind < p.VAR_POSITIONAL
     ]
-    names = dict.fromkeys([*_main(family, model, taken), *required])
+    own = EXTRA.get(family, lambda config: {})(config)
+    names = [name for name in dict.fromkeys([*_main(family, model, taken), *required]) if name not in own]
     found = {name: _made(name, family, config) for name in names if name in taken}
     if "decoder_input_ids" in taken:
         found["decoder_input_ids"] = ids(config)
     if "grid_thw" in taken:
         found["grid_thw"] = GRID.clone()
-    return {**found, **EXTRA.get(family, lambda config: {})(config)}
+    return {**found, **own}
 
 
 def _main(family: str, model: Any, taken: Any) -> list[str]:
@@ -89,7 +62,15 @@ def _main(family: str, model: Any, taken: Any) -> list[str]:
     if family in PAIRS:
         return [
             name
-            for name in ("input_ids", "pixel_values", "input_features", "bbox", "flattened_patches")
+            for name in (
+                *mains,
+                "input_ids",
+                "pixel_values",
+                "input_features",
+                "bbox",
+                "visual_feats",
+                "visual_pos",
+            )
             if name in taken
         ]
     return [name for name in mains if name in taken]
@@ -184,48 +165,36 @@ MAKERS: dict[str, Callable[[str, Any], Any]] = {
     "input_features": mel,
     "input_values": wave,
     "bbox": boxes,
+    "input_features_mask": lambda family, config: torch.ones(BATCH, 96, dtype=torch.bool),
+    "padding_mask": lambda family, config: torch.ones(BATCH, SAMPLES, dtype=torch.bool),
+    "image_grid_thw": lambda family, config: GRID.clone(),
+    "target_sizes": lambda family, config: torch.tensor([[8, 8], [8, 8]]),
+    "query_embeds": lambda family, config: f"f32[{BATCH},8,{config.hidden_size}]",
+    "qformer_input_ids": lambda family, config: ids(config),
+    "inputs_embeds": lambda family, config: f"f32[{BATCH},{LENGTH},{find(config, 'hidden_size', 'd_model')}]",
+    "visual_feats": lambda family, config: f"f32[{BATCH},10,{config.visual_feat_dim}]",
+    "visual_pos": lambda family, config: f"f32[{BATCH},10,4]",
+    "flattened_patches": lambda family, config: f"f32[{BATCH},64,770]",
 }
 """Argument → what makes it."""
 
-BINS_FIRST = frozenset(
-    [
-        "whisper",
-        "qwen2_audio_encoder",
-        "voxtral_encoder",
-        "voxtral_realtime_encoder",
-        "glmasr_encoder",
-        "audioflamingo3_encoder",
-        "moss_transcribe_diarize_audio",
-        "qwen2_audio",
-        "voxtral",
-    ]
+BINS_FIRST = words(
+    """
+    whisper qwen2_audio_encoder voxtral_encoder voxtral_realtime_encoder glmasr_encoder
+    audioflamingo3_encoder moss_transcribe_diarize_audio qwen2_audio voxtral
+    """
 )
-PATCHED = frozenset(
-    [
-        "cosmos3_edge_vision",
-        "glm_image_vision",
-        "hunyuan_vl_vision",
-        "muse_glimmer_vision",
-        "muse_spark_vision",
-        "video_llama_3_vision",
-        "lfm3_vl_vision",
-        "inkling2_vision",
-    ]
+PATCHED = words(
+    """
+    cosmos3_edge_vision glm_image_vision hunyuan_vl_vision muse_glimmer_vision muse_spark_vision
+    video_llama_3_vision lfm3_vl_vision inkling2_vision
+    """
 )
-CHANNEL = frozenset(
-    [
-        "dac",
-        "encodec",
-        "mimi",
-        "mimi_encoder",
-        "xcodec",
-        "xcodec2",
-        "neucodec",
-        "vibevoice_acoustic_tokenizer",
-        "pocket_tts_audio_tokenizer",
-        "pocket_tts_audio_tokenizer_encoder",
-        "pe_audio_encoder",
-    ]
+CHANNEL = words(
+    """
+    dac encodec mimi mimi_encoder xcodec xcodec2 neucodec vibevoice_acoustic_tokenizer
+    pocket_tts_audio_tokenizer pocket_tts_audio_tokenizer_encoder pe_audio_encoder
+    """
 )
 FRAMES: dict[str, Callable[[Any], int]] = {
     family: lambda config: find(config, "num_frames") or 8
@@ -250,6 +219,23 @@ EXTRA: dict[str, Callable[[Any], dict[str, Any]]] = {
     "audio-spectrogram-transformer": lambda c: {
         "input_values": f"f32[{BATCH},{c.max_length},{c.num_mel_bins}]"
     },
+    "decision_transformer": lambda c: {
+        "states": f"f32[{BATCH},{LENGTH},{c.state_dim}]",
+        "actions": f"f32[{BATCH},{LENGTH},{c.act_dim}]",
+        "rewards": f"f32[{BATCH},{LENGTH},1]",
+        "returns_to_go": f"f32[{BATCH},{LENGTH},1]",
+        "timesteps": torch.arange(LENGTH).expand(BATCH, -1).contiguous(),
+        "attention_mask": torch.ones(BATCH, LENGTH, dtype=torch.int64),
+    },
+    **{
+        family: lambda c: {
+            "past_values": f"f32[{BATCH},{c.context_length + max(c.lags_sequence)}]",
+            "past_time_features": f"f32[{BATCH},{c.context_length + max(c.lags_sequence)},1]",
+            "past_observed_mask": torch.ones(BATCH, c.context_length + max(c.lags_sequence)),
+            "future_values": f"f32[{BATCH},{c.prediction_length}]",
+            "future_time_features": f"f32[{BATCH},{c.prediction_length},1]",
+        }
+        for family in ("autoformer", "informer", "time_series_transformer")
+    },
 }
 """Family → arguments of its own."""
-MAKERS["past_values"] = lambda family, config: ""

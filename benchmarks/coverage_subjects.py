@@ -26,6 +26,7 @@ class Subject:
         example: as `initwise.check` takes it: a text, a tensor, a tuple, a dict of keyword arguments.
             A callable without arguments makes it, if it is costly or depends on the configuration.
         untried: why it is not tried, "" if it is.
+        instead: the same model in another size, tried if this one runs with real numbers neither.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Subject:
     build: Callable[[], nn.Module]
     example: Any
     untried: str = ""
+    instead: Subject | None = None
 
     def made_example(self) -> Any:
         """The example itself."""
