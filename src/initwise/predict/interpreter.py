@@ -21,7 +21,7 @@ from torch.utils._pytree import tree_map
 
 from . import sampling, substitutes, values
 from .faking import Faking
-from .moments import measured
+from .parts import of_tensor
 from .rules import Call, UnpredictedError, rule_for
 from .storages import NEVER, UNWRITTEN, State, Storages, covers
 from .values import Value
@@ -110,13 +110,14 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _measured(self, tensor: Tensor) -> Value:
         if tensor.numel() > LARGE_REAL:
             raise UnpredictedError(f"a real tensor of {tensor.numel()} elements takes part")
-        key = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype, tensor._version)
+        place = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype)
+        key = (*place, tensor._version, tensor.is_conj())
         if key not in self._real:
             if len(self._real) >= MOST_REAL:
                 self._real.clear()
             numbers = tensor.detach().to(torch.float64).numpy()
             # the tensor is kept, so that its address stays its own
-            self._real[key] = (values.fresh(measured(numbers)), tensor)
+            self._real[key] = (of_tensor(tensor), tensor)
         return self._real[key][0]
 
     # dispatch

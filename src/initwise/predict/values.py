@@ -25,6 +25,8 @@ from .luck import NONE, Luck
 from .maps import reshape
 from .moments import Moments, broadcast, constant, expand, independent
 
+PARTS = "parts"
+"""The origin of a complex base: (PARTS, real part, imaginary part); see `parts`."""
 MAX_TERMS = 6
 MAX_FACTORS = 6
 """A longer sum or product becomes a base of its own."""
@@ -301,7 +303,11 @@ def _moved_factor(
         if full is None:
             return None
         factor = full
-    return factor.moved(key, change)
+    found = factor.moved(key, change)
+    if origin[:1] == (PARTS,) and found is not None and not found.base.origin:
+        whole = (expanded(part, shape) for part in origin[1:])
+        found.base.origin = (PARTS, *(moved(part, key, change, shape) for part in whole))
+    return found
 
 
 def reshaped(x: Value, shape: Sequence[int]) -> Value:

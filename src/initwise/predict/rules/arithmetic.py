@@ -11,8 +11,10 @@ from torch import Tensor
 from .. import values
 from ..algebra import centre
 from ..bases import Factor
+from ..parts import complex_sum, is_complex
 from ..values import Value
-from .calling import Call, rule
+from .calling import Call, UnpredictedError, rule
+from .complex import as_complex, product_with_complex
 from .masks import additive
 from .pointwise import elementwise
 from .reduction import reduced
@@ -78,6 +80,9 @@ def add(call: Call) -> Value:
         return scores
     sign = -1.0 if call.name.startswith("sub") else 1.0
     alpha = sign * float(call.get("alpha", 1) or 0)
+    if is_complex(call.out):
+        x, y = (as_complex(call, call[name]) for name in ("self", "other"))
+        return complex_sum(x, y, alpha)
     return _sum(call, _operand(call, call["self"]), _operand(call, call["other"]), alpha)
 
 
@@ -92,6 +97,8 @@ def reversed_subtraction(call: Call) -> Value:
 @rule("mul")
 def multiply(call: Call) -> Value:
     """x·y: second moments of independent factors multiply."""
+    if is_complex(call.out):
+        return product_with_complex(call)
     x, y = _operand(call, call["self"]), _operand(call, call["other"])
     if isinstance(x, float):
         x, y = y, x
@@ -104,8 +111,9 @@ def multiply(call: Call) -> Value:
 @rule("div")
 def divide(call: Call) -> Value:
     """x/y; a number below, or a function of one base (its reciprocal)."""
-    y = _operand(call, call["other"])
-    x = _operand(call, call["self"])
+    if is_complex(call["other"]):
+        raise UnpredictedError("division by complex numbers")
+    y, x = _operand(call, call["other"]), _operand(call, call["self"])
     if call.get("rounding_mode") is None and isinstance(y, float) and isinstance(x, Value):
         return values.scaled(x, 1 / y) if y else elementwise(call)
     return elementwise(call)

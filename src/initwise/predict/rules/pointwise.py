@@ -105,6 +105,8 @@ class Operands:
         self.bases = {place: value.single for place, value in self.values.items()}
 
     def _take(self, place: int, leaf: Tensor) -> None:
+        if leaf.is_complex():
+            raise UnpredictedError(f"{self.call.name} of complex numbers")
         value = self.call.of(leaf)
         moments = value.moments
         if moments.fixed and moments.mean.size == 1:
@@ -215,13 +217,23 @@ def _of_two(operands: Operands) -> Value | None:
     if len(operands.values) != 2:
         return None
     (i, x), (j, y) = operands.values.items()
+
+    def function(one: Array, other: Array) -> Array:
+        return _finite(operands.evaluate({i: one, j: other}), operands)
+
+    found = of_two(x, y, function)
+    notes = frozenset({DEPENDENT.format(operands.call.name)}) if x.bases & y.bases else frozenset()
+    return _like(operands, Value(found.terms, notes))
+
+
+def of_two(x: Value, y: Value, function: Callable[[Array, Array], Array]) -> Value:
+    """f(x, y) of two independent values of one shape, each taken as Gaussian."""
     a, b = broadcast(x.moments, y.moments)
     one, other = _points(a)[..., :, None], _points(b)[..., None, :]
     shape = np.broadcast_shapes(one.shape, other.shape)
-    table = operands.evaluate({i: np.broadcast_to(one, shape), j: np.broadcast_to(other, shape)})
-    moments = _from_table(_finite(table, operands), Base(a), Base(b))
-    notes = frozenset({DEPENDENT.format(operands.call.name)}) if x.bases & y.bases else frozenset()
-    return _like(operands, values.fresh(moments, spread=x.scale_spread + y.scale_spread, notes=notes))
+    table = function(np.broadcast_to(one, shape), np.broadcast_to(other, shape))
+    moments = _from_table(table, Base(a), Base(b))
+    return values.fresh(moments, spread=x.scale_spread + y.scale_spread, notes=x.notes | y.notes)
 
 
 DEPENDENT = "the operands of {} depend on each other; they were taken as independent"

@@ -6,6 +6,7 @@ import math
 
 from .. import values
 from ..algebra import average, scale
+from ..parts import known_parts, of_parts
 from ..values import Value
 from .calling import Call, rule
 
@@ -27,7 +28,19 @@ def reduced(x: Value, dims: list[int], keep: bool, factor: float = 1.0) -> Value
 def mean(call: Call) -> Value:
     """The mean over axes."""
     x = call.value("self")
+    by_parts = _by_parts(call, x, 1.0)
+    if by_parts is not None:
+        return by_parts
     return reduced(x, call.dims(len(x.shape)), len(call.shape) == len(x.shape) and bool(call.shape))
+
+
+def _by_parts(call: Call, x: Value, factor: float) -> Value | None:
+    """Of a complex tensor whose parts are known."""
+    known = known_parts(x)
+    if known is None:
+        return None
+    keep = len(call.shape) == len(x.shape) and bool(call.shape)
+    return of_parts(*(reduced(part, call.dims(len(x.shape)), keep, factor) for part in known))
 
 
 @rule("sum")
@@ -36,4 +49,7 @@ def total(call: Call) -> Value:
     x = call.value("self")
     dims = call.dims(len(x.shape))
     factor = math.prod(x.shape[d] for d in dims)
+    by_parts = _by_parts(call, x, factor)
+    if by_parts is not None:
+        return by_parts
     return reduced(x, dims, len(call.shape) == len(x.shape) and bool(call.shape), factor)

@@ -8,8 +8,12 @@ from .. import maps, values
 from ..algebra import scale
 from ..bases import Grams
 from ..moments import Moments, expand, simplified, uniform
+from ..parts import known_parts, of_parts, parts
 from ..values import Value
 from .calling import Call, UnpredictedError, rule
+
+PAIR = "pair"
+"""The origin of two values side by side on a last axis: (PAIR, one, other)."""
 
 
 def _moved(call: Call, name: str, key: Hashable, change: Callable[[Moments], Moments]) -> Value:
@@ -25,7 +29,6 @@ def _moved(call: Call, name: str, key: Hashable, change: Callable[[Moments], Mom
     "lift",
     "lift_fresh",
     "lift_fresh_copy",
-    "_to_copy",
     "resolve_conj",
     "positive",
 )
@@ -122,10 +125,15 @@ def selected(call: Call) -> Value:
     x = call.value("self")
     dim = call["dim"] % len(x.shape)
     index = call["index"] % x.shape[dim]
-    return _selected(x, dim, index)
+    return selected_at(x, dim, index)
 
 
-def _selected(x: Value, dim: int, index: int) -> Value:
+def selected_at(x: Value, dim: int, index: int) -> Value:
+    """One place of an axis, which is gone."""
+    if dim == len(x.shape) - 1 and len(x.terms) == 1 and x.single is not None and x.shape[-1] == 2:
+        origin, coefficient = x.terms[0].factors[0].base.origin, x.terms[0].coefficient
+        if origin[:1] == (PAIR,) and x.terms[0].factors[0].values is None:
+            return values.scaled(origin[1 + index], coefficient)
     return values.moved(x, ("select", dim, index), lambda m: maps.select(m, dim, index), x.shape)
 
 
@@ -134,7 +142,7 @@ def unbound(call: Call) -> list[Value]:
     """Every place of an axis by itself."""
     x = call.value("self")
     dim = call["dim"] % len(x.shape)
-    return [_selected(x, dim, i) for i in range(x.shape[dim])]
+    return [selected_at(x, dim, i) for i in range(x.shape[dim])]
 
 
 @rule("split", "split_with_sizes", "chunk", "unsafe_split", "unsafe_chunk", "unsafe_split_with_sizes")
@@ -180,8 +188,10 @@ def rolled(call: Call) -> Value:
 
 def joined(pieces: Sequence[Value], dim: int) -> Value:
     """Values one after another; each keeps its own statistics, as a block."""
+    if any(known_parts(piece) for piece in pieces):
+        return of_parts(*(joined([parts(piece)[i] for piece in pieces], dim) for i in (0, 1)))
     moments = simplified(maps.concatenate([piece.moments for piece in pieces], dim))
-    spread = max(piece.scale_spread for piece in pieces)
+    spread = max((piece.scale_spread for piece in pieces), key=lambda luck: luck.variance)
     notes: frozenset[str] = frozenset().union(*(piece.notes for piece in pieces))
     return values.fresh(moments, spread=spread, notes=notes, grams=_joined_grams(pieces, dim))
 
@@ -191,8 +201,8 @@ def _joined_grams(pieces: Sequence[Value], dim: int) -> Grams:
     roots = dict.fromkeys(root for piece in pieces for root in piece.grams)
     found = {}
     for root in roots:
-        parts = [piece.grams.get(root) or scale(piece.moments, 0.0) for piece in pieces]
-        found[root] = simplified(maps.concatenate(parts, dim))
+        grams = [piece.grams.get(root) or scale(piece.moments, 0.0) for piece in pieces]
+        found[root] = simplified(maps.concatenate(grams, dim))
     return found
 
 
@@ -209,15 +219,21 @@ def concatenated(call: Call) -> Value:
 @rule("stack")
 def stacked(call: Call) -> Value:
     """Tensors side by side on a new axis."""
-    rank = len(call.shape)
-    dim = call["dim"] % rank
-    shape = (*call.shape[:dim], 1, *call.shape[dim + 1 :])
-    pieces = [values.reshaped(x, shape) for x in map(call.of, call["tensors"])]
+    return stacked_values([call.of(tensor) for tensor in call["tensors"]], call["dim"] % len(call.shape))
+
+
+def stacked_values(given: Sequence[Value], dim: int) -> Value:
+    """Values of one shape side by side on a new axis `dim`."""
+    shape = given[0].shape
+    pieces = [values.reshaped(x, (*shape[:dim], 1, *shape[dim:])) for x in given]
     return joined(pieces, dim) if len(pieces) > 1 else pieces[0]
 
 
 def padded(x: Value, dim: int, before: int, after: int, number: float = 0.0) -> Value:
     """`x` among constants: exact, since these are blocks of their own."""
+    known = known_parts(x)
+    if known is not None:
+        return of_parts(padded(known[0], dim, before, after, number), padded(known[1], dim, before, after))
     moments = maps.pad(x.moments, dim, before, after, number)
     return values.fresh(moments, spread=x.scale_spread, notes=x.notes)
 
@@ -239,6 +255,8 @@ def constant_pad(call: Call) -> Value:
 @rule("slice_backward")
 def slice_gradient(call: Call) -> Value:
     """A range's gradient among zeros."""
+    if not call["grad_output"].numel():
+        return values.fixed(call.shape, 0.0)
     g, dim = call.value("grad_output"), call["dim"] % len(call.shape)
     size = call.shape[dim]
     begin, _, step = slice(call["start"], call["end"], call["step"]).indices(size)
