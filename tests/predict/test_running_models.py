@@ -128,3 +128,20 @@ def test_results_collected_in_zeros():
 
 def test_windows_by_strides():
     assert_near(Windows, "f32[4,20,16]", 0.35)
+
+
+class Rotated(nn.Module):
+    """All features are turned, and the rest that is not is empty: transformers' partial rotary embeddings."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(16, 32), nn.Linear(32, 8)
+
+    def forward(self, x):
+        y = self.first(x)
+        turned, rest = y[..., :32], y[..., 32:]
+        return self.last(torch.cat([turned * 2, rest], -1))
+
+
+def test_a_rest_of_nothing():
+    assert_near(Rotated, "f32[4,12,16]", 0.35)

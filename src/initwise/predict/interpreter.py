@@ -161,6 +161,8 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """(what the rule gives, why there is none)."""
         rule = rule_for(func)
         name = func.overloadpacket.__name__
+        if not any(one.numel() for one in (out if isinstance(out, (tuple, list)) else [out]) if _fake(one)):
+            return None, "it has no elements"
         if rule is None:
             return None, self._missed(name, f"no rule for the operation {name}")
         try:
@@ -198,6 +200,10 @@ def _real_targets(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> l
     targets = [args[0]] if args and name.endswith("_") else []
     targets = [one for one in (*targets, kwargs.get("out")) if _real(one)]
     return targets if targets and (_any_fake(args[1:]) or _any_fake(kwargs.values())) else []
+
+
+def _fake(one: Any) -> bool:
+    return isinstance(one, FakeTensor)
 
 
 def _real(one: Any) -> bool:
