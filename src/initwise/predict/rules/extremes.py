@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .. import quadrature, values
-from ..axes import Array, atoms_of, patterns, start
+from ..axes import Array, Axes, atoms_of, patterns, start
 from ..bases import Base, Factor, Term
 from ..moments import independent
 from ..values import Value
@@ -38,9 +38,26 @@ def below(place: Array, count: float, rho: float) -> Array:
     return np.asarray(np.interp(shifted, quadrature.GRID, quadrature.QUANTILES) ** count @ SHARES)
 
 
+def above(place: Array, count: float, rho: float) -> Array:
+    """P(an element at `place` of its law is larger than `count` others), with correlation ρ between all.
+
+    Given z, the common part is √ρ·z + √(1 − ρ)·c, so the others lie below it by Φ(√(1 − ρ)·z − √ρ·c) each.
+    """
+    if rho < 1e-6:
+        return np.asarray(place**count)
+    points = np.interp(place, quadrature.QUANTILES, quadrature.GRID)
+    shifted = math.sqrt(max(1 - rho, 0.0)) * points[..., None] - math.sqrt(rho) * COMMON
+    return np.asarray(np.interp(shifted, quadrature.GRID, quadrature.QUANTILES) ** count @ SHARES)
+
+
 def correlation(base: Base, dims: Sequence[int]) -> float:
     """Mean correlation of two elements that differ along one of the axes `dims` only; never below 0."""
-    axes, found = base.moments.axes, []
+    return _apart(base.correlation, base.moments.axes, dims)
+
+
+def _apart(second: Array, axes: Axes, dims: Sequence[int]) -> float:
+    """Mean over pairs of elements that differ along one of the axes `dims` only; never below 0."""
+    found = []
     for dim in dims:
         first = start(axes, dim)
         mine = range(first, first + len(axes[dim]))
@@ -52,7 +69,7 @@ def correlation(base: Base, dims: Sequence[int]) -> float:
             equal = np.multiply.outer(equal, same)
         total = (weights - equal).sum()
         if total > 0:
-            found.append(float(((weights - equal) * base.correlation).sum() / total))
+            found.append(float(((weights - equal) * second).sum() / total))
     return max(float(np.mean(found)), 0.0) if found else 0.0
 
 
@@ -85,7 +102,7 @@ def largest(x: Value, dims: Sequence[int], counts: Counts) -> Value:
     return Value((Term((Factor(factor.base, np.stack(found).reshape(ranked.shape)),)),), x.notes)
 
 
-def _chosen(g: Value, x: Value, count: float, hits: float, pairs: float) -> Value:
+def _chosen(g: Value, x: Value, dims: Sequence[int], count: float, hits: float, pairs: float = 0.0) -> Value:
     """g where x is the largest of `count`; in all `hits` times per element, `pairs` of them doubly.
 
     Given x's z, it is hit n(z) = hits·Φᵏ⁻¹(z)/E[Φᵏ⁻¹] times: of mean n and, for one hit at most, of
@@ -94,14 +111,16 @@ def _chosen(g: Value, x: Value, count: float, hits: float, pairs: float) -> Valu
     factor = _function(x)
     order, share = _ranks(factor)
     power = np.empty_like(share)
-    np.put_along_axis(power, order, np.minimum(share, 1.0) ** (count - 1), -1)
+    rho = correlation(factor.base, dims)
+    np.put_along_axis(power, order, above(np.minimum(share, 1.0), count - 1, rho), -1)
     number = hits * power / quadrature.mean(power)[..., None]
 
     def function(numbers: Array) -> Value:
         return Value((Term((Factor(factor.base, numbers),)),))
 
     if number.max() > 1 + 1e-6 or pairs:
-        joint = 1.0 if g.moments.mean_square <= 0 else g.moments.overall_mean**2 / g.moments.mean_square
+        alike = _apart(g.moments.second, g.moments.axes, dims) if pairs else 0.0
+        joint = alike / max(g.moments.mean_square, 1e-300)
         return values.times(g, function(np.sqrt(number * (1 + joint * pairs / hits))))
     stranger = values.fresh(independent(x.shape, 0.0, 1.0))
     rest = values.times(function(np.sqrt(np.maximum(number - number**2, 0.0))), stranger)
@@ -162,7 +181,7 @@ def max_pool_gradient(call: Call) -> Value:
     lines = _lines(call, [x.shape[d] for d in dims], [g.shape[d] for d in dims])
     count = sum(n * share for n, share in _counts(lines).items())
     hits = math.prod(g.shape[d] for d in dims) / math.prod(x.shape[d] for d in dims)
-    return _chosen(resized(g, x.shape), x, count, hits, hits * _pairs(lines))
+    return _chosen(resized(g, x.shape), x, dims, count, hits, hits * _pairs(lines))
 
 
 @rule("adaptive_max_pool2d", "adaptive_max_pool3d", "fractional_max_pool2d", "fractional_max_pool3d")
@@ -195,7 +214,8 @@ def adaptive_max_pool_gradient(call: Call) -> Value:
     dims = space(call, len(x.shape))
     counts = _adaptive_counts(call, x.shape, g.shape, dims)
     hits = math.prod(g.shape[d] for d in dims) / math.prod(x.shape[d] for d in dims)
-    return _chosen(resized(g, x.shape), x, sum(n * share for n, share in counts.items()), hits, 0.0)
+    count = sum(n * share for n, share in counts.items())
+    return _chosen(resized(g, x.shape), x, dims, count, hits)
 
 
 # whole axes
