@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,8 @@ UNTAGGED = (
     "hardswish",
 )
 """Elementwise operations that torch does not tag as such."""
+DIVIDING = {"div": "other", "div_": "other", "divide": "other", "true_divide": "other", "reciprocal": "self"}
+"""Operation → the operand that it divides by."""
 
 
 @rule("pointwise", *UNTAGGED)
@@ -103,6 +106,20 @@ class Operands:
             if isinstance(leaf, Tensor):
                 self._take(place, leaf)
         self.bases = {place: value.single for place, value in self.values.items()}
+        if call.name in DIVIDING:
+            self._divide(list(call.arguments).index(DIVIDING[call.name]))
+
+    def _divide(self, place: int) -> None:
+        """What is divided by: of one sign, if it has a mean to speak of."""
+        value = self.values.get(place)
+        if value is None:
+            return
+        factor = value.single or value.rebased().single
+        assert factor is not None
+        grid = _of_one_sign(factor.on_grid, self.call.name)
+        if grid is not factor.on_grid:
+            self.bases[place] = Factor(factor.base, grid)
+            self.values[place] = replace(value, terms=(Term((Factor(factor.base, grid),)),))
 
     def _take(self, place: int, leaf: Tensor) -> None:
         if leaf.is_complex():
@@ -133,6 +150,27 @@ class Operands:
         with np.errstate(all="ignore"):
             result = _called(self.call.op, arguments)
         return result.to(torch.float64).numpy()
+
+
+def _of_one_sign(grid: Array, name: str) -> Array:
+    """Values on the grid; where a Gaussian would cross 0 the lognormal law of the same mean and variance.
+
+    1/x of a Gaussian has no mean square; what numbers are divided by is a sum of positive ones, as a rule.
+    """
+    low, high = grid.min(-1), grid.max(-1)
+    crossing = (low <= 0) & (high >= 0) & (low < high)
+    if not crossing.any():
+        return grid
+    mean = quadrature.mean(grid)
+    deviation = np.sqrt(np.maximum(quadrature.mean(grid**2) - mean**2, 0.0))
+    if (np.abs(mean) < deviation / 2)[crossing].any():
+        raise UnpredictedError(f"{name} by values on both sides of 0: its mean square does not exist")
+    mean, deviation, at = mean[crossing][:, None], deviation[crossing][:, None], grid[crossing]
+    log_variance = np.log1p((deviation / mean) ** 2)
+    standard = np.sign(mean) * (at - mean) / deviation
+    found = grid.copy()
+    found[crossing] = mean * np.exp(np.sqrt(log_variance) * standard - log_variance / 2)
+    return found
 
 
 def _unaliased(leaves: list[Any]) -> list[Any]:
