@@ -148,6 +148,7 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if any(isinstance(tensor, FakeTensor) for tensor in outs):
             self._interpret(func, args, kwargs, out, outs)
         return given[0] if args and out is args[0] else out
+            args = substitutes.numbered(self, name, args)
 
     def _interpret(self, func: Any, args: Any, kwargs: Any, out: Any, outs: list[Any]) -> None:
         self.operations[func.overloadpacket.__name__] += 1

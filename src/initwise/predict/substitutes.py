@@ -6,6 +6,7 @@ Each is taken apart into operations that have rules, under the interpreter, and 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -48,3 +49,32 @@ def grouped_mm(
         return torch.bmm(self[:, None], mat2[group])[:, 0]
     outer = self.t()[:, :, None] * mat2[:, None, :]
     return outer.new_zeros((offs.numel(), *outer.shape[1:])).index_add(0, group, outer)
+
+
+INDEXED = frozenset({"index", "_unsafe_index", "index_put", "index_put_", "_unsafe_index_put"})
+
+
+def numbered(mode: AbstractContextManager[Any], name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments of `name`; where a mask is an index, the places where it holds instead.
+
+    A mask that depends on values is drawn once, under `mode`, and is the same in the backward pass.
+    """
+    if name not in INDEXED or not any(map(_is_mask, args[1])):
+        return args
+    given: list[Tensor | None] = []
+    for one in args[1]:
+        given += _places(mode, one) if _is_mask(one) else [one]
+    return (args[0], given, *args[2:])
+
+
+def _is_mask(tensor: Tensor | None) -> bool:
+    return tensor is not None and tensor.dtype in (torch.bool, torch.uint8)
+
+
+def _places(mode: AbstractContextManager[Any], mask: Tensor) -> tuple[Tensor, ...]:
+    known: tuple[Tensor, ...] | None = getattr(mask, "_initwise_places", None)
+    if known is None:
+        with mode:
+            known = torch.nonzero(mask).unbind(1)
+        mask._initwise_places = known  # type: ignore[attr-defined]
+    return known

@@ -35,6 +35,18 @@ BY_PARTS = (
     "diag_embed",
     "tril",
     "triu",
+    "nansum",
+    "trace",
+    "dist",
+    "linalg_cross",
+    "block_diag",
+    "rot90",
+    "renorm",
+    "aminmax",
+    "multi_margin_loss",
+    "multilabel_margin_loss_forward",
+    "_euclidean_dist",
+    "take",
 )
 
 

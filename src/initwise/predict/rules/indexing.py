@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
@@ -102,7 +101,8 @@ def gathered_sums(x: Moments, dim: int, index: NDArray[np.int64], rows: int) -> 
     return Moments((*x.axes[:dim], ((rows,),), *x.axes[dim + 1 :]), second, np.expand_dims(mean, place))
 
 
-def _kept(moments: Moments, source: Value) -> Value:
+def kept(moments: Moments, source: Value) -> Value:
+    """A base of its own with the spread and the notes of `source`."""
     return values.fresh(moments, spread=source.scale_spread, notes=source.notes)
 
 
@@ -110,7 +110,7 @@ def _kept(moments: Moments, source: Value) -> Value:
 def embedding(call: Call) -> Value:
     """Rows of a table: equal ids give equal rows."""
     table = call.value("weight")
-    return _kept(picked(table.moments, 0, real_index(call["indices"])), table)
+    return kept(picked(table.moments, 0, real_index(call["indices"])), table)
 
 
 @rule("embedding_dense_backward")
@@ -118,7 +118,7 @@ def embedding_gradient(call: Call) -> Value:
     """The gradients of all places where a row was used, summed."""
     g, index = call.value("grad_output"), real_index(call["indices"]).reshape(-1)
     flattened = maps.reshape(g.moments, (index.size, g.shape[-1]))
-    return _kept(gathered_sums(flattened, 0, index, call["num_weights"]), g)
+    return kept(gathered_sums(flattened, 0, index, call["num_weights"]), g)
 
 
 @rule("unfold")
@@ -128,7 +128,7 @@ def windows(call: Call) -> Value:
     dim = call["dimension"] % max(len(x.shape), 1)
     moments = picked(x.moments, dim, _windows(call.shape[dim], call["size"], call["step"]))
     order = [d for d in range(len(moments.axes)) if d != dim + 1]
-    return _kept(maps.permute(moments, [*order, dim + 1]), x)
+    return kept(maps.permute(moments, [*order, dim + 1]), x)
 
 
 def _windows(number: int, size: int, step: int) -> NDArray[np.int64]:
@@ -143,32 +143,37 @@ def windows_gradient(call: Call) -> Value:
     order = [*range(dim + 1), rank, *range(dim + 1, rank)]
     beside = maps.permute(g.moments, order)
     flattened = maps.reshape(beside, (*g.shape[:dim], index.size, *g.shape[dim + 1 : rank]))
-    return _kept(gathered_sums(flattened, dim, index, call.shape[dim]), g)
+    return kept(gathered_sums(flattened, dim, index, call.shape[dim]), g)
 
 
 @rule("index_select")
 def index_select(call: Call) -> Value:
     """Picked along one axis."""
     x = call.value("self")
-    return _kept(picked(x.moments, call["dim"] % max(len(x.shape), 1), real_index(call["index"])), x)
+    return kept(picked(x.moments, call["dim"] % max(len(x.shape), 1), real_index(call["index"])), x)
 
 
 @rule("index", "_unsafe_index")
 def index(call: Call) -> Value:
-    """Picked by one index tensor, or by several on neighbouring axes."""
+    """Picked by one index tensor, or by several."""
     x, given = call.value("self"), call["indices"]
     places = [d for d, tensor in enumerate(given) if tensor is not None]
-    if any(given[d].dtype == torch.bool for d in places):
-        return _masked(call, x, given, places)
-    if places != list(range(places[0], places[-1] + 1)):
-        raise UnpredictedError("several index tensors on axes that are no neighbours")
-    first, last = places[0], places[-1]
-    linear, flattened = _linear([given[d] for d in places], x.shape[first : last + 1])
-    moments = maps.reshape(x.moments, (*x.shape[:first], flattened, *x.shape[last + 1 :]))
-    return _kept(picked(moments, first, linear), x)
+    moments, first = in_front(x.moments, places)
+    after, shape = first + len(places), moments.shape
+    where, flattened = linear([given[d] for d in places], shape[first:after])
+    moments = maps.reshape(moments, (*shape[:first], flattened, *shape[after:]))
+    return kept(picked(moments, first, where), x)
 
 
-def _linear(indices: Sequence[Tensor], sizes: Sequence[int]) -> tuple[NDArray[np.int64], int]:
+def in_front(x: Moments, places: Sequence[int]) -> tuple[Moments, int]:
+    """Axes that are indexed as neighbours, and their first: in front of all others where they are none."""
+    if list(places) == list(range(places[0], places[-1] + 1)):
+        return x, places[0]
+    order = [*places, *(d for d in range(len(x.axes)) if d not in places)]
+    return maps.permute(x, order), 0
+
+
+def linear(indices: Sequence[Tensor], sizes: Sequence[int]) -> tuple[NDArray[np.int64], int]:
     """Several index tensors as one into the axes taken together."""
     found: NDArray[np.int64] = np.zeros((), np.int64)
     for tensor, size in zip(indices, sizes, strict=True):
@@ -176,17 +181,7 @@ def _linear(indices: Sequence[Tensor], sizes: Sequence[int]) -> tuple[NDArray[np
     return found, math.prod(sizes)
 
 
-def _masked(call: Call, x: Value, given: Sequence[Tensor], places: Sequence[int]) -> Value:
-    """By one real mask: its places as indices."""
-    if len(places) != 1 or isinstance(given[places[0]], FakeTensor):
-        raise UnpredictedError("a mask that depends on values that are not there")
-    first, mask = places[0], given[places[0]]
-    flat_index = np.flatnonzero(mask.detach().cpu().numpy())
-    shape = (*x.shape[:first], mask.numel(), *x.shape[first + mask.dim() :])
-    return _kept(picked(maps.reshape(x.moments, shape), first, flat_index), x)
-
-
-def _others_cut(x: Moments, dim: int, sizes: Sequence[int]) -> Moments:
+def others_cut(x: Moments, dim: int, sizes: Sequence[int]) -> Moments:
     """`x` with the sizes of `sizes` on all axes but `dim`."""
     for other, size in enumerate(sizes):
         if other != dim:
@@ -194,7 +189,7 @@ def _others_cut(x: Moments, dim: int, sizes: Sequence[int]) -> Moments:
     return x
 
 
-def _along_dim(x: Moments, dim: int) -> tuple[Moments, Array, Array]:
+def along_dim(x: Moments, dim: int) -> tuple[Moments, Array, Array]:
     """(`x` without blocks, E of equal and of different elements along `dim` over the other patterns)."""
     for other in range(len(x.axes)):
         x = uniform(flat(x, other), other)
@@ -209,49 +204,13 @@ def gather(call: Call) -> Value:
     """Picked element by element: pairs of equal index along `dim` are those that were equal there."""
     x, index = call.value("self"), real_index(call["index"])
     dim = call["dim"] % max(len(x.shape), 1)
-    moments, same, other = _along_dim(_others_cut(x.moments, dim, call.shape), dim)
+    moments, same, other = along_dim(others_cut(x.moments, dim, call.shape), dim)
     axes, share = coincidence(index)
     if axes[dim]:
         place = start(axes, dim)
         same, other = (np.expand_dims(part, place) for part in (same, other))
     mean = np.full((1,) * share.ndim, moments.overall_mean)
-    return _kept(Moments(axes, share * same + (1 - share) * other, mean), x)
-
-
-@rule("scatter_add", "scatter", "scatter_reduce")
-def scatter(call: Call) -> Value:
-    """Elements added, each where its index says, along one axis; `scatter` alone needs them apart."""
-    if isinstance(call["index"], FakeTensor):
-        return _somewhere(call)
-    if not isinstance(call.get("src"), Tensor):
-        raise UnpredictedError(f"{call.name} of a number")
-    if call.get("reduce") not in (None, "sum"):
-        raise UnpredictedError(f"{call.name} by {call['reduce']}")
-    target, x, index = call.value("self"), call.value("src"), real_index(call["index"])
-    dim = call["dim"] % max(len(call.shape), 1)
-    if call.name != "scatter_add":
-        _onto_zeros(call)
-    cut = maps.resize(_others_cut(x.moments, dim, index.shape), dim, index.shape[dim])
-    moments = _others_cut(_scattered(cut, dim, index, call.shape[dim]), dim, call.shape)
-    return values.plus(target, _kept(moments, x))
-
-
-def _somewhere(call: Call) -> Value:
-    """One element for each line, at a place along the axis that is not known: all places alike."""
-    dim, index = call["dim"] % max(len(call.shape), 1), call["index"]
-    whole = tuple(size for d, size in enumerate(call.shape) if d != dim)
-    if index.shape[dim] != 1 or tuple(s for d, s in enumerate(index.shape) if d != dim) != whole:
-        raise UnpredictedError("its indices depend on values that are not there")
-    _onto_zeros(call)
-    source = call["src"] if "src" in call.arguments else call["value"]
-    shape = (*call.shape[:dim], 1, *call.shape[dim + 1 :])
-    given = call.of(source) if isinstance(source, Tensor) else values.fixed(shape, float(source))
-    return one_of(resized(values.expanded(given, shape), call.shape), dim)
-
-
-def _onto_zeros(call: Call) -> None:
-    if call.value("self").moments.mean_square > 0:
-        raise UnpredictedError(f"{call.name} onto numbers that are not zero")
+    return kept(Moments(axes, share * same + (1 - share) * other, mean), x)
 
 
 def one_of(g: Value, dim: int) -> Value:
@@ -265,7 +224,7 @@ def one_of(g: Value, dim: int) -> Value:
         equal = patterns(atom).equal.reshape([-1 if a == axis else 1 for a in range(line.ndim)])
         line, place = (line, place & equal) if axis in mine else (line & equal, place)
     share = np.where(line, np.where(place, 1 / size, 0.0), 1 / size**2)
-    return _kept(Moments(moments.axes, moments.second * share, moments.mean / size), g)
+    return kept(Moments(moments.axes, moments.second * share, moments.mean / size), g)
 
 
 def resized(x: Value, shape: Sequence[int]) -> Value:
@@ -276,48 +235,9 @@ def resized(x: Value, shape: Sequence[int]) -> Value:
     return values.fresh(moments, x.law, spread=x.scale_spread, notes=x.notes)
 
 
-def _scattered(x: Moments, dim: int, index: NDArray[np.int64], rows: int) -> Moments:
-    """Sums along `dim` by index; what lies elsewhere on the other axes is as if its indices were any."""
-    moments, same, other = _along_dim(x, dim)
-    lines = np.moveaxis(index, dim, -1).reshape(-1, index.shape[dim])
-    counts = np.array([np.bincount(line, minlength=rows) for line in lines], float)
-    size = float(index.shape[dim])
-    equal, differ = (size * same + float((counts * (counts - 1)).sum(1).mean()) * other) / rows, same * 0.0
-    average = (same + (size - 1) * other) / size
-    if rows > 1:
-        differ = float((size**2 - (counts**2).sum(1)).mean()) * other / (rows * (rows - 1))
-    mine = (-1,) * same.ndim
-    whole = np.stack([average * size**2 / rows**2] * 2)
-    whole[(0, *mine)], whole[(1, *mine)] = differ[mine], equal[mine]
-    mean = np.full((1,) * (same.ndim + (rows > 1)), moments.overall_mean * size / rows)
-    axes = (*moments.axes[:dim], ((rows,),) if rows > 1 else (), *moments.axes[dim + 1 :])
-    place = start(axes, dim)
-    return Moments(axes, np.moveaxis(whole, 0, place) if rows > 1 else whole[1], mean)
-
-
 @rule("index_add")
 def index_add(call: Call) -> Value:
     """Elements along an axis added where an index says."""
     x, dim = call.value("source"), call["dim"] % len(call.shape)
     moments = gathered_sums(x.moments, dim, real_index(call["index"]), call.shape[dim])
-    return values.plus(call.value("self"), _kept(moments, x), float(call.get("alpha", 1)))
-
-
-@rule("index_put", "_unsafe_index_put")
-def index_put(call: Call) -> Value:
-    """Values added at indices of neighbouring axes: the gradient of `index`."""
-    given, x = call["indices"], call.value("values")
-    places = [d for d, tensor in enumerate(given) if tensor is not None]
-    first = places[0]
-    if places != list(range(first, first + len(places))) or not call.get("accumulate"):
-        raise UnpredictedError(
-            "values are put at indices of axes that are no neighbours, or overwrite others"
-        )
-    if any(given[d].dtype == torch.bool for d in places):
-        raise UnpredictedError("values are put where a mask says")
-    after = first + len(places)
-    linear, rows = _linear([given[d] for d in places], call.shape[first:after])
-    placed = values.expanded(x, (*call.shape[:first], *linear.shape, *call.shape[after:])).moments
-    flattened = maps.reshape(placed, (*call.shape[:first], linear.size, *call.shape[after:]))
-    summed = maps.reshape(gathered_sums(flattened, first, linear, rows), call.shape)
-    return values.plus(call.value("self"), _kept(summed, x))
+    return values.plus(call.value("self"), kept(moments, x), float(call.get("alpha", 1)))
