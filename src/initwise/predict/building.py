@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor
 
-from ..core.errors import ModelError
+from ..core.errors import InitwiseError, ModelError
 from ..core.fill import Fill
 from . import values
 from .interpreter import Interpreter
@@ -51,12 +51,14 @@ def without_memory(model: nn.Module) -> nn.Module:
 def _called(build: Callable[[], Any]) -> Any:
     try:
         return build()
+    except InitwiseError:
+        raise
     except Exception as error:
         raise ModelError(
             f"{getattr(build, '__name__', 'the callable')} raised {type(error).__name__}: {error}",
             where="model",
             expected="a callable that makes a model of tensors without memory",
-            fix="If it works by itself, it needs the numbers that it draws: give the model, not what makes it.",
+            fix="If it works by itself, it needs the numbers it draws: give the model, not what makes it.",
         ) from error
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..core.errors import UnsupportedError
+from ..core.errors import ForwardError, ModelError, UnsupportedError
 from ..core.fill import Fill
 from ..core.parameter import ParameterInfo
 from ..core.plan import Plan
@@ -21,7 +21,7 @@ from ..frameworks.torch.state import reseed, untouched
 from ..frameworks.torch.walk import parameters
 from ..schemes import Scheme, scheme, schemes
 from ..signals.passing import Pass, run_pass
-from . import sources
+from . import failing, sources
 from .building import built, without_memory
 from .expected import Expected
 from .interpreter import Interpreter
@@ -42,7 +42,10 @@ def predicted(
     interpreter = Interpreter()
     made = not isinstance(model, nn.Module)
     subject = model if isinstance(model, nn.Module) else _built(model, interpreter, seed)
-    fills = _fills(without_memory(subject) if made else subject, plan, example, seed)
+    _require_shapes(subject)
+    fills = {}
+    if plan is not None:
+        fills = _fills(without_memory(subject) if made else subject, plan, example, seed)
 
     def stand_in(dtype: torch.dtype, shape: tuple[int, ...], given: Tensor | Input) -> Tensor:
         return interpreter.fake(shape, dtype, sources.of_input(given, shape))
@@ -50,7 +53,11 @@ def predicted(
     args, kwargs = arguments(subject, example, seed=seed, floats=stand_in)
     weights = sources.weights(subject, interpreter, fills)
     gauge = Expected(interpreter)
-    passed = run_pass(subject, args, kwargs, gauge=gauge, weights=weights, loss=loss, seed=seed, own=made)
+    try:
+        with failing.quietly():
+            passed = run_pass(subject, args, kwargs, gauge=gauge, weights=weights, loss=loss, seed=seed, own=made)
+    except ForwardError as error:
+        failing.refused(error)
     return passed if example is not None else replace(passed, inferred=example_for(subject) or "")
 
 
@@ -60,13 +67,22 @@ def _built(build: Callable[[], nn.Module], interpreter: Interpreter, seed: int) 
         return built(build, interpreter)
 
 
+def _require_shapes(model: nn.Module) -> None:
+    """Raise ModelError for a lazy layer: what it will be, its first batch decides."""
+    for name, parameter in model.named_parameters():
+        if nn.parameter.is_lazy(parameter):
+            raise ModelError(
+                "is lazy: it has no shape before the first forward",
+                where=name,
+                fix="Run the model once on a real batch, where it is made, then ask again.",
+            )
+
+
 def _fills(model: nn.Module, plan: Any, example: Any, seed: int) -> dict[str, tuple[Fill, ParameterInfo]]:
     """Parameter name → what the plan fills it with."""
-    if plan is None:
-        return {}
     infos = {info.name: info for info in parameters(model)}
     _require_weights(plan, model)
-    made = plan_for(model, plan, example=example, seed=seed)
+    made = dict(plan_for(model, plan, example=example, seed=seed))
     if isinstance(plan, (Plan, Advice)):  # as `init_` does: only a rule by name fills what is frozen
         made = {name: fill for name, fill in made.items() if infos[name].status != "frozen"}
     return {name: (fill, infos[name]) for name, fill in made.items()}
@@ -80,7 +96,7 @@ def _require_weights(plan: Any, model: nn.Module) -> None:
         return
     if any(parameter.device.type == "meta" for parameter in model.parameters()):
         raise UnsupportedError(
-            f"scheme {chosen.name!r} runs the model on its example before it decides, and there are no weights",
+            f"scheme {chosen.name!r} runs the model before it decides, and there are no weights",
             where="check: plan",
             expected="a scheme of shapes alone, or a model with weights",
             fix="Give a model with weights, or a Plan or Advice that was made with one.",

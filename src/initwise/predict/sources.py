@@ -17,29 +17,10 @@ from ..frameworks.inputs import Input
 from . import values
 from .axes import axes_of, block_shape
 from .interpreter import LARGE_REAL, Interpreter
-from .maps import concatenate
-from .moments import Moments, independent, measured, simplified
+from .laws import of_fill
+from .moments import Moments, independent, measured
+from .rules import UnpredictedError
 from .values import Value
-
-
-def of_fill(fill: Fill, info: ParameterInfo) -> Value:
-    """A parameter that a Fill describes: independent elements of its mean and std, packed parts as blocks."""
-    shape = info.shape
-    if fill.law == "uniform":
-        return _as_weight(values.uniform(shape, fill.low, fill.high))
-    if not fill.parts or fill.law != "packed" or info.layout is None:
-        return values.fresh(independent(shape, fill.mean, fill.std**2), parameter=True)
-    axis = info.layout.axes.index("o")
-    pieces = [
-        independent((*shape[:axis], size, *shape[axis + 1 :]), part.mean, part.std**2)
-        for _, size, part in fill.parts
-    ]
-    return values.fresh(simplified(concatenate(pieces, axis)), parameter=True)
-
-
-def _as_weight(value: Value) -> Value:
-    base = value.terms[0].factors[0].base
-    return values.fresh(base.moments, base.law, parameter=True)
 
 
 def of_numbers(tensor: Tensor) -> Value:
@@ -79,6 +60,16 @@ def declared(x: Input) -> Moments:
     return Moments(axes, x.std**2 * covariance + x.mean**2, mean)
 
 
+def _known_as_weight(interpreter: Interpreter, parameter: Tensor) -> None:
+    """Say of what a constructor drew that it is a weight."""
+    try:
+        value = interpreter.value(parameter)
+    except UnpredictedError:
+        return
+    if value.single is not None and value.terms[0].factors[0].values is None:
+        value.terms[0].factors[0].base.parameter = True
+
+
 def weights(
     model: nn.Module, interpreter: Interpreter, fills: Mapping[str, tuple[Fill, ParameterInfo]]
 ) -> dict[str, Tensor]:
@@ -95,11 +86,12 @@ def weights(
                 where=name,
                 fix="Run the model once on a real batch, then ask again.",
             )
-        if not parameter.is_floating_point():
+        if not parameter.is_floating_point() or parameter.layout != torch.strided:
             continue
         if name in fills:
             value = of_fill(*fills[name])
         elif isinstance(parameter, FakeTensor):
+            _known_as_weight(interpreter, parameter)
             found[name] = parameter
             continue
         elif parameter.device.type == "meta":

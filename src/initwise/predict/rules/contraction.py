@@ -7,6 +7,7 @@ from dataclasses import replace
 from .. import values
 from ..algebra import contract, total
 from ..grams import product_grams
+from ..picking import through
 from ..values import Value
 from .calling import Call, rule
 from .pointwise import DEPENDENT
@@ -14,6 +15,9 @@ from .pointwise import DEPENDENT
 
 def product(call: Call, x: Value, x_labels: str, y: Value, y_labels: str, out: str) -> Value:
     """The contraction of two values, as a base of its own: its scale is as lucky as the terms were."""
+    known = through(x, x_labels, y, y_labels, out)
+    if known is not None:
+        return known
     moments = contract(x.moments, x_labels, y.moments, y_labels, out)
     notes = x.notes | y.notes
     if x.bases & y.bases:
@@ -73,9 +77,14 @@ def _with_bias(call: Call, y: Value) -> Value:
     beta = float(call.get("beta", 1))
     if beta == 0:
         return y
-    mask = call.value("self").mask
-    summed = values.plus(y, call.value("self"), beta)
-    return replace(summed.rebased(), mask=mask)
+    return replace(biased(y, call.value("self"), beta), mask=call.value("self").mask)
+
+
+def biased(y: Value, bias: Value, beta: float = 1.0) -> Value:
+    """y + beta·bias as a base of its own; y itself where the bias is 0."""
+    if bias.moments.fixed and not bias.moments.mean.any():
+        return y
+    return values.plus(y, bias, beta).rebased()
 
 
 @rule("linear")
@@ -86,7 +95,7 @@ def linear(call: Call) -> Value:
     y = product(call, x, letters + "k", weight, "jk", letters + "j")
     if call.get("bias") is None:
         return y
-    return values.plus(y, call.value("bias")).rebased()
+    return biased(y, call.value("bias"))
 
 
 @rule("_trilinear")

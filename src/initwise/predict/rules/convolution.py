@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -23,8 +23,10 @@ from ..axes import Array, Atom, Axes, Dim, along, block_shares, extent, patterns
 from ..bases import Grams
 from ..grams import strayed
 from ..moments import Moments, flat, uniform
+from ..picking import Picking, at_centre, every, picked
 from ..values import Value
 from .calling import Call, rule
+from .contraction import biased
 
 SPACE = "xyz"
 COUNTED = 384
@@ -39,6 +41,7 @@ class Line:
         inputs, outputs: number of places summed over, and of sums.
         kernel, stride, padding, dilation: of the convolution.
         turned: is this the transposed convolution of that geometry?
+        taps: by how much each tap's E[w²] is above their mean's, where they are not alike.
     """
 
     inputs: int
@@ -48,6 +51,12 @@ class Line:
     padding: int
     dilation: int
     turned: bool = False
+    taps: tuple[float, ...] = ()
+
+    @property
+    def shares(self) -> Array:
+        """`taps`, 1 for each where they are alike."""
+        return np.array(self.taps or (1.0,) * self.kernel)
 
     def seen(self) -> NDArray[np.int64]:
         """(sums, taps): the place that a sum sees through a tap, −1 for none."""
@@ -85,13 +94,14 @@ def tables(line: Line, places: Atom, sums: Atom) -> Tables:
     block = np.repeat(np.arange(k), places)
     of_sum = np.repeat(np.arange(len(sums)), sums)
     code = _codes(np.arange(line.outputs), of_sum, len(sums))
-    same = sum(_counted(code, seen[:, t], seen[:, t], block, sums, k) for t in range(line.kernel))
+    shares = line.shares
+    same = sum(shares[t] * _counted(code, seen[:, t], seen[:, t], block, sums, k) for t in range(line.kernel))
     every = sum(
         _counted(code, seen[:, t], seen[:, u], block, sums, k)
         for t in range(line.kernel)
         for u in range(line.kernel)
     )
-    return Tables(sums, np.asarray(same), np.asarray(every), _block_table(seen, block, of_sum, sums, k))
+    return Tables(sums, np.asarray(same), np.asarray(every), _block_table(line, block, of_sum, sums, k))
 
 
 def _codes(index: NDArray[np.int64], block: NDArray[np.int64], k: int) -> NDArray[np.int64]:
@@ -121,21 +131,21 @@ def _counted(
 
 
 def _block_table(
-    seen: NDArray[np.int64], block: NDArray[np.int64], of_sum: NDArray[np.int64], sums: Atom, k: int
+    line: Line, block: NDArray[np.int64], of_sum: NDArray[np.int64], sums: Atom, k: int
 ) -> Array:
-    found = np.zeros((len(sums), k))
-    rows = np.broadcast_to(of_sum[:, None], seen.shape)
-    np.add.at(found, (rows[seen >= 0], block[seen[seen >= 0]]), 1.0)
+    seen, found = line.seen(), np.zeros((len(sums), k))
+    rows, shares = (np.broadcast_to(x, seen.shape) for x in (of_sum[:, None], line.shares[None]))
+    np.add.at(found, (rows[seen >= 0], block[seen[seen >= 0]]), shares[seen >= 0])
     return np.asarray(found / np.array(sums, float)[:, None])
 
 
 def _shares(line: Line) -> Tables:
     """One block each: Σf places of one sum, Σf² pairs of two, f the share at which a tap sees a place."""
-    f = (line.seen() >= 0).mean(0)
-    same = np.diag([float((f**2).sum()), float(f.sum())])
+    f, shares = (line.seen() >= 0).mean(0), line.shares
+    same = np.diag([float((shares * f**2).sum()), float((shares * f).sum())])
     every = same.copy()
     every[:, 0] += float(f.sum() ** 2 - (f**2).sum())
-    return Tables((line.outputs,), same, every, np.array([[float(f.sum())]]))
+    return Tables((line.outputs,), same, every, np.array([[float((shares * f).sum())]]))
 
 
 def edged(size: int, lines: Line, places: Atom) -> Atom:
@@ -305,12 +315,44 @@ def lines_of(
     ]
 
 
+def weighted(lines: Sequence[Line], w: Moments) -> list[Line]:
+    """The lines with the shares of the taps of a weight (out, in, *kernel)."""
+    return [replace(line, taps=_profile(w, 2 + i)) for i, line in enumerate(lines)]
+
+
+def _profile(w: Moments, dim: int) -> tuple[float, ...]:
+    """E[w²] of the places along an axis over their mean; () where they are alike."""
+    if len(w.axes[dim]) != 1 or len(w.axes[dim][0]) == 1:
+        return ()
+    atom, place = w.axes[dim][0], sum(len(axes) for axes in w.axes[:dim])
+    squares = np.moveaxis(w.square * block_shares(w.axes), place, 0).reshape(len(atom), -1).sum(1)
+    each = np.repeat(squares / np.array(atom), atom)
+    return tuple(float(value) for value in each / each.mean()) if each.any() else ()
+
+
+def _at_its_place(w: Value, lines: Sequence[Line], groups: int, transposed: bool) -> Picking | None:
+    """The base of a weight that gives each place itself."""
+    if groups > 1 or transposed:
+        return None
+    return at_centre(w, [(line.padding, line.dilation) for line in lines])
+
+
+def _picked(x: Value, w: Value, lines: Sequence[Line], groups: int, transposed: bool) -> Value | None:
+    """The convolution with a weight that gives each place, or every so-many-th, itself."""
+    picks = _at_its_place(w, lines, groups, transposed)
+    found = None if picks is None else picked(x, 1, w.shape[0], w)
+    return None if found is None else every(found, 2, [line.stride for line in lines])
+
+
 @rule("convolution", "_convolution", "convolution_overrideable")
 def convolution(call: Call) -> Value:
     """A convolution, or a transposed one, with bias."""
     x, w, groups = call.value("input"), call.value("weight"), call["groups"]
     lines = lines_of(call, x.shape[2:], w.shape[2:], call.shape[2:], call["transposed"])
-    kernel = turned(w.moments, groups) if call["transposed"] else w.moments
+    known = _picked(x, w, lines, groups, call["transposed"])
+    if known is not None:
+        return known if call.get("bias") is None else _biased(known, call.value("bias"))
+    kernel, lines = turned(w.moments, groups) if call["transposed"] else w.moments, weighted(lines, w.moments)
     moments = forward(x.moments, kernel, groups, lines)
     grams = {x.bases: forward(strayed(x, [1]), kernel, groups, lines)} if w.parameter else {}
     y = values.fresh(
@@ -327,8 +369,7 @@ def _per_tap(grams: Grams, lines: Sequence[Line]) -> Grams:
 
 def _biased(y: Value, bias: Value) -> Value:
     shape = (1, bias.shape[0]) + (1,) * (len(y.shape) - 2)
-    placed = values.reshaped(bias, shape)
-    return values.plus(y, placed).rebased()
+    return biased(y, values.reshaped(bias, shape))
 
 
 @rule("convolution_backward")
@@ -338,7 +379,7 @@ def convolution_gradient(call: Call) -> list[Value | None]:
     groups, mask, transposed = call["groups"], call["output_mask"], call["transposed"]
     found: list[Moments | None] = [None, None, None]
     if mask[0]:
-        back = lines_of(call, g.shape[2:], w.shape[2:], x.shape[2:], not transposed)
+        back = weighted(lines_of(call, g.shape[2:], w.shape[2:], x.shape[2:], not transposed), w.moments)
         kernel = w.moments if transposed else turned(w.moments, groups)
         found[0] = forward(g.moments, kernel, groups, back)
     if mask[1]:
@@ -348,7 +389,12 @@ def convolution_gradient(call: Call) -> list[Value | None]:
     if mask[2]:
         found[2] = total(g.moments, [0, *range(2, len(g.shape))], keep=False)
     spreads = (g.spread + w.spread, g.spread + x.spread, g.spread)
-    return [_value(m, s, g.notes | x.notes) for m, s in zip(found, spreads, strict=True)]
+    back_values = [_value(m, s, g.notes | x.notes) for m, s in zip(found, spreads, strict=True)]
+    forth = lines_of(call, x.shape[2:], w.shape[2:], g.shape[2:], transposed)
+    picks = _at_its_place(w, forth, groups, transposed)
+    if mask[0] and picks is not None and g.shape[2:] == x.shape[2:]:
+        back_values[0] = picked(g, 1, x.shape[1], w) or back_values[0]
+    return back_values
 
 
 def _value(moments: Moments | None, spread: float, notes: frozenset[str]) -> Value | None:
