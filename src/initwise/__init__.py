@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from .core.problem import Problem
     from .core.records import Advice, Explanation, Ledger, Race, Signals
     from .core.stream import Stream
+    from .core.trends import Trend
+    from .core.widths import WidthCheck
     from .explain import explain
     from .frameworks.initialize import init_
     from .frameworks.inputs import Input
@@ -72,6 +74,8 @@ _HOMES = {
     "schemes": "schemes",
     "Signals": "core.records",
     "Stream": "core.stream",
+    "Trend": "core.trends",
+    "WidthCheck": "core.widths",
 }
 
 __all__ = [  # noqa: RUF022  (sorted as people sort, not by case)
@@ -106,6 +110,8 @@ __all__ = [  # noqa: RUF022  (sorted as people sort, not by case)
     "schemes",
     "Signals",
     "Stream",
+    "Trend",
+    "WidthCheck",
 ]
 
 

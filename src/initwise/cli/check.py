@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from ..core.errors import ModelError, OptionError
 from ..measure import check as check_model
 from .options import Command, Debug, Example, Html, Json, Seed, Target
 from .output import note, refuse_page, show, write_page
 from .plans import Options, plan_of, told_as_options
-from .target import loaded
+from .target import Later, Making, loaded
 
 
 def check(
@@ -26,6 +27,17 @@ def check(
         bool,
         typer.Option("--predict", help="Carry moments through it instead: no weights, data or memory."),
     ] = False,
+    dtype: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Judge as if all were kept in it: float16, bfloat16, e4m3, e5m2."),
+    ] = None,
+    widths: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N,N,…",
+            help="Compare models of these widths: TARGET is then a function of one argument, the width.",
+        ),
+    ] = None,
     seed: Seed = 0,
     as_json: Json = False,
     html: Html = None,
@@ -33,17 +45,39 @@ def check(
 ) -> None:
     """Check the weights a model has now, by one real forward and backward pass: exit code 1 if unhealthy."""
     refuse_page(html)
-    mode = "predict" if predict else "measure"
-    chosen = plan_of(plan, option or ())
-    with loaded(target, example, seed=seed) as subject, told_as_options():
-        signals = check_model(
-            subject.model, subject.example, plan=chosen, loss=subject.loss, mode=mode, seed=seed
-        )
-    show(signals, as_json=as_json)
-    write_page(signals, html)
-    if not (signals.healthy or as_json):
+    asked = {
+        "plan": plan_of(plan, option or ()),
+        "mode": "predict" if predict else "measure",
+        "dtype": dtype,
+        "widths": None if widths is None else _widths(widths),
+        "seed": seed,
+    }
+    made: Making = "by width" if widths is not None else "later" if predict else "now"
+    found = _checked(target, example, made, asked)
+    show(found, as_json=as_json)
+    write_page(found, html)
+    if not (found.healthy or as_json or widths is not None):
         note(_next(target, example))
-    raise typer.Exit(0 if signals.healthy else 1)
+    raise typer.Exit(0 if found.healthy else 1)
+
+
+def _checked(target: str, example: str | None, made: Making, asked: dict[str, Any]) -> Any:
+    with loaded(target, example, seed=asked["seed"], made=made) as subject, told_as_options():
+        try:
+            return check_model(subject.model, subject.example, loss=subject.loss, **asked)
+        except ModelError:
+            if not isinstance(subject.model, Later) or subject.model.gave_model:
+                raise
+    # it makes a Problem, or needs the numbers that it draws, or fails: calling it now tells
+    return _checked(target, example, "now", asked)
+
+
+def _widths(text: str) -> list[int]:
+    """ "64,128,256" as numbers."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise OptionError(f"{text!r}", where="--widths", expected="whole numbers: 64,128,256") from None
 
 
 def _next(target: str, example: str | None) -> str:
@@ -60,6 +94,7 @@ COMMAND = Command(
         "initwise check model.py:make_model --example 'f32[32,784]'",
         "initwise check model.py:make_model --example 'f32[32,784]' --plan he_normal --option mode=fan_out",
         "initwise check model.py:make_model --example 'f32[32,784]' --plan lecun_normal --predict",
+        "initwise check model.py:make_model --widths 64,128,256 --example 'f32[32,784]' --predict",
         "initwise check train.py:problem --json > signals.json    exit code 1 if it is unhealthy",
     ),
     place=2,

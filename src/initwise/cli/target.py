@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from ..core.stream import checked_seed
 from ..frameworks.protocol import adapter_for
 from .streams import stdout_to_stderr
 
+Making = Literal["now", "later", "by width"]
 FORM = "path/file.py:callable or package.module:callable"
 FRAMES = 3
 """Of an error in the user's code, this many of the innermost frames are shown."""
@@ -64,13 +65,17 @@ class Subject:
 
 
 @contextlib.contextmanager
-def loaded(target: str, example: Any = None, *, seed: int = 0) -> Iterator[Subject]:
+def loaded(target: str, example: Any = None, *, seed: int = 0, made: Making = "now") -> Iterator[Subject]:
     """The subject of `target`, importable and quiet for as long as the block runs.
 
     Inside, the file's own directory (or the current one, for a module) is on `sys.path`, because
     a model may import more when it is made or run, and whatever user code, C code and child processes
     write to stdout goes to stderr, so that stdout holds the result alone. Both are put back afterwards.
     What the target draws when it is called, it draws from `seed` (see `seed_everything`).
+
+    Args:
+        made: "now": the target is called; "later": the subject's model is the target itself, to be called
+            without arguments, unless it is a model or Problem; "by width": to be called with a width.
 
     Raises:
         StreamError: `seed` is not an integer from 0 to 2⁶⁴ - 1.
@@ -85,7 +90,7 @@ def loaded(target: str, example: Any = None, *, seed: int = 0) -> Iterator[Subje
         with stdout_to_stderr():
             thing = _attribute(target, _module(target, place), name)
             seed_everything(seed)
-            found = _made(target, thing)
+            found = _made(target, thing) if made == "now" else _maker(target, thing, made)
             with _example_as_option(needed=example is None and not isinstance(found, Problem)):
                 yield Subject.of(found, example, called=found is not thing)
     finally:
@@ -220,7 +225,7 @@ def _made(target: str, thing: Any) -> Any:
             expected="a function or class that returns the model, or a Problem",
         )
     _needs_nothing(target, thing)
-    made = _ran(target, f"{getattr(thing, '__name__', 'it')}() raised", thing)
+    made = _ran(target, f"{_name(thing)}() raised", thing)
     if isinstance(made, Problem) or _is_model(made):
         return made
     raise TargetError(
@@ -229,6 +234,39 @@ def _made(target: str, thing: Any) -> Any:
         expected="a model (torch.nn.Module or initwise.ArrayTree) or an initwise.Problem",
         cause="a missing return" if made is None else "",
     )
+
+
+def _maker(target: str, thing: Any, made: Making) -> Any:
+    """What makes the model, of one argument or, unless it is a model or Problem already, of none."""
+    if made == "by width":
+        if not callable(thing) or _is_model(thing) or isinstance(thing, Problem):
+            raise TargetError(
+                f"it is of type {type(thing).__name__}",
+                where=repr(target),
+                expected="a function of one argument, the width, that returns the model",
+                fix="def make_model(width): return Model(hidden_size=width)",
+            )
+        return lambda width: _ran(target, f"{_name(thing)}({width}) raised", lambda: thing(width))
+    if isinstance(thing, Problem) or not callable(thing) or (not inspect.isclass(thing) and _is_model(thing)):
+        return _made(target, thing)
+    _needs_nothing(target, thing)
+    return Later(thing)
+
+
+class Later:
+    """A target that is called when a model is needed; `gave_model` says whether it gave one then."""
+
+    def __init__(self, thing: Callable[[], Any]) -> None:
+        self._thing, self.gave_model = thing, False
+
+    def __call__(self) -> Any:
+        made = self._thing()
+        self.gave_model = _is_model(made)
+        return made
+
+
+def _name(thing: Any) -> str:
+    return str(getattr(thing, "__name__", "it"))
 
 
 def _is_model(thing: Any) -> bool:
@@ -247,7 +285,7 @@ def _needs_nothing(target: str, thing: Callable[..., Any]) -> None:
     try:
         signature.bind()
     except TypeError as error:
-        name = getattr(thing, "__name__", "it")
+        name = _name(thing)
         raise TargetError(
             f"{name}{signature} needs arguments ({error})",
             where=repr(target),

@@ -2,24 +2,55 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, overload
 
 from ..core.errors import OptionError, UnsupportedError
 from ..core.problem import LOSSES
 from ..core.records import Finding, LayerSignal, Signals
 from ..core.stream import checked_seed
+from ..core.widths import WidthCheck
 from ..frameworks.example import Input, mapped
 from ..frameworks.protocol import adapter_for, adapters, door, served
 from ..report.signals import DRAWN
 from ..signals.judging import assumed, judged, uniform, unjudged, unobserved
 from ..signals.precision import format_name
+from .widths import Compared, across
 
 MODES = ("auto", "measure", "predict")
 OPAQUE = "TorchScript cannot be looked into; check the model that it was made from"
+
+
+@overload
+def check(
+    model: Any,
+    example: Any = None,
+    *,
+    plan: Any = None,
+    loss: Callable[[Any], Any] | str | None = None,
+    mode: str = "auto",
+    dtype: Any = None,
+    widths: None = None,
+    seed: int = 0,
+) -> Signals: ...
+
+
+@overload
+def check(
+    model: Any,
+    example: Any = None,
+    *,
+    plan: Any = None,
+    loss: Callable[[Any], Any] | str | None = None,
+    mode: str = "auto",
+    dtype: Any = None,
+    widths: Sequence[int],
+    seed: int = 0,
+) -> WidthCheck: ...
 
 
 def check(
@@ -30,8 +61,9 @@ def check(
     loss: Callable[[Any], Any] | str | None = None,
     mode: str = "auto",
     dtype: Any = None,
+    widths: Sequence[int] | None = None,
     seed: int = 0,
-) -> Signals:
+) -> Signals | WidthCheck:
     """How signal and gradient travel through `model`, layer by layer, with a verdict for each.
 
     Runs one real forward and backward in the model's present train/eval mode, and leaves it and
@@ -65,6 +97,9 @@ def check(
         dtype: judge as if every output, gradient and weight were kept in this number format: "float16",
             "bfloat16", "float8_e4m3fn", "float8_e5m2", "float32", "float64", or a torch dtype. None judges
             each by the format it is in. Nothing runs in another format: only verdicts change.
+        widths: compare models of these widths, say [64, 128, 256]: `model` is then a callable of one
+            argument, the width, that makes it, and `plan` may be one that gives the plan. "auto" predicts;
+            measured models are drawn from the seed.
         seed: of the drawn example, the cotangent, dropout and the plan's weights.
 
     Returns:
@@ -72,19 +107,34 @@ def check(
         one module is called "name#2"), and per residual add, named "module+", in the order in which
         they finished. Layers that did not run come last. Where no gradient reached any weight that
         is to be trained, or no layer was seen, a finding "unpredicted" says why.
+        With `widths` a WidthCheck: by which power of the width each layer's output, gradient and first
+        update grow (a coordinate check, Yang et al. 2022, arXiv:2203.03466, without training).
 
     Raises:
         ExampleError: no example, an empty one, or one that does not fit.
         ForwardError: the model's forward or backward, or the loss, raised.
-        ModelError: not a torch model; a lazy or meta one.
-        OptionError: a mode, a loss or a dtype that makes no sense.
+        ModelError: not a torch model; a lazy or meta one; with widths, one that cannot be made at each.
+        OptionError: a mode, a loss, a dtype or widths that make no sense.
         UnsupportedError: a framework that cannot be run.
     """
     _require_mode(mode)
     _require_loss(loss)
     form = "" if dtype is None else format_name(dtype)
     seed = checked_seed(seed)
+    run = functools.partial(_pass, example=example, loss=loss, seed=seed)
+    if widths is not None:
+        way = "predict" if mode == "auto" else mode
+        fills = plan if callable(plan) else lambda width: plan
+        compared = Compared(
+            lambda made, width: run(made, way, plan=fills(width)), functools.partial(_judged, form=form)
+        )
+        return across(model, widths, compared, mode=way, seed=seed, remark=_drawn(example, ""))
     way = _way(model) if mode == "auto" else mode
+    return _signals(run(model, way, plan=plan), example, way, form)
+
+
+def _pass(model: Any, way: str, *, example: Any, plan: Any, loss: Any, seed: int) -> Any:
+    """One pass of one model, by its adapter's door."""
     adapter = _maker(model) if way == "predict" and is_maker(model) else adapter_for(model)
     run = door(adapter, way)
     if run is None:
@@ -93,7 +143,12 @@ def check(
             where="check",
             expected=served(way),
         )
-    return _signals(run(model, example, plan=plan, loss=loss, seed=seed), example, way, form)
+    return run(model, example, plan=plan, loss=loss, seed=seed)
+
+
+def _judged(passed: Any, form: str) -> tuple[tuple[LayerSignal, ...], tuple[Finding, ...]]:
+    free = math.isnan(passed.loss)
+    return judged(passed.readings, passed.inputs, dtype=form, free=free)
 
 
 def _way(model: Any) -> str:
@@ -149,8 +204,7 @@ def _require_loss(loss: Any) -> None:
 
 
 def _signals(passed: Any, example: Any, mode: str, form: str) -> Signals:
-    free = math.isnan(passed.loss)
-    layers, findings = judged(passed.readings, passed.inputs, dtype=form, free=free)
+    layers, findings = _judged(passed, form)
     idle = tuple(
         LayerSignal(name, kind, verdict="untouched", reason="it did not run on this example")
         for name, kind in passed.unused

@@ -11,7 +11,7 @@ NOTHING = "–"
 ELLIPSIS = "…"
 ROOT = "(model)"
 """The module whose path is empty."""
-RIGHT = frozenset({"number", "rate", "count", "share", "figure"})
+RIGHT = frozenset({"number", "rate", "count", "exponent", "share", "figure"})
 """Kinds whose cells line up on the right."""
 
 
@@ -23,6 +23,8 @@ def cell(value: Any, kind: str) -> str:
         return NOTHING
     if kind == "number":
         return number(value)
+    if kind == "exponent":
+        return exponent(value)
     if kind == "rate":
         return f"{value:.3g}"
     if kind == "share":
@@ -41,6 +43,12 @@ def number(value: float) -> str:
     if -3 <= power < 4:
         return f"{float(f'{mantissa}e{power}'):.{max(0, 2 - power)}f}"
     return f"{mantissa}e{power}"
+
+
+def exponent(value: float) -> str:
+    """ "+0.50", "-1.00", "0.00"; never "-0.00"."""
+    text = f"{value:+.2f}"
+    return "0.00" if text in ("+0.00", "-0.00") else text
 
 
 def with_error(value: float, error: float) -> str:

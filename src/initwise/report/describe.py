@@ -10,6 +10,7 @@ from ..core.matches import Matches
 from ..core.plan import Plan
 from ..core.records import Advice, Explanation, Ledger, Race, Signals
 from ..core.trends import Trend
+from ..core.widths import WidthCheck
 from .advice import advice_document
 from .document import Document
 from .explanation import explanation_document
@@ -19,6 +20,7 @@ from .plan import plan_document
 from .race import race_document
 from .signals import signals_document
 from .trend import trend_document
+from .widths import widths_document
 
 DESCRIPTIONS: dict[type, Callable[[Any], Document]] = {
     Advice: advice_document,
@@ -29,6 +31,7 @@ DESCRIPTIONS: dict[type, Callable[[Any], Document]] = {
     Race: race_document,
     Signals: signals_document,
     Trend: trend_document,
+    WidthCheck: widths_document,
 }
 
 

@@ -21,6 +21,7 @@ KINDS = (
     "number",  # 3 significant digits
     "rate",  # 3 significant digits at most, no trailing zeros (learning rates)
     "count",  # an integer
+    "exponent",  # with its sign and 2 decimals
     "share",  # a fraction, shown in per cent
     "shape",  # a tuple of integers
     "figure",  # a number already in words ("0.312 ± 0.004")

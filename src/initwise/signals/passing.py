@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import ForwardError
-from ..frameworks.torch.failure import said
+from ..frameworks.torch.failure import placed, said
 from ..frameworks.torch.run import forward, inside, tensors
 from ..frameworks.torch.state import reseed, untouched
 from . import roles
@@ -156,7 +156,7 @@ class _Passing:
             raise ForwardError(
                 f"the backward raised {said(error)}",
                 where=f"before {reached[0]}" if reached else "the model's result",
-                fix="It came as far as the layer named." if reached else "No layer was reached.",
+                fix=f"{placed(error)}{'It came as far as the layer named' if reached else 'No layer was reached'}.",
             ) from error
 
     def _read_gradients(self) -> None:
@@ -172,9 +172,11 @@ class _Passing:
                     places[what] = self.scalars.add(number)
 
     def _read_weights(self) -> None:
-        for name, weight in self.weights.items():
-            read = self.gauge.weight(weight.detach()) if weight.numel() else {}
-            for what, number in read.items():
+        with self.gauge.running():  # detaching is an operation too
+            filled = {name: weight.detach() for name, weight in self.weights.items() if weight.numel()}
+            read = {name: self.gauge.weight(weight) for name, weight in filled.items()}
+        for name, numbers in read.items():
+            for what, number in numbers.items():
                 if number is not None:
                     self.weight_places.setdefault(name, {})[what] = self.scalars.add(number)
 
@@ -249,6 +251,7 @@ class _Passing:
             trained=not self.trained.isdisjoint(own),
             weight_rms=self._pooled(own, "rms", values),
             weight_std=self._pooled(own, "std", values),
+            weight_count=sum(self.weights[name].numel() for name in own if name in self.weights),
             weight_dtype=next((_name(self.weights[name].dtype) for name in own if name in self.weights), ""),
             weight_gradient_rms=self._pooled(own, "gradient", values),
             weight_spread=max(self._each(own, "spread", values), default=math.nan),

@@ -59,7 +59,7 @@ class Reading:
         gradient: "reached", "none" (its output does not reach the result) or "off" (it ran without
             gradients).
         weight_rms, weight_std: of its own weight's values (rms 0: starts at zero).
-        weight_dtype: what they are kept in.
+        weight_dtype: what they are kept in; weight_count: how many there are.
         weight_gradient_rms: of the gradient of its own weight.
         weight_spread: largest difference between the units' weight gradients, relative to the peak.
         result: True if its output is the model's result.
@@ -91,6 +91,7 @@ class Reading:
     weight_rms: float = math.nan
     weight_std: float = math.nan
     weight_dtype: str = ""
+    weight_count: int = 0
     weight_gradient_rms: float = math.nan
     weight_spread: float = math.nan
     result: bool = False
