@@ -10,10 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor
+from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]
 
 from ..core.errors import InitwiseError, ModelError
 from ..core.fill import Fill
+from ..frameworks.torch.failure import placed
 from . import values
+from .failing import quietly
 from .interpreter import Interpreter
 from .moments import independent
 
@@ -26,7 +29,7 @@ def built(build: Callable[[], Any], interpreter: Interpreter) -> nn.Module:
     """
     interpreter.building = True
     try:
-        with interpreter, _truncated_normal(interpreter):
+        with interpreter, _truncated_normal(interpreter), _materialized(interpreter), quietly():
             model = _called(build)
     finally:
         interpreter.building = False
@@ -58,7 +61,7 @@ def _called(build: Callable[[], Any]) -> Any:
             f"{getattr(build, '__name__', 'the callable')} raised {type(error).__name__}: {error}",
             where="model",
             expected="a callable that makes a model of tensors without memory",
-            fix="If it works by itself, it needs the numbers it draws: give the model, not what makes it.",
+            fix=f"{placed(error)}If it works by itself, it needs its numbers: give the model instead.",
         ) from error
 
 
@@ -82,3 +85,23 @@ def _truncated_normal(interpreter: Interpreter) -> Iterator[None]:
         yield
     finally:
         torch.nn.init._no_grad_trunc_normal_ = ours
+
+
+@contextlib.contextmanager
+def _materialized(interpreter: Interpreter) -> Iterator[None]:
+    """A lazy layer that meets its first batch in the constructor gets real memory: its tensor stays."""
+    mixin: Any = UninitializedTensorMixin
+    ours = mixin.materialize
+
+    def materialize(self: Any, *args: Any, **kwargs: Any) -> None:
+        interpreter.building = False
+        try:
+            ours(self, *args, **kwargs)
+        finally:
+            interpreter.building = True
+
+    mixin.materialize = materialize
+    try:
+        yield
+    finally:
+        mixin.materialize = ours

@@ -55,7 +55,9 @@ def predicted(
     gauge = Expected(interpreter)
     try:
         with failing.quietly():
-            passed = run_pass(subject, args, kwargs, gauge=gauge, weights=weights, loss=loss, seed=seed, own=made)
+            passed = run_pass(
+                subject, args, kwargs, gauge=gauge, weights=weights, loss=loss, seed=seed, own=made
+            )
     except ForwardError as error:
         failing.refused(error)
     return passed if example is not None else replace(passed, inferred=example_for(subject) or "")

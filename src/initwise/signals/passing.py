@@ -23,6 +23,8 @@ from .reading import Inputs, Reading
 from .scalars import Scalars
 from .watch import Note, Watch
 
+REACHED, UNREACHED = "It came as far as the layer named.", "No layer was reached."
+
 
 @dataclass(frozen=True)
 class Pass:
@@ -156,7 +158,7 @@ class _Passing:
             raise ForwardError(
                 f"the backward raised {said(error)}",
                 where=f"before {reached[0]}" if reached else "the model's result",
-                fix=f"{placed(error)}{'It came as far as the layer named' if reached else 'No layer was reached'}.",
+                fix=placed(error) + (REACHED if reached else UNREACHED),
             ) from error
 
     def _read_gradients(self) -> None:

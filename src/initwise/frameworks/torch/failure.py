@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.errors import ExampleError, ForwardError, InitwiseError
+from .lines import own_line
 from .wrappers import clean
 
 
@@ -120,13 +121,19 @@ def _broken(error: Exception, mismatch: Mismatch | None, where: str, finished: S
         f"the forward raised {said(error)}{met}",
         where=where,
         cause=cause,
-        fix=last or "No layer went well before it.",
+        fix=f"{placed(error)}{last or 'No layer went well before it.'}",
     )
+
+
+def placed(error: BaseException | None) -> str:
+    """The line of the user's code that `error` came out of, as a line of a message; "" without one."""
+    line = own_line(error)
+    return f"At {line}\n  " if line else ""
 
 
 def said(error: BaseException, length: int = 300) -> str:
     """An error's kind and text on one line, a long text cut after a word."""
-    text = textwrap.shorten(str(error), length, placeholder=" …") or type(error).__name__
+    text = textwrap.shorten(str(error), length, placeholder=" …").removesuffix(".") or type(error).__name__
     return f"{type(error).__name__}: {text}"
 
 
