@@ -25,6 +25,7 @@ from initwise.predict import running
 from initwise.predict.expected import Expected
 from initwise.predict.interpreter import Interpreter
 from initwise.signals.passing import Pass
+from initwise.signals.reading import Reading
 
 GIB = 1 << 30
 
@@ -180,9 +181,16 @@ def _recorded() -> Iterator[_Record]:
         running.Interpreter, running.Expected, running.run_pass = ours  # type: ignore[misc,assignment]
 
 
+def _lost(reading: Reading) -> str:
+    """A quantity that is no number, though nothing said so; "" if all are numbers."""
+    ungraded = reading.gradient == "reached" and math.isnan(reading.gradient_rms)
+    return "not predicted: no number" if math.isnan(reading.forward_rms) or ungraded else ""
+
+
 def _read(subject: Subject, record: _Record, seconds: float, given: tuple[str, ...]) -> Outcome:
     readings = record.passed.readings
-    missed = [(reading.name, reading.missed) for reading in readings if reading.missed]
+    missed = [(reading.name, reading.missed or _lost(reading)) for reading in readings]
+    missed = [(name, why) for name, why in missed if why]
     missed += [
         (reading.name, f"its weight gradient was not predicted: {'; '.join(dict.fromkeys(record.weights))}")
         for reading in readings

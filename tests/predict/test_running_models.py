@@ -145,3 +145,22 @@ class Rotated(nn.Module):
 
 def test_a_rest_of_nothing():
     assert_near(Rotated, "f32[4,12,16]", 0.35)
+
+
+class Orthogonal(nn.Module):
+    """Orthogonal weights, wide and tall."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(16, 32), nn.Linear(32, 8)
+        nn.init.orthogonal_(self.first.weight, gain=2.0)
+        nn.init.orthogonal_(self.last.weight)
+
+    def forward(self, x):
+        y = self.first(x).clone()
+        y.transpose_(0, 1)
+        return self.last(torch.relu(y))
+
+
+def test_orthogonal_weights_and_a_transpose_in_place():
+    assert_near(Orthogonal, "f32[4,12,16]", 0.35)

@@ -41,6 +41,9 @@ CONSTANT = frozenset({"zeros", "ones", "full"})
 EMPTY = frozenset(
     {"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "empty_permuted"}
 )
+INPLACE_VIEWS = frozenset(
+    {"as_strided_", "squeeze_", "swapaxes_", "swapdims_", "t_", "transpose_", "unsqueeze_"}
+)
 
 
 class UpstreamError(UnpredictedError):
@@ -137,6 +140,8 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 return func(*args, **kwargs)
             with self.fakes:
                 out = func(*args, **kwargs)
+        elif name in INPLACE_VIEWS:
+            return self._turned(func, args, kwargs)
         elif name in sampling.OPERATIONS:
             return sampling.run(self, func, args, kwargs)
         elif name in substitutes.OPERATIONS:
@@ -149,6 +154,13 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._interpret(func, args, kwargs, out, outs)
         return given[0] if args and out is args[0] else out
             args = substitutes.numbered(self, name, args)
+
+    def _turned(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """A view in place: the tensor is what the view would be."""
+        with self:
+            seen = getattr(torch.ops.aten, func.overloadpacket.__name__[:-1])(*args, **kwargs)
+        _, value, why = self._state(seen)
+        return self.attach(func(*args, **kwargs), value, why)
 
     def _interpret(self, func: Any, args: Any, kwargs: Any, out: Any, outs: list[Any]) -> None:
         self.operations[func.overloadpacket.__name__] += 1

@@ -15,7 +15,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 from . import values
 from .moments import coarse
-from .rules.strided import Geometry, Place, elements, geometry, place_of, read, split_for
+from .rules.strided import Geometry, Place, alike, geometry, place_of, read, split_for
 from .values import Value
 from .writing import written
 
@@ -98,8 +98,15 @@ class Storages:
         base = tensor._base
         return None if base is None else Kept(known(base), geometry(base))
 
+    @staticmethod
+    def _alone(tensor: Tensor) -> bool:
+        """Is it all of its memory, in whatever order?"""
+        return tensor.numel() * tensor.element_size() == tensor.untyped_storage().nbytes()
+
     def _written(self, tensor: Tensor, state: State, before: Kept | None) -> Kept:
         stamp, piece, why = state
+        if before is None and self._alone(tensor):
+            return Kept(state, geometry(tensor), writes=((stamp, None),))
         if before is None:
             return Kept((stamp, None, PARTLY), geometry(tensor), writes=((stamp, None),))
         _, old, reason = before.state
@@ -110,14 +117,14 @@ class Storages:
         sizes, writes = whole[0], (*earlier, (stamp, place))[-WRITES:]
         if old is None and reason == UNWRITTEN:
             old, missing = values.fixed(sizes, 0.0), torch.Size(sizes).numel()
-        if old is None or piece is None or place is None:
-            said = reason if old is None else why if piece is None else PARTLY
-            return Kept((stamp, None, said), whole, missing, writes)
-        value = written(values.reshaped(old, sizes), place, piece)
-        missing = max(missing - elements(place), 0)
-        found = None if value is None else _fewer(value)
-        said = PARTLY if found is None or missing else why
-        return Kept((stamp, found, said), whole, missing, writes)
+        if old is None or piece is None:
+            return Kept((stamp, None, reason if old is None else why), whole, missing, writes)
+        found = None if place is None else written(values.reshaped(old, sizes), place, piece)
+        if found is None:
+            share = min(tensor.numel() / max(torch.Size(sizes).numel(), 1), 1.0)
+            found = alike(sizes, (piece, share), (old, 1 - share))
+        missing = max(missing - tensor.numel(), 0)
+        return Kept((stamp, _fewer(found), PARTLY if missing else why), whole, missing, writes)
 
     # shadows
 

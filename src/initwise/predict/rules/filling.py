@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -107,10 +108,13 @@ def dropout_gradient(call: Call) -> Value:
 
 
 @rule("linalg_qr")
-def orthogonal(call: Call) -> list[Value | None]:
-    """Q of a random matrix: entries of mean 0 and variance 1/max(rows, columns), uncorrelated."""
-    q = call.out[0]
-    return [values.fresh(independent(tuple(q.shape), 0.0, 1 / max(max(q.shape[-2:]), 1))), None]
+def orthogonal(call: Call) -> list[Value]:
+    """Q of a random matrix: uncorrelated entries, mean 0, variance 1/max(rows, columns); ‖R‖² = ‖A‖²."""
+    q, r = (tuple(one.shape) for one in call.out)
+    given = call.of(call["A"])
+    size = given.moments.mean_square * math.prod(given.shape) / max(math.prod(r), 1)
+    parts = (independent(q, 0.0, 1 / max(*q[-2:], 1)), independent(r, 0.0, size))
+    return [values.fresh(part) for part in parts]
 
 
 @rule("erfinv", "erfinv_")

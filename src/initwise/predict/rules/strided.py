@@ -10,8 +10,10 @@ import numpy as np
 from torch import Tensor
 
 from .. import maps, values
+from ..axes import atoms_of, axes_of, patterns
+from ..moments import Moments
 from ..values import Value
-from .calling import Call, UnpredictedError, rule
+from .calling import Call, rule
 from .indexing import picked
 from .views import ranged
 
@@ -113,37 +115,63 @@ def _others(mine: Sequence[int], rank: int) -> list[int]:
     return [d for d in range(rank) if d not in mine]
 
 
-def elements(place: Place) -> int:
-    """Of the view at that place."""
-    return math.prod(len(taken) for taken in place.ranges)
-
-
 @rule("as_strided")
 def as_strided(call: Call) -> Value:
-    """A box of its axes, or windows along some of them."""
+    """A box of its axes, windows along some of them, or places of any kind, which are taken as alike."""
     view = geometry(call.out)
     whole = split_for(view, geometry(call["self"]))
     x, place = values.reshaped(call.value("self"), whole[0]), place_of(view, whole)
-    return read(x, place, call.shape) if place is not None else _windows(x, view, whole)
+    if place is not None:
+        return read(x, place, call.shape)
+    found = _windows(x, view, whole)
+    return alike(call.shape, (x, 1.0)) if found is None else found
 
 
-def _windows(x: Value, view: Geometry, whole: Geometry) -> Value:
-    """Several axes of the view along one of the whole: picked by index."""
-    starts, steps = _steps(view, whole)
+ALIKE = "a view of memory that is no box of axes: its elements were taken as alike"
+
+
+def alike(shape: tuple[int, ...], *parts: tuple[Value, float]) -> Value:
+    """A tensor of elements of the parts in their shares, nobody knows where."""
+    size = float(sum(share * x.moments.mean_square for x, share in parts))
+    mean = float(sum(share * x.moments.overall_mean for x, share in parts))
+    pairs = mean**2 + sum(share**2 * (_different(x) - x.moments.overall_mean**2) for x, share in parts)
+    axes = axes_of(shape)
+    second = np.full((2,) * len(atoms_of(axes)), float(pairs))
+    second[(1,) * second.ndim] = size
+    notes: frozenset[str] = frozenset({ALIKE}).union(*(x.notes for x, _ in parts))
+    spread = parts[0][0].scale_spread
+    return values.fresh(Moments(axes, second, np.full((1,) * second.ndim, mean)), spread=spread, notes=notes)
+
+
+def _different(x: Value) -> float:
+    """E[x·x′] of two elements that are not the same one, anywhere."""
+    moments, count = x.moments, math.prod(x.shape)
+    total = moments.second
+    for atom in atoms_of(moments.axes):
+        total = np.tensordot(patterns(atom).share, total, (0, 0))
+    return float(total * count - moments.mean_square) / (count - 1) if count > 1 else 0.0
+
+
+def _windows(x: Value, view: Geometry, whole: Geometry) -> Value | None:
+    """Several axes of the view along one of the whole: picked by index. None if it is not so."""
+    found = _steps(view, whole)
+    if found is None:
+        return None
+    starts, steps = found
     moments, mine = x.moments, [d for along in steps for d in along]
     for d in reversed(range(len(starts))):
         along = np.ix_(*(np.arange(view[0][v]) * step for v, step in steps[d].items()))
         index = np.asarray(sum(along, start=np.int64(starts[d])))
         if index.max() >= whole[0][d]:
-            raise UnpredictedError("a view of memory that is no box of its axes")
+            return None
         moments = picked(moments, d, index)
     wide = [d for d, size in enumerate(view[0]) if size > 1]
     order = [mine.index(d) for d in wide]
-    found = values.fresh(maps.permute(moments, order), spread=x.scale_spread, notes=x.notes)
-    return values.reshaped(found, view[0])
+    picks = values.fresh(maps.permute(moments, order), spread=x.scale_spread, notes=x.notes)
+    return values.reshaped(picks, view[0])
 
 
-def _steps(view: Geometry, whole: Geometry) -> tuple[list[int], list[dict[int, int]]]:
+def _steps(view: Geometry, whole: Geometry) -> tuple[list[int], list[dict[int, int]]] | None:
     """(first place, {axis of the view: its step}) along each axis of the whole."""
     wide = sorted((d for d, size in enumerate(whole[0]) if size > 1), key=lambda d: -whole[1][d])
     starts, steps, rest = [0] * len(whole[0]), [dict[int, int]() for _ in whole[0]], view[2] - whole[2]
@@ -153,6 +181,6 @@ def _steps(view: Geometry, whole: Geometry) -> tuple[list[int], list[dict[int, i
         if size > 1:
             along = _axis(size, stride, wide, whole, starts)
             if along is None:
-                raise UnpredictedError("a view of memory that is no box of its axes")
+                return None
             steps[along][v] = stride // whole[1][along]
     return starts, steps
