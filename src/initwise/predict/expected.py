@@ -149,8 +149,13 @@ class Expected:
         return self.interpreter.fake(shape, end.dtype, values.fresh(independent(shape, 0.0, 1.0)))
 
 
+def _as_it_is(tensor: Tensor) -> Tensor:
+    return tensor
+
+
 def _slopes(function: Callable[..., Any], rest: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    with torch.enable_grad():
+    # a checkpoint counts what is saved while it is open, and this is not the model's
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(_as_it_is, _as_it_is):
         point = torch.linspace(-REACH, REACH, STEPS, dtype=torch.float64).requires_grad_()
         value = function(point * 1, *rest, **options)
         (slope,) = torch.autograd.grad(value, point, torch.ones_like(value))
