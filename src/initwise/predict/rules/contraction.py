@@ -7,6 +7,8 @@ from dataclasses import replace
 from .. import values
 from ..algebra import contract, total
 from ..grams import product_grams
+from ..luck import Luck
+from ..moments import broadcast
 from ..picking import through
 from ..values import Value
 from .calling import Call, rule
@@ -31,6 +33,7 @@ def product(call: Call, x: Value, x_labels: str, y: Value, y_labels: str, out: s
 @rule("mm")
 def matrix_product(call: Call) -> Value:
     """Σ_k x_ik y_kj."""
+        moments, extra = broadcast(moments, extra)
     return product(call, call.value("self"), "ik", call.value("mat2"), "kj", "ij")
 
 

@@ -22,7 +22,8 @@ from ..algebra import contract, scale, total
 from ..axes import Array, Atom, Axes, Dim, along, block_shares, extent, patterns, single, start
 from ..bases import Grams
 from ..grams import strayed
-from ..moments import Moments, flat, uniform
+from ..luck import Luck
+from ..moments import Moments, aligned, flat, uniform
 from ..picking import Picking, at_centre, every, picked
 from ..values import Value
 from .calling import Call, rule
@@ -234,7 +235,7 @@ def weight_gradient(
     g: Moments, x: Moments, groups: int, lines: Sequence[Line], shape: Sequence[int]
 ) -> Moments:
     """Σ over batch and places of g at p times x at the place that p sees through a tap."""
-    g, x = _ready(g, groups), _ready(x, groups)
+    g, x = aligned(_ready(g, groups), _ready(x, groups), [(0, 0), (1, 1)])
     met = [_met(line, _atom(g, 3 + i), _atom(x, 3 + i)) for i, line in enumerate(lines)]
     taps = [single(line.kernel) for line in lines]
     axes: Axes = (g.axes[1], g.axes[2], x.axes[2], *taps)
