@@ -247,8 +247,10 @@ class RaisesItself(nn.Module):
 def test_a_model_that_raises_between_layers_is_named_itself():
     with pytest.raises(ForwardError) as error:
         run(RaisesItself(), "f32[2,4]")
+    line = RaisesItself.forward.__code__.co_firstlineno + 2
     assert str(error.value) == (
         "the model (RaisesItself): the forward raised KeyError: 'nothing there'.\n"
+        f"  At {__file__}:{line} in forward: raise KeyError(\"nothing there\")\n"
         "  The last layer that went well is 'layer'."
     )
 
