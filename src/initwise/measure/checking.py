@@ -22,6 +22,7 @@ from ..signals.precision import format_name
 from .widths import Compared, across
 
 MODES = ("auto", "measure", "predict")
+OnProgress = Callable[[str, int, int], None]
 OPAQUE = "TorchScript cannot be looked into; check the model that it was made from"
 
 
@@ -36,6 +37,7 @@ def check(
     dtype: Any = None,
     widths: None = None,
     seed: int = 0,
+    on_progress: OnProgress | None = None,
 ) -> Signals: ...
 
 
@@ -50,6 +52,7 @@ def check(
     dtype: Any = None,
     widths: Sequence[int],
     seed: int = 0,
+    on_progress: OnProgress | None = None,
 ) -> WidthCheck: ...
 
 
@@ -63,6 +66,7 @@ def check(
     dtype: Any = None,
     widths: Sequence[int] | None = None,
     seed: int = 0,
+    on_progress: OnProgress | None = None,
 ) -> Signals | WidthCheck:
     """How signal and gradient travel through `model`, layer by layer, with a verdict for each.
 
@@ -101,6 +105,7 @@ def check(
             argument, the width, that makes it, and `plan` may be one that gives the plan. "auto" predicts;
             measured models are drawn from the seed.
         seed: of the drawn example, the cotangent, dropout and the plan's weights.
+        on_progress: called as (what, done, total) after every layer's output and its gradient.
 
     Returns:
         Signals: a row per call of every layer that owns parameters or computes (the second call of
@@ -121,7 +126,7 @@ def check(
     _require_loss(loss)
     form = "" if dtype is None else format_name(dtype)
     seed = checked_seed(seed)
-    run = functools.partial(_pass, example=example, loss=loss, seed=seed)
+    run = functools.partial(_pass, example=example, loss=loss, seed=seed, on_progress=on_progress)
     if widths is not None:
         way = "predict" if mode == "auto" else mode
         fills = plan if callable(plan) else lambda width: plan
@@ -133,7 +138,7 @@ def check(
     return _signals(run(model, way, plan=plan), example, way, form)
 
 
-def _pass(model: Any, way: str, *, example: Any, plan: Any, loss: Any, seed: int) -> Any:
+def _pass(model: Any, way: str, *, plan: Any, **asked: Any) -> Any:
     """One pass of one model, by its adapter's door."""
     adapter = _maker(model) if way == "predict" and is_maker(model) else adapter_for(model)
     run = door(adapter, way)
@@ -143,7 +148,7 @@ def _pass(model: Any, way: str, *, example: Any, plan: Any, loss: Any, seed: int
             where="check",
             expected=served(way),
         )
-    return run(model, example, plan=plan, loss=loss, seed=seed)
+    return run(model, asked.pop("example"), plan=plan, **asked)
 
 
 def _judged(passed: Any, form: str) -> tuple[tuple[LayerSignal, ...], tuple[Finding, ...]]:

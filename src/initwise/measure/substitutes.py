@@ -15,6 +15,7 @@ from ..frameworks.torch.adapter import weights
 from ..frameworks.torch.run import arguments, example_for, require_data
 from ..frameworks.torch.walk import parameters
 from ..signals.passing import Pass, run_pass
+from ..signals.watch import OnProgress
 from .real import Real
 
 
@@ -25,12 +26,15 @@ def measured(
     plan: Any = None,
     loss: Callable[[Any], Any] | str | None = None,
     seed: int = 0,
+    on_progress: OnProgress | None = None,
 ) -> Pass:
     """The torch adapter's door "measure": `passing.run_pass` on the weights of `plan`, if any."""
     weights = None if plan is None else weights_for(model, plan, example, seed=seed)
     require_data(model)
     args, kwargs = arguments(model, example, seed=seed)
-    passed = run_pass(model, args, kwargs, gauge=Real(), weights=weights, loss=loss, seed=seed)
+    passed = run_pass(
+        model, args, kwargs, gauge=Real(), weights=weights, loss=loss, seed=seed, on_progress=on_progress
+    )
     return passed if example is not None else replace(passed, inferred=example_for(model) or "")
 
 

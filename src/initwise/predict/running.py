@@ -21,6 +21,7 @@ from ..frameworks.torch.state import reseed, untouched
 from ..frameworks.torch.walk import parameters
 from ..schemes import Scheme, scheme, schemes
 from ..signals.passing import Pass, run_pass
+from ..signals.watch import OnProgress
 from . import failing, sources
 from .building import built, without_memory
 from .expected import Expected
@@ -34,6 +35,7 @@ def predicted(
     plan: Any = None,
     loss: Callable[[Any], Any] | str | None = None,
     seed: int = 0,
+    on_progress: OnProgress | None = None,
 ) -> Pass:
     """The torch adapter's door "predict": one pass of `model` without weights, data or memory.
 
@@ -56,7 +58,15 @@ def predicted(
     try:
         with failing.quietly():
             passed = run_pass(
-                subject, args, kwargs, gauge=gauge, weights=weights, loss=loss, seed=seed, own=made
+                subject,
+                args,
+                kwargs,
+                gauge=gauge,
+                weights=weights,
+                loss=loss,
+                seed=seed,
+                own=made,
+                on_progress=on_progress,
             )
     except ForwardError as error:
         failing.refused(error)

@@ -21,7 +21,7 @@ from .gauge import Gauge
 from .losses import Given, named_loss
 from .reading import Inputs, Reading
 from .scalars import Scalars
-from .watch import Note, Watch
+from .watch import Note, OnProgress, Watch
 
 REACHED, UNREACHED = "It came as far as the layer named.", "No layer was reached."
 
@@ -61,11 +61,13 @@ def run_pass(
     loss: Loss | str | None = None,
     seed: int = 0,
     own: bool = False,
+    on_progress: OnProgress | None = None,
 ) -> Pass:
     """Forward and backward of `model` with `weights` (by name) in place of its own, read with `gauge`.
 
     Args:
         own: the model was made for this pass: nobody minds what becomes of it.
+        on_progress: called as (what, done, total) while it runs.
 
     Raises:
         ExampleError, ForwardError, ModelError: see `frameworks.torch.run.call`; also an example
@@ -78,7 +80,7 @@ def run_pass(
         torch.enable_grad(),
     ):
         reseed(seed)
-        return _Passing(model, args, kwargs, gauge, weights or {}, loss, seed).run()
+        return _Passing(model, args, kwargs, gauge, weights or {}, loss, seed, on_progress).run()
 
 
 class _Passing:
@@ -93,6 +95,7 @@ class _Passing:
         weights: Mapping[str, Tensor],
         loss: Loss | str | None,
         seed: int,
+        on_progress: OnProgress | None,
     ) -> None:
         self.model, self.args, self.kwargs, self.loss, self.seed = model, args, kwargs, loss, seed
         self.gauge, self.scalars = gauge, Scalars()
@@ -101,7 +104,7 @@ class _Passing:
         self.buffers = {name: tensor for name, tensor in weights.items() if name not in self.weights}
         self.inputs = [t for t in tensors([args, kwargs]) if t.dim() > 0]
         batch, time = _batch(model, self.inputs)
-        self.watch = Watch(model, gauge, self.scalars, batch, time)
+        self.watch = Watch(model, gauge, self.scalars, batch, time, on_progress)
         self.weight_places: dict[str, dict[str, int]] = {}
         self.loss_place: int | None = None
         self.trained = {name for name, p in model.named_parameters() if p.requires_grad}

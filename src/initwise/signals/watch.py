@@ -29,6 +29,10 @@ _PASSING = ("dropout", "view", "same")
 _NO_ACTIVATION = frozenset({"exp", "abs", "square", "prelu", "rrelu"})
 
 
+OnProgress = Callable[[str, int, int], None]
+"""`on_progress(what, done, total)`: what was done last, and how much of the pass is done."""
+
+
 @dataclass
 class Note:
     """One call of one layer while it is being read; numbers are places in a `Scalars`."""
@@ -63,13 +67,23 @@ class Watch(TorchFunctionMode):
         scalars: where the numbers go.
         batch: number of different inputs, 0 if unknown; `time` the length of the axis before the
             batch in time-first models, else 0.
+        on_progress: called after each layer's first output, and after the gradient of that.
 
     Attributes:
         notes: one per call, in order of completion.
     """
 
-    def __init__(self, model: nn.Module, gauge: Gauge, scalars: Scalars, batch: int, time: int = 0) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        gauge: Gauge,
+        scalars: Scalars,
+        batch: int,
+        time: int = 0,
+        on_progress: OnProgress | None = None,
+    ) -> None:
         super().__init__()
+        self._on_progress, self._done = on_progress, 0
         self.gauge, self.scalars, self.batch, self.time = gauge, scalars, batch, time
         self.notes: list[Note] = []
         self.rows = roles.reported(model)
@@ -148,7 +162,14 @@ class Watch(TorchFunctionMode):
             self._await_gradient(note, output)
         self._marks[output] = Mark(note, axis)
         self.notes.append(note)
+        self._progressed("forward", note)
         return note
+
+    def _progressed(self, direction: str, note: Note) -> None:
+        """Each layer counts twice, forward and backward; adds and further calls do not."""
+        if self._on_progress is not None and note.name in self.rows:
+            self._done += 1
+            self._on_progress(f"{direction} {note.name}".rstrip(), self._done, 2 * len(self.rows))
 
     def _read_output(self, note: Note, x: Tensor) -> None:
         note.unknown = self.gauge.unknown(x)
@@ -163,6 +184,7 @@ class Watch(TorchFunctionMode):
             note.ungraded = self.gauge.unknown(gradient)
             note.rests |= set(self.gauge.notes(gradient))
             self._put_all(note, self.gauge.gradient(gradient.detach()))
+            self._progressed("backward", note)
 
         note.differentiable = True
         output.register_hook(hook)  # type: ignore[no-untyped-call]
