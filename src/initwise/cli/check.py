@@ -8,7 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from ..core.errors import ModelError, OptionError
+from ..core.problem import LOSSES
 from ..measure import check as check_model
+from ..race.progress import reporting
 from .options import Command, Debug, Example, Html, Json, Seed, Target
 from .output import note, refuse_page, show, write_page
 from .plans import Options, plan_of, told_as_options
@@ -38,6 +40,14 @@ def check(
             help="Compare models of these widths: TARGET is then a function of one argument, the width.",
         ),
     ] = None,
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"What the gradient is that of: {', '.join(LOSSES)}. Without it a Problem's own loss, "
+            "else random numbers at the result.",
+        ),
+    ] = None,
     seed: Seed = 0,
     as_json: Json = False,
     html: Html = None,
@@ -50,6 +60,7 @@ def check(
         "mode": "predict" if predict else "measure",
         "dtype": dtype,
         "widths": None if widths is None else _widths(widths),
+        "loss": loss,
         "seed": seed,
     }
     made: Making = "by width" if widths is not None else "later" if predict else "now"
@@ -64,7 +75,13 @@ def check(
 def _checked(target: str, example: str | None, made: Making, asked: dict[str, Any]) -> Any:
     with loaded(target, example, seed=asked["seed"], made=made) as subject, told_as_options():
         try:
-            return check_model(subject.model, subject.example, loss=subject.loss, **asked)
+            with reporting(True) as report:
+                return check_model(
+                    subject.model,
+                    subject.example,
+                    **{**asked, "loss": asked["loss"] or subject.loss},
+                    on_progress=lambda what, done, total: report(done, total, what),
+                )
         except ModelError:
             if not isinstance(subject.model, Later) or subject.model.gave_model:
                 raise
@@ -95,6 +112,7 @@ COMMAND = Command(
         "initwise check model.py:make_model --example 'f32[32,784]' --plan he_normal --option mode=fan_out",
         "initwise check model.py:make_model --example 'f32[32,784]' --plan lecun_normal --predict",
         "initwise check model.py:make_model --widths 64,128,256 --example 'f32[32,784]' --predict",
+        "initwise check gpt.py:make_model --example 'i64[8,128](distribution=zipf)' --loss lm --predict",
         "initwise check train.py:problem --json > signals.json    exit code 1 if it is unhealthy",
     ),
     place=2,

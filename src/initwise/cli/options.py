@@ -22,7 +22,8 @@ Example = Annotated[
     typer.Option(
         metavar="SPEC",
         help='What the model is called with: "f32[32,3,224,224]", "i64[8,128]<50257", '
-        '"ids=i64[2,8]<100, mask=bool[2,8]". A Problem brings its own.',
+        '"ids=i64[2,8]<100, mask=bool[2,8]"; with statistics "f32[8,3,32,32](mean=0.45, std=0.22)", '
+        '"i64[8,128](distribution=zipf)". A Problem brings its own.',
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")]
