@@ -199,13 +199,22 @@ def along_dim(x: Moments, dim: int) -> tuple[Moments, Array, Array]:
     return x, np.take(x.second, 1, place), np.take(x.second, 0, place)
 
 
+ANY_PLACE = "places that values decide were taken as any"
+
+
 @rule("gather")
 def gather(call: Call) -> Value:
-    """Picked element by element: pairs of equal index along `dim` are those that were equal there."""
-    x, index = call.value("self"), real_index(call["index"])
+    """Picked element by element: pairs of equal index along `dim` are those that were equal there.
+
+    Where the indices depend on values, each line picks any of its elements, no two the same.
+    """
+    x, index = call.value("self"), call["index"]
     dim = call["dim"] % max(len(x.shape), 1)
+    if isinstance(index, FakeTensor):
+        any_ = maps.resize(others_cut(x.moments, dim, call.shape), dim, call.shape[dim] if call.shape else 1)
+        return values.fresh(any_, spread=x.scale_spread, notes=x.notes | {ANY_PLACE})
     moments, same, other = along_dim(others_cut(x.moments, dim, call.shape), dim)
-    axes, share = coincidence(index)
+    axes, share = coincidence(real_index(index))
     if axes[dim]:
         place = start(axes, dim)
         same, other = (np.expand_dims(part, place) for part in (same, other))

@@ -110,12 +110,18 @@ def sums_so_far(call: Call) -> Value:
     if not x.shape:
         return x
     dim = call["dim"] % len(x.shape)
-    size = x.shape[dim]
-    if size <= LARGEST:
-        moments = mapped(x.moments, dim, np.tril(np.ones((size, size))), doubling(size))
-    else:
-        moments = _long_sums(x.moments, dim, size)
+    moments = cumulated(x.moments, dim, x.shape[dim])
     return values.fresh(moments, spread=x.scale_spread, notes=x.notes)
+
+
+def cumulated(x: Moments, dim: int, size: int, *, averaged: bool = False) -> Moments:
+    """The sum, or the mean, up to each place."""
+    if size > LARGEST:
+        if averaged:
+            raise UnpredictedError(f"means so far along {size} elements")
+        return _long_sums(x, dim, size)
+    matrix = np.tril(np.ones((size, size)))
+    return mapped(x, dim, matrix / matrix.sum(1, keepdims=True) if averaged else matrix, doubling(size))
 
 
 def _long_sums(x: Moments, dim: int, n: int) -> Moments:

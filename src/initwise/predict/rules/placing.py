@@ -22,6 +22,7 @@ from ..moments import Moments, measured
 from ..values import Value
 from .calling import Call, UnpredictedError, rule
 from .indexing import (
+    ANY_PLACE,
     along_dim,
     gathered_sums,
     kept,
@@ -199,8 +200,10 @@ def _somewhere(call: Call) -> Value:
     """One element for each line, at a place along the axis that is not known: all places alike."""
     dim, index = call["dim"] % max(len(call.shape), 1), call["index"]
     whole = tuple(size for d, size in enumerate(call.shape) if d != dim)
-    if index.shape[dim] != 1 or tuple(s for d, s in enumerate(index.shape) if d != dim) != whole:
+    if tuple(s for d, s in enumerate(index.shape) if d != dim) != whole:
         raise UnpredictedError("its indices depend on values that are not there")
+    if index.shape[dim] != 1:
+        return _anywhere(call, dim, index.shape[dim])
     source = call["src"] if "src" in call.arguments else call["value"]
     shape = (*call.shape[:dim], 1, *call.shape[dim + 1 :])
     given = call.of(source) if isinstance(source, Tensor) else values.fixed(shape, float(source))
@@ -213,6 +216,22 @@ def _somewhere(call: Call) -> Value:
     return either(
         resized(values.expanded(given, shape), call.shape), target, _one(call.shape, dim), call.shape
     )
+
+
+def _anywhere(call: Call, dim: int, number: int) -> Value:
+    """Several elements for each line, each at any place: added, m elements to n places are m/n for each."""
+    if not call.name.startswith("scatter_add"):
+        raise UnpredictedError("its indices depend on values that are not there")
+    x, rows = call.value("src"), call.shape[dim]
+    moments, same, other = along_dim(x.moments, dim)
+    equal = number / rows * same + number * (number - 1) / rows**2 * other
+    differ = number * (number - 1) / rows**2 * other
+    place = start(moments.axes, dim)
+    axes = (*moments.axes[:dim], ((rows,),) if rows > 1 else (), *moments.axes[dim + 1 :])
+    second = np.stack([differ, equal], place) if rows > 1 else equal
+    mean = np.full((1,) * second.ndim, moments.overall_mean * number / rows)
+    placed = values.fresh(Moments(axes, second, mean), spread=x.scale_spread, notes=x.notes | {ANY_PLACE})
+    return values.plus(call.value("self"), placed)
 
 
 def _one(shape: tuple[int, ...], dim: int) -> Value:
