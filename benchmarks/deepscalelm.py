@@ -2,15 +2,16 @@
 
     python benchmarks/deepscalelm.py [--cases 40] [--only NAME] [--write]
 
-For each component, random cases: batch 2–8, 16–96 tokens, width 64–256, 1–8 heads (of 16 or more), inputs of
-variance .25–4, with a mean up to half their standard deviation, correlated between tokens by 0–.8, dropout
-0–.4, weights of variance .5–2 over fan-in. Each is predicted once, by `check(build, batch, mode="predict")` of a
-batch with these moments, and measured on fresh inputs of these moments, weights and cotangents until the
-standard error of the mean square is below a tenth of a percent, or for 4 seconds. "Forward" is the mean square of
-the output, "gradient" that at the input, of a cotangent of variance 1. Errors are |predicted − measured|/measured.
+For each component, random cases: batch 2–8, 16–96 tokens, width 64–256, 1–8 heads (of 16 or more), inputs
+of variance .25–4, with a mean up to half their standard deviation, correlated between tokens by 0–.8,
+dropout 0–.4, weights of variance .5–2 over fan-in. Each is predicted once, by `check(build, batch,
+mode="predict")` of a batch with these moments, and measured on fresh inputs of these moments, weights and
+cotangents until the standard error of the mean square is below a tenth of a percent, or for 3 seconds.
+"Forward" is the mean square of the output, "gradient" that at the input, of a cotangent of variance 1.
+Errors are |predicted − measured|/measured.
 
-Theirs: Kedia et al. 2024, arXiv 2403.09635, errors of predicted variances. They draw cases of their own, the ranges
-of which could not be looked up here: the two columns are not of the same cases.
+Theirs: Kedia et al. 2024, arXiv 2403.09635, errors of predicted variances. They draw cases of their own,
+the ranges of which could not be looked up here: the two columns are not of the same cases.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ import initwise
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks" / "deepscalelm.md"
 PRECISION = 0.001
-LONGEST = 4.0
+LONGEST = 3.0
 PUBLISHED = {
     ("FFN", "forward"): "0.4 / 1.4 / 2.8",
     ("GELU", "forward"): "0.2 / 0.6 / 1.3",

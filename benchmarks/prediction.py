@@ -3,11 +3,12 @@
     python benchmarks/prediction.py [--seeds 5] [--most 80] [--only NAME] [--write]
 
 For each model: one `check(build, …, mode="predict")`, and `check` of models built and drawn anew with
-each seed. |ln(predicted/measured)| of mean squares, the measured ones averaged over seeds: F of outputs, G of
-the gradients there, W of weight gradients; median / 95th percentile over rows. In brackets the median over
-rows of the standard deviation of ln from seed to seed. Where the mean over seeds is itself uncertain by more than
-5 % (the median standard error over rows of F, G or W) more seeds are drawn, up to the most: the mean over draws is
-what is predicted, and of a quantity that varies by a factor of e a mean of five is off by a third.
+each seed. |ln(predicted/measured)| of mean squares, the measured ones averaged over seeds: F of outputs,
+G of the gradients there, W of weight gradients; median / 95th percentile over rows. In brackets the
+median over rows of the standard deviation of ln from seed to seed. Where the mean over seeds is itself
+uncertain by more than 5 % (the median standard error over rows of F, G or W) more seeds are drawn, up to
+the most: the mean over draws is what is predicted, and of a quantity that varies by a factor of e a mean
+of five is off by a third.
 """
 
 from __future__ import annotations

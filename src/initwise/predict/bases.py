@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import quadrature
+from . import luck, quadrature
 from .algebra import average, multiply
-from .axes import Array, Axes, left_blocks, right_blocks, spread_left, spread_right
+from .axes import Array, Axes, block_shares, left_blocks, right_blocks, same, spread_left, spread_right
+from .luck import NONE, Luck
 from .moments import Moments, coarse, coarse_blocks
 
 Grams = dict[frozenset["Base"], Moments]
@@ -29,18 +30,18 @@ class Base:
     Attributes:
         moments: its moments.
         law: standardized values on the quadrature's grid for what is not Gaussian, or None.
-        spread: variance of ln(scale²) from one draw of the weights to the next: what was drawn before it
-            makes all of it larger or smaller together.
+        spread: what makes all of it larger or smaller together, from one draw of the weights to the next.
         origin: how it came about, where a later rule can use that: ("average", base, dims).
         parameter: are its elements drawn independently, as a weight's are?
         grams: what its second moments share with others that were made from the same tensor; see `grams`.
+        number: one for all views of what was drawn once.
     """
 
     def __init__(
         self,
         moments: Moments,
         law: Array | None = None,
-        spread: float = 0.0,
+        spread: Luck = NONE,
         origin: tuple[Any, ...] = (),
         *,
         parameter: bool = False,
@@ -49,6 +50,7 @@ class Base:
         self.moments, self.law, self.spread, self.origin = moments, law, spread, origin
         self.parameter, self.grams = parameter, grams or {}
         self._views: dict[Hashable, Base] = {}
+        self.number = luck.number()
 
     @property
     def grid(self) -> Array:
@@ -76,6 +78,13 @@ class Base:
         return self if moments is self.moments else Base(moments, self.law)
 
     @cached_property
+    def scales(self) -> tuple[float, ...]:
+        """The scales that luck may give it, with equal weights and mean square 1."""
+        # what has a mean of its own keeps it
+        fixed = (self.moments.mean**2 > self.moments.square / 2).any()
+        return (1.0,) if fixed else self.spread.scales
+
+    @cached_property
     def sample(self) -> Array:
         """For a sum of terms, a stratified sample of it."""
         return sampled_terms(self.origin[1])
@@ -91,10 +100,12 @@ class Base:
             moments = change(self.moments)
             # a mean over axes that is broadcast back is still the mean
             whole = self.origin[1].moments.shape if self.origin[:1] == ("average",) else None
-            origin = self.origin if moments.shape == whole else ()
+            kept = moments.shape == whole or self.origin[:1] == ("largest",)
+            origin = self.origin if kept else ()
             self._views[key] = Base(
                 moments, self.law, self.spread, origin, parameter=self.parameter, grams=grams
             )
+            self._views[key].number = self.number
         return self._views[key]
 
 
@@ -122,7 +133,24 @@ class Factor:
     @cached_property
     def mean(self) -> Array:
         """E[f], over blocks."""
-        return self.base.moments.mean if self.values is None else quadrature.mean(self.values)
+        if self.values is None:
+            return self.base.moments.mean
+        return np.asarray(np.mean([quadrature.mean(f.on_grid) for f in self.at_scales], 0))
+
+    @cached_property
+    def at_scales(self) -> tuple[Factor, ...]:
+        """The function at each of its base's scales."""
+        scales = self.base.scales
+        return (self,) if len(scales) == 1 else tuple(self._at(scale) for scale in scales)
+
+    def _at(self, scale: float) -> Factor:
+        grid = self.base.grid
+        if self.values is None:
+            return Factor(self.base, grid * scale)
+        size = grid.shape[-1]
+        pairs = zip(grid.reshape(-1, size), self.values.reshape(-1, size), strict=True)
+        rows = [_read(x * scale, x, y) for x, y in pairs]
+        return Factor(self.base, np.array(rows).reshape(grid.shape))
 
     @cached_property
     def coefficients(self) -> Array:
@@ -138,7 +166,8 @@ class Factor:
             both = spread_left(square, moments.axes) * spread_right(square, moments.axes)
             return Moments(moments.axes, both + 2 * moments.second**2, square)
         squared = Factor(base, coarse_blocks(self.on_grid**2, self.base.moments.axes))
-        return Moments(moments.axes, squared.with_other(squared), squared.mean)
+        # at given scales
+        return Moments(moments.axes, squared._meeting(squared), quadrature.mean(squared.on_grid))
 
     @cached_property
     def sensitivity(self) -> float:
@@ -153,10 +182,28 @@ class Factor:
         size = float(quadrature.mean(squares).mean())
         return float(slope.mean()) / size * varied if size > 0 else 0.0
 
+    @cached_property
+    def luck(self) -> Luck:
+        """Of E[f(x)²]: what the function makes of its base's scales."""
+        mine = self.base.spread
+        if self.values is None or mine.logs is None or mine.common is None:
+            return mine
+        if len(self.base.scales) == 1:
+            return mine * self.sensitivity
+        sizes = [float(quadrature.mean(f.overall**2)) for f in self.at_scales]
+        at = 2 * np.log(self.base.scales)
+        response = np.log(np.maximum(sizes, 1e-300))
+        return luck.of(_read(mine.logs, at, response), _read(mine.common, at, response))
+
     def with_other(self, other: Factor) -> Array:
         """E[f(x_i)·g(x_j)] over patterns, for two functions of the same base."""
         if self.values is None and other.values is None:
             return self.base.moments.second
+        pairs = zip(self.at_scales, other.at_scales, strict=True)
+        return np.asarray(np.mean([one._meeting(two) for one, two in pairs], 0))
+
+    def _meeting(self, other: Factor) -> Array:
+        """E[f(x_i)·g(x_j)] at the base's own scale."""
         axes = self.base.moments.axes
         ends = quadrature.mean(self.on_grid * other.on_grid)
         ends = ends - (self.coefficients * other.coefficients).sum(-1)
@@ -184,6 +231,18 @@ class Factor:
         flat = self.values.reshape(-1, self.values.shape[-1])
         unmoved = blocks.size == len(flat) and np.array_equal(blocks.reshape(-1), np.arange(len(flat)))
         return Factor(base, flat.reshape(*blocks.shape, -1) if unmoved else flat[blocks])
+
+
+def _read(at: Array, grid: Array, values: Array) -> Array:
+    """A function on a rising grid, read at other places; straight beyond the ends."""
+    found = np.interp(at, grid, values)
+    for end, inner in ((0, 1), (-1, -2)):
+        step = grid[end] - grid[inner]
+        if step:
+            beyond = at < grid[0] if end == 0 else at > grid[-1]
+            slope = (values[end] - values[inner]) / step
+            found = np.where(beyond, values[end] + (at - grid[end]) * slope, found)
+    return np.asarray(found)
 
 
 def _between(ends: Array, axes: Axes) -> Array:
@@ -221,19 +280,46 @@ class Term:
         return next((factor for factor in self.factors if factor.base is base), None)
 
     @cached_property
-    def spread(self) -> float:
-        """Variance of ln E[t²] that its bases' scales bring."""
-        return sum(factor.sensitivity**2 * factor.base.spread for factor in self.factors)
+    def spread(self) -> Luck:
+        """The luck of E[t²] that its bases' scales bring."""
+        found = NONE
+        for factor in self.factors:
+            found = found + factor.luck
+        return found
 
     @cached_property
-    def luck(self) -> float:
-        """Variance of ln(mean of t² over all elements) at given scales: finitely many were drawn."""
+    def tie(self) -> float:
+        """What E[t²] gains by the luck that its bases have in common."""
+        found, tie = self.factors[0].luck, 1.0
+        for factor in self.factors[1:]:
+            tie *= found.together(factor.luck)
+            found = found + factor.luck
+        return tie
+
+    @cached_property
+    def squares(self) -> Moments:
+        """The moments of t² at given scales, over few blocks."""
         squares = self.factors[0].squares
         for factor in self.factors[1:]:
             squares = multiply(squares, factor.squares)
-        every = average(squares, range(len(squares.axes)))
-        mean = float(every.mean)
-        return max(float(every.second) / mean**2 - 1, 0.0) if mean > 0 else 0.0
+        return squares
+
+    @cached_property
+    def _drawn(self) -> dict[tuple[int, ...], Luck]:
+        return {}
+
+    def luck(self, dims: tuple[int, ...]) -> Luck:
+        """Of the mean of t² at given scales, over the axes `dims` and over all: finitely many were drawn."""
+        if dims not in self._drawn:
+            one, every = average(self.squares, dims), average(self.squares, range(len(self.squares.axes)))
+            mean = max(float(every.mean), 1e-300)
+            slices = float((same(one.second, one.axes) * block_shares(one.axes)).sum())
+            spread = float((one.mean**2 * block_shares(one.axes)).sum())
+            # told apart by what was drawn, not by what a function made of it
+            drawn = frozenset(factor.base.number for factor in self.factors)
+            alone = max(slices / max(spread, 1e-300) - 1, 0.0)
+            self._drawn[dims] = luck.drawn(alone, max(float(every.second) / mean / mean - 1, 0.0), drawn)
+        return self._drawn[dims]
 
     def times(self, other: Term) -> Term:
         """The product; functions of one base become one function."""
@@ -274,7 +360,8 @@ class Term:
             moments = _pair(mine, theirs)
             product = moments if product is None else multiply(product, moments)
         assert product is not None
-        factor = self.coefficient * other.coefficient
+        tie = 1.0 if len(self.factors) == len(other.factors) == 1 else (self.tie * other.tie) ** 0.5
+        factor = self.coefficient * other.coefficient * tie
         return Moments(product.axes, product.second * factor, product.mean * self.coefficient)
 
 

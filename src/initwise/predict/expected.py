@@ -16,7 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from ..signals.gauge import FLAT, REACH, STEPS, Read
 from ..signals.reading import Inputs
 from ..signals.scalars import Scalars
-from . import choices, quadrature, values
+from . import choices, luck, quadrature, values
 from .axes import patterns
 from .interpreter import Interpreter
 from .moments import Moments, independent
@@ -42,6 +42,7 @@ class Expected:
             finally:
                 torch._C._set_mkldnn_enabled(enabled)
                 choices.forget()
+                luck.restart()
                 masks.forget()
 
     def value(self, x: Tensor) -> Value | None:
@@ -83,7 +84,7 @@ class Expected:
         return {
             "forward_rms": math.sqrt(value.moments.mean_square),
             "forward_mean": value.moments.overall_mean,
-            "forward_spread": math.sqrt(value.spread) / 2,
+            "forward_spread": math.sqrt(value.spread.variance) / 2,
             "unit_spread": _unlike(value.moments, axis),
             "correlation": _correlation(value.moments, batch, batch_axis),
         }
@@ -93,7 +94,7 @@ class Expected:
         value = self.value(x)
         if value is None:
             return {}
-        spread = math.sqrt(value.spread) / 2
+        spread = math.sqrt(value.spread.variance) / 2
         return {"gradient_rms": math.sqrt(value.moments.mean_square), "gradient_spread": spread}
 
     def dead(self, x: Tensor, axis: int) -> float | None:
@@ -147,6 +148,10 @@ class Expected:
         """Independent standard normal elements."""
         shape = tuple(end.shape)
         return self.interpreter.fake(shape, end.dtype, values.fresh(independent(shape, 0.0, 1.0)))
+
+
+def _as_it_is(tensor: Tensor) -> Tensor:
+    return tensor
 
 
 def _as_it_is(tensor: Tensor) -> Tensor:

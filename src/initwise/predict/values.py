@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from . import quadrature
+from . import luck, quadrature
 from .algebra import multiply, scale
 from .axes import Array, swapped
 from .bases import Base, Factor, Grams, Term, sampled_terms
@@ -67,8 +67,16 @@ class Value:
 
     @cached_property
     def spread(self) -> Luck:
-        """The luck of the mean of x², from one draw of the weights to the next."""
-        return self._weighted(lambda term: term.spread + term.luck)
+        """The luck of the mean of x² over the last axis, from one draw of the weights to the next."""
+        return self.spread_over((len(self.shape) - 1,) if self.shape else ())
+
+    def spread_over(self, dims: tuple[int, ...]) -> Luck:
+        """The luck of the mean of x² over the axes `dims`."""
+        return self._weighted(lambda term: term.spread + term.luck(dims))
+
+    def luck_over(self, dims: tuple[int, ...]) -> Luck:
+        """The same at given scales of what it is made of."""
+        return self._weighted(lambda term: term.luck(dims))
 
     def _weighted(self, spread: Callable[[Term], Luck]) -> Luck:
         if len(self.terms) == 1:
@@ -76,11 +84,8 @@ class Value:
         sizes = [term.with_itself for term in self.terms]
         whole = sum(sizes) or 1.0
         shares = [size / whole for size in sizes]
-        found = NONE
-        for share, term in zip(shares, self.terms, strict=True):
-            if share > SMALL_SHARE:
-                found = found + share * spread(term)
-        return found
+        kept = [place for place, share in enumerate(shares) if share > SMALL_SHARE]
+        return luck.weighted([shares[i] for i in kept], [spread(self.terms[i]) for i in kept])
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
@@ -298,6 +303,7 @@ def _moved(x: Value, key: Hashable, change: Callable[[Moments], Moments], shape:
 def _moved_factor(
     factor: Factor, key: Hashable, change: Callable[[Moments], Moments], shape: tuple[int, ...]
 ) -> Factor | None:
+    origin = factor.base.origin
     if factor.base.moments.shape != shape:
         full = factor.moved(("expand", shape), lambda moments: expand(moments, shape))
         if full is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .. import values
-from ..algebra import contract, total
+from ..algebra import contract, scale, total
 from ..grams import product_grams
 from ..luck import Luck
 from ..moments import broadcast
@@ -21,19 +21,32 @@ def product(call: Call, x: Value, x_labels: str, y: Value, y_labels: str, out: s
     if known is not None:
         return known
     moments = contract(x.moments, x_labels, y.moments, y_labels, out)
+    one, other = _summed(x, x_labels, out), _summed(y, y_labels, out)
+    spread = one + other
+    if not (x.parameter or y.parameter):
+        # a weight's gradient sums over what is lucky by itself; in a product of batches tokens meet others
+        one, other = (one.shared, other.shared) if len(out) > 2 else (one, other)
+        spread = spread.shared
+        moments = scale(moments, one.together(other) ** 0.5)
     notes = x.notes | y.notes
     if x.bases & y.bases:
         notes |= {DEPENDENT.format(call.name)}
     grams, extra = product_grams(x, x_labels, y, y_labels, out)
     if extra is not None:
+        moments, extra = broadcast(moments, extra)
         moments = replace(moments, second=moments.second + extra.second)
-    return values.fresh(moments, spread=x.spread + y.spread, notes=notes, grams=grams)
+    return values.fresh(moments, spread=spread, notes=notes, grams=grams)
+
+
+def _summed(x: Value, labels: str, out: str) -> Luck:
+    if x.parameter:  # all slices meet the same one
+        return x.spread.shared
+    return x.spread_over(tuple(d for d, label in enumerate(labels) if label not in out))
 
 
 @rule("mm")
 def matrix_product(call: Call) -> Value:
     """Σ_k x_ik y_kj."""
-        moments, extra = broadcast(moments, extra)
     return product(call, call.value("self"), "ik", call.value("mat2"), "kj", "ij")
 
 

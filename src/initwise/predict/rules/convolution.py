@@ -355,10 +355,9 @@ def convolution(call: Call) -> Value:
         return known if call.get("bias") is None else _biased(known, call.value("bias"))
     kernel, lines = turned(w.moments, groups) if call["transposed"] else w.moments, weighted(lines, w.moments)
     moments = forward(x.moments, kernel, groups, lines)
+    luck, other = x.spread_over((1,)), w.spread.shared
     grams = {x.bases: forward(strayed(x, [1]), kernel, groups, lines)} if w.parameter else {}
-    y = values.fresh(
-        moments, spread=x.spread + w.spread, notes=x.notes | w.notes, grams=_per_tap(grams, lines)
-    )
+    y = values.fresh(moments, spread=luck + other, notes=x.notes | w.notes, grams=_per_tap(grams, lines))
     return y if call.get("bias") is None else _biased(y, call.value("bias"))
 
 
@@ -379,17 +378,21 @@ def convolution_gradient(call: Call) -> list[Value | None]:
     g, x, w = call.value("grad_output"), call.value("input"), call.value("weight")
     groups, mask, transposed = call["groups"], call["output_mask"], call["transposed"]
     found: list[Moments | None] = [None, None, None]
+    luck, other = g.spread_over((1,)), w.spread.shared
+    here = tuple(d for d in range(len(g.shape)) if d != 1)
+    both = g.spread_over(here), x.spread_over(here)
     if mask[0]:
         back = weighted(lines_of(call, g.shape[2:], w.shape[2:], x.shape[2:], not transposed), w.moments)
         kernel = w.moments if transposed else turned(w.moments, groups)
         found[0] = forward(g.moments, kernel, groups, back)
     if mask[1]:
-        one, other = (x, g) if transposed else (g, x)
-        lines = lines_of(call, other.shape[2:], w.shape[2:], one.shape[2:], False)
-        found[1] = weight_gradient(one.moments, other.moments, groups, lines, w.shape)
+        one, seen = (x, g) if transposed else (g, x)
+        lines = lines_of(call, seen.shape[2:], w.shape[2:], one.shape[2:], False)
+        moments = weight_gradient(one.moments, seen.moments, groups, lines, w.shape)
+        found[1] = scale(moments, both[0].together(both[1]) ** 0.5)
     if mask[2]:
         found[2] = total(g.moments, [0, *range(2, len(g.shape))], keep=False)
-    spreads = (g.spread + w.spread, g.spread + x.spread, g.spread)
+    spreads = (luck + other, (both[0] + both[1]).shared, both[0].shared)
     back_values = [_value(m, s, g.notes | x.notes) for m, s in zip(found, spreads, strict=True)]
     forth = lines_of(call, x.shape[2:], w.shape[2:], g.shape[2:], transposed)
     picks = _at_its_place(w, forth, groups, transposed)
@@ -398,5 +401,5 @@ def convolution_gradient(call: Call) -> list[Value | None]:
     return back_values
 
 
-def _value(moments: Moments | None, spread: float, notes: frozenset[str]) -> Value | None:
+def _value(moments: Moments | None, spread: Luck, notes: frozenset[str]) -> Value | None:
     return None if moments is None else values.fresh(moments, spread=spread, notes=notes)

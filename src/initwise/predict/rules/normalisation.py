@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import values
+from .. import luck, values
 from ..algebra import average, centre, scale, total
-from ..axes import Array, block_shares, spread_left, spread_right
+from ..axes import Array, block_shares, same, spread_left, spread_right
+from ..luck import Luck
 from ..moments import Moments, aligned
 from ..values import Value
 from .calling import Call, rule
@@ -93,8 +94,30 @@ def gradient(
     projected = average(values.times(scaled, norm.value).moments, dims).mean_square
     moments = centre(scaled.moments, dims)
     left = max(1 - projected / moments.mean_square, 0.0) if moments.mean_square > 0 else 1.0
-    moments = rated(scale(moments, left**0.5), x.moments, norm.rate)
-    return values.fresh(moments, spread=scaled.spread, notes=scaled.notes | x.notes)
+    lucky = divided(scaled, x, dims)
+    moments = rated(scale(moments, (left * lucky) ** 0.5), x.moments, norm.rate)
+    spread = scaled.spread + _lucky(x, dims) * -1.0
+    return values.fresh(moments, spread=spread, notes=scaled.notes | x.notes)
+
+
+def divided(g: Value, x: Value, dims: Sequence[int]) -> float:
+    """E[g²/v]·E[v]/E[g²], v the mean of x² over the axes `dims`: of d terms it varies by 2/d."""
+    return g.scale_spread.over(_lucky(x, dims))
+
+
+def _lucky(x: Value, dims: Sequence[int]) -> Luck:
+    """That of the variance over `dims`: of slices along an axis among them only what they share.
+
+    Of Gaussians c, Var(Σ c²) = 2·Σ E[c·c′]².
+    """
+    inherited = x.scale_spread if len(dims) == 1 and 0 not in dims else x.scale_spread.shared
+    moments = centre(x.moments, dims)
+    pairs = average(Moments(moments.axes, 2 * moments.second**2, moments.square), dims)
+    shares = block_shares(pairs.axes)
+    size = float((pairs.mean**2 * shares).sum())
+    varied = float((same(pairs.second, pairs.axes) * shares).sum()) / size if size > 0 else 0.0
+    source = frozenset(base.number for base in x.bases)
+    return inherited + luck.drawn(varied, 0.0, source)
 
 
 def rated(g: Moments, x: Moments, rate: Array) -> Moments:
@@ -182,7 +205,7 @@ def rms_norm_gradient(call: Call) -> list[Value | None]:
     dims = list(range(rank - len(size), rank))
     norm = _known(x, tuple(dims), 1e-6, centred=False)
     scaled = affine(g, _optional(call, "weight"), None, (1,) * (rank - len(size)) + size)
-    moments = rated(scaled.moments, x.moments, norm.rate)
+    moments = rated(scale(scaled.moments, divided(scaled, x, dims) ** 0.5), x.moments, norm.rate)
     at_input = values.fresh(moments, spread=scaled.spread, notes=scaled.notes | x.notes)
     return [at_input if mask[0] else None, parameter_gradients(g, norm.value, dims, [mask[1], False])[0]]
 

@@ -1,0 +1,135 @@
+"""Luck: what makes all of a tensor larger or smaller together, from one draw of the weights to the next.
+
+Kept is ln(scale²) in each of some scenarios. What was drawn once is lucky in the same scenarios wherever it
+goes: the gradient at a layer of a deep network and what the layer was given are both behind the same draws,
+and E[a²·b²] is the mean over scenarios of a product, not the product of two means.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from .axes import Array
+
+SCENARIOS = 1024
+LARGEST = 12.0
+"""Logarithms beyond this are cut."""
+GROUPS = 8
+"""Scales by which the law of a lucky tensor is told."""
+SLIGHT = 0.005
+"""Variance of ln(scale²) that changes what a function makes of it by less than half a percent."""
+
+_NUMBERS = itertools.count()
+
+
+def number() -> int:
+    """One for each tensor that is drawn."""
+    return next(_NUMBERS)
+
+
+def restart() -> None:
+    """Number from 0 again, so that every prediction meets the same scenarios."""
+    global _NUMBERS
+    _NUMBERS = itertools.count()
+
+
+@lru_cache(maxsize=4096)
+def _normal(source: frozenset[int]) -> Array:
+    """A standard normal number for each scenario, half of them the negatives of the others."""
+    half = np.random.default_rng([place + 1 for place in sorted(source)]).standard_normal(SCENARIOS // 2)
+    both = np.concatenate([half, -half])
+    found: Array = (both / math.sqrt(float(np.mean(both**2)))).astype(np.float32)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Luck:
+    """ln(scale²) in each scenario, the scales' mean square 1; None where nothing is due to luck.
+
+    Attributes:
+        logs: of one slice: the tensor of one input, one token. Elements have moments by this.
+        common: of all elements together.
+    """
+
+    logs: Array | None = None
+    common: Array | None = None
+
+    @cached_property
+    def variance(self) -> float:
+        """Of ln(scale²) of all elements, from one draw of the weights to the next."""
+        return 0.0 if self.common is None else float(np.var(self.common))
+
+    def __add__(self, other: Luck) -> Luck:
+        """Of a product of two tensors."""
+        if self.logs is None or self.common is None or other.logs is None or other.common is None:
+            return other if self.logs is None else self
+        return of(self.logs + other.logs, self.common + other.common)
+
+    def __mul__(self, power: float) -> Luck:
+        """Of a power."""
+        if power == 1.0 or self.logs is None or self.common is None:
+            return self
+        return of(power * self.logs, power * self.common) if power else NONE
+
+    @cached_property
+    def shared(self) -> Luck:
+        """What all slices have together, where they are summed or meet others."""
+        return self if self.logs is self.common else Luck(self.common, self.common)
+
+    def together(self, other: Luck) -> float:
+        """E[a²·b²]/(E[a²]·E[b²])."""
+        if self.logs is None or other.logs is None:
+            return 1.0
+        return float(np.mean(np.exp(self.logs + other.logs)))
+
+    def over(self, other: Luck) -> float:
+        """E[a²/b²]·E[b²]/E[a²]."""
+        one, two = (0.0 if luck.logs is None else luck.logs for luck in (self, other))
+        return float(np.mean(np.exp(one - two)))
+
+    @cached_property
+    def scales(self) -> tuple[float, ...]:
+        """Scales of equal weight that stand for all, of mean square 1."""
+        if self.logs is None or float(np.var(self.logs)) < SLIGHT:
+            return (1.0,)
+        squares = np.array([np.exp(group).mean() for group in np.sort(self.logs).reshape(GROUPS, -1)])
+        return tuple(np.sqrt(squares / squares.mean()).tolist())
+
+
+NONE = Luck()
+
+
+def of(logs: Array, common: Array) -> Luck:
+    """Of any numbers by scenario: only what differs counts."""
+    return Luck(_centred(logs), _centred(common))
+
+
+def _centred(logs: Array) -> Array:
+    logs = np.clip(logs, -LARGEST, LARGEST)
+    found: Array = (logs - np.log(np.mean(np.exp(logs)))).astype(np.float32)
+    return found
+
+
+def drawn(one: float, every: float, source: frozenset[int]) -> Luck:
+    """Of means of finitely many squares, by their variance over their mean²: of one slice's, of all."""
+    if one <= 0 and every <= 0:
+        return NONE
+    common = math.log1p(every) ** 0.5 * _normal(source)
+    rest = max(math.log1p(max(one, 0.0)) - math.log1p(every), 0.0) ** 0.5
+    return of(common + rest * _normal(source | {-1}), common)
+
+
+def weighted(shares: list[float], parts: list[Luck]) -> Luck:
+    """Of a sum of independent tensors, which have these shares of its mean square."""
+    if all(part.logs is None for part in parts):
+        return NONE
+    logs, common = (
+        sum(s * (1.0 if array is None else np.exp(array)) for s, array in zip(shares, arrays, strict=True))
+        for arrays in ([part.logs for part in parts], [part.common for part in parts])
+    )
+    return of(np.log(np.maximum(logs, 1e-30)), np.log(np.maximum(common, 1e-30)))
