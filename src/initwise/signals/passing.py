@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -75,7 +74,7 @@ def run_pass(
         OptionError: a loss that is no scalar.
     """
     with (
-        contextlib.nullcontext() if own else untouched(model),
+        untouched(nn.Module() if own else model),  # and always the world around it: random states, modes
         torch.inference_mode(False),
         torch.enable_grad(),
     ):
