@@ -202,7 +202,8 @@ def test_a_reason_without_a_finding_is_shown_in_the_table():
 
 
 def test_a_long_table_keeps_its_ends_and_what_is_wrong():
-    layers = [LayerSignal(f"layer{i}", "Linear", (4, 4), 1.0, gradient_rms=1.0) for i in range(300)]
+    # no two alike, so that there is nothing to fold
+    layers = [LayerSignal(f"layer{i}", f"Linear{i}", (4, 4), 1.0, gradient_rms=1.0) for i in range(300)]
     layers[150] = replace(layers[150], verdict="dead", reason="no unit answers")
     said = text(Signals("measure", tuple(layers), (Finding("layer150", "dead", "no unit answers"),)))
     for name in ("layer0 ", "layer299 ", "layer150 "):

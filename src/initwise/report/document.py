@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core.picture import Picture
+from .folding import Fold
 
 KINDS = (
     "name",  # a path or identifier; shortened in the middle when space is short
@@ -48,6 +49,7 @@ class Table:
         keep: indices of the rows that a shortened view must still show.
         hidden: keys of columns that only the frame shows.
         note: what the columns mean, under the table.
+        folds: rows that a shortened view leaves out, each with a text in its place.
     """
 
     columns: tuple[Column, ...]
@@ -56,6 +58,7 @@ class Table:
     keep: frozenset[int] = frozenset()
     hidden: frozenset[str] = frozenset()
     note: str = ""
+    folds: tuple[Fold, ...] = ()
 
     def shown(self) -> Table:
         """This table with its hidden columns, and those that hold nothing, left out."""
@@ -74,6 +77,7 @@ class Table:
             self.title,
             self.keep,
             note=self.note,
+            folds=self.folds,
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from .cells import ELLIPSIS, NOTHING, RIGHT, cell, number, shorten
 from .document import Block, Code, Column, Document, Items, Plot, Prose, Sketch, Table
+from .folding import Fold
 from .sketch import sketch
 
 WIDTH, NARROWEST = 100, 60
@@ -105,21 +106,25 @@ def _table(item: Table, width: int) -> str:
     head = [textwrap.fill(table.title, width)] if table.title else []
     if not table.rows:
         return "\n".join([*head, INDENT + "(none)"])
-    picked = _pick(len(table.rows), table.keep)
+    picked = _pick(len(table.rows), table.keep, table.folds)
     texts = [[cell(value, column.kind) for value, column in _pairs(table, index)] for index in picked]
     lines = list(head)
     for count, part in enumerate(_parts(table.columns, texts, width)):
         lines += [""] if count else []
-        lines += _lines(part, picked, [[row[index] for index in part.places] for row in texts])
+        lines += _lines(part, picked, table.folds, [[row[index] for index in part.places] for row in texts])
     return "\n".join([*lines, *([_note(table.note, width)] if table.note else [])])
 
 
-def _lines(grid: _Grid, picked: Sequence[int], texts: Sequence[Sequence[str]]) -> list[str]:
+def _lines(
+    grid: _Grid, picked: Sequence[int], folds: Sequence[Fold], texts: Sequence[Sequence[str]]
+) -> list[str]:
     """A table's lines, with a word about the rows left out between those shown."""
+    told = {(fold.start, fold.stop): fold.text for fold in folds}
     lines, previous = grid.header(), -1
     for index, row in zip(picked, texts, strict=True):
         if index > previous + 1:
-            lines.append(f"{INDENT}{ELLIPSIS} {index - previous - 1} more")
+            left = told.get((previous + 1, index), f"{index - previous - 1} more")
+            lines += [shorten(f"{INDENT}{ELLIPSIS} {left}", grid.line)]
         lines += grid.row(row)
         previous = index
     return lines
@@ -133,11 +138,17 @@ def _note(text: str, width: int) -> str:
     return textwrap.fill(text, width, initial_indent=INDENT, subsequent_indent=INDENT)
 
 
-def _pick(count: int, keep: frozenset[int]) -> list[int]:
+def _pick(count: int, keep: frozenset[int], folds: Sequence[Fold] = ()) -> list[int]:
+    """The rows to show: all of a short table; of a long one those outside folds, or its ends and `keep`."""
     if count <= ROWS:
         return list(range(count))
-    ends = max(4, (ROWS - len(keep)) // 2)
-    return sorted({*range(ends), *range(count - ends, count), *keep})
+    folded = {index for fold in folds for index in range(fold.start, fold.stop)}
+    left = [index for index in range(count) if index not in folded]
+    worth = keep - folded
+    if len(left) <= ROWS:
+        return left
+    ends = max(4, (ROWS - len(worth)) // 2)
+    return sorted({*left[:ends], *left[-ends:], *worth})
 
 
 @dataclass(frozen=True)

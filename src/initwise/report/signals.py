@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
+from ..core.paths import Row, paths
 from ..core.records import Finding, Signals
 from .cells import ROOT, number, plural
 from .document import Block, Column, Document, Items, Plot, Prose, Table, fields_table
+from .folding import folds
+from .trend import sentence
 
 COLUMNS = (
     Column("name", "Layer", "name"),
@@ -29,6 +34,8 @@ NOTE = (
     "activation's inputs where it is flat. Corr.: mean cosine between different inputs' outputs."
 )
 VERBS = {"measure": "measured on a real batch", "predict": "predicted, no weights needed"}
+STREAM = 4
+"""A residual stream of so many blocks is what the picture over depth shows."""
 DRAWN = "the example was drawn from"
 """How a note begins to tell that no batch was given."""
 
@@ -41,10 +48,17 @@ def signals_document(signals: Signals) -> Document:
         blocks.append(Items("Findings, worst first", tuple(map(_finding, signals.findings)), numbered=True))
     if plot := depth_plot(signals):
         blocks.append(plot)
+    if laws := _laws(signals):
+        blocks.append(Items("Over depth", laws))
     blocks.append(main)
     if signals.note:
         blocks.append(Prose(f"Note: {signals.note}"))
     return Document("Signals", tuple(blocks), main)
+
+
+def _laws(signals: Signals) -> tuple[str, ...]:
+    """A sentence per path and direction whose law could be told."""
+    return tuple(sentence(growth) for growth in signals.trend().growths if growth.law)
 
 
 def layers_table(signals: Signals, title: str = "") -> Table:
@@ -53,27 +67,37 @@ def layers_table(signals: Signals, title: str = "") -> Table:
     unsaid = any(layer.verdict != "ok" and layer.name not in told for layer in signals.layers)
     worth = frozenset(i for i, layer in enumerate(signals.layers) if layer.verdict != "ok")
     hidden = frozenset() if unsaid else frozenset({"reason"})
-    return fields_table(COLUMNS, signals.layers, title=title, keep=worth, hidden=hidden, note=NOTE)
+    table = fields_table(COLUMNS, signals.layers, title=title, keep=worth, hidden=hidden, note=NOTE)
+    return replace(table, folds=folds(signals.layers, ("forward_rms", "gradient_rms")))
 
 
-def depth_plot(signals: Signals, title: str = "Signal over depth, first to last layer") -> Plot | None:
-    """Forward and gradient rms over the layers with weights, or None with fewer than two layers.
+def depth_plot(signals: Signals, title: str = "") -> Plot | None:
+    """Forward and gradient rms along the longest residual stream, or else over the layers with weights.
 
-    Signals before and after an activation differ by design; one of the two makes a line to read.
+    Signals before and after an activation, in a branch and on its stream, differ by design; one of the two
+    makes a line to read. None with fewer than two layers.
     """
-    seen = [layer for layer in signals.layers if not math.isnan(layer.forward_rms)]
-    weighted = [layer for layer in seen if not math.isnan(layer.weight_gradient_rms)]
-    layers = weighted if len(weighted) > 1 else seen
+    streams = [path.rows for path in paths(signals.layers) if path.kind == "stream"]
+    stream = max(streams, key=len, default=())
+    layers = stream if len(stream) >= STREAM else _weighted(signals)
     if len(layers) < 2:
         return None
+    said = f"Residual stream over depth, first to last of {len(layers)} blocks"
     return Plot(
-        title,
+        title or (said if layers is stream else "Signal over depth, first to last layer"),
         tuple(layer.name or ROOT for layer in layers),
         (
             ("forward rms", tuple(layer.forward_rms for layer in layers)),
             ("gradient rms", tuple(layer.gradient_rms for layer in layers)),
         ),
     )
+
+
+def _weighted(signals: Signals) -> Sequence[Row]:
+    """The layers with weights, or all that were seen where fewer than two have any."""
+    seen = [layer for layer in signals.layers if not math.isnan(layer.forward_rms)]
+    weighted = [layer for layer in seen if not math.isnan(layer.weight_gradient_rms)]
+    return weighted if len(weighted) > 1 else seen
 
 
 def _verdict(signals: Signals) -> str:

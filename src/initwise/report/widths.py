@@ -6,6 +6,7 @@ from ..core.records import Finding
 from ..core.widths import LayerScaling, WidthCheck
 from .cells import ROOT, plural
 from .document import Block, Column, Document, Items, Prose, Table
+from .folding import folds
 
 COLUMNS = (
     Column("name", "Layer", "name"),
@@ -56,7 +57,7 @@ def _finding(finding: Finding) -> str:
 def _table(check: WidthCheck) -> Table:
     rows = tuple(tuple(_cell(layer, column.key) for column in COLUMNS) for layer in check.layers)
     keep = frozenset(i for i, layer in enumerate(check.layers) if layer.verdict == "unpredicted")
-    return Table(COLUMNS, rows, keep=keep, note=NOTE)
+    return Table(COLUMNS, rows, keep=keep, note=NOTE, folds=folds(check.layers, ()))
 
 
 def _cell(layer: LayerScaling, key: str) -> object:
