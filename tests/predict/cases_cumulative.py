@@ -8,6 +8,9 @@ from torch.nn import functional as F  # noqa: N812
 
 POSITIVE = normal(6, 5, mean=1.0, std=0.3)
 X = normal(6, 15, mean=0.3)
+OWNER = (torch.arange(10) // 2)[:, None].expand(10, 6)
+ALONE = "of other elements of its kind, none is the largest: known of sums alone"
+MAX = "as independent of the values"
 IMAGE = normal(2, 4, 6, 6, mean=0.5)
 
 
@@ -86,5 +89,25 @@ CASES = [
         normal(6, 12, mean=0.5),
         backward=False,
         samples=800,
+    ),
+    case("gradient of the largest, shared", lambda x: x.amax(1), normal(6, 12), slack=0.02, reason=MAX),
+    case(
+        "gradient of the smallest, shared", lambda x: x.amin((1, 2)), normal(4, 3, 4), slack=0.1, reason=ALONE
+    ),
+    case(
+        "gradient of the largest of all",
+        lambda x: x.max().view(1),
+        normal(4, 5),
+        samples=3000,
+        grad_slack=0.4,
+        reason=ALONE,
+    ),
+    case(
+        "gradient of the largest of what is sent",
+        lambda x: torch.zeros(5, 6).to(x).scatter_reduce(0, OWNER, x, "amax", include_self=False),
+        normal(10, 6, mean=0.5),
+        samples=600,
+        slack=0.06,
+        reason=ALONE,
     ),
 ]

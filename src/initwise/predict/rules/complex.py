@@ -11,9 +11,9 @@ from .. import maps, values
 from ..axes import start
 from ..bases import Factor, Term
 from ..moments import Moments, broadcast, simplified
-from ..parts import complex_product, conjugated, is_complex, known_parts, of_parts, parts, with_real
+from ..parts import complex_product, conjugated, is_complex, of_parts, parts, with_real
 from ..values import Value
-from .calling import Call, UnpredictedError, rule
+from .calling import Call, rule
 from .pointwise import elementwise, of_two
 from .views import PAIR, joined, selected_at
 
@@ -137,17 +137,6 @@ def angle(call: Call) -> Value:
         return elementwise(call)
     real, imaginary = parts(call.value("self"))
     return of_two(imaginary, real, np.arctan2)
-
-
-@rule("exp")
-def exponential(call: Call) -> Value:
-    """eˣ; of a complex number, with the cosine and the sine of its imaginary part."""
-    if not is_complex(call["self"]):
-        return elementwise(call)
-    known = known_parts(call.value("self"))
-    if known is None:
-        raise UnpredictedError("exp of complex numbers whose parts are not known")
-    return turned(applied(known[0], np.exp), known[1])
 
 
 @rule("sgn")

@@ -178,6 +178,7 @@ def moved_along(x: Moments, first: int, lines: Sequence[Line], *, every: bool = 
     """Sums over taps along the axes from `first` on, weights aside."""
     for i, line in enumerate(lines):
         dim = first + i
+        x = uniform(x, dim) if max(line.inputs, line.outputs) > COUNTED else x
         place = start(x.axes, dim)
         atom = _atom(x, dim)
         table = tables(line, atom, edged(line.outputs, line, atom))
@@ -236,6 +237,9 @@ def weight_gradient(
 ) -> Moments:
     """Σ over batch and places of g at p times x at the place that p sees through a tap."""
     g, x = aligned(_ready(g, groups), _ready(x, groups), [(0, 0), (1, 1)])
+    for dim, line in enumerate(lines, 3):
+        if max(line.inputs, line.outputs) > COUNTED:
+            g, x = uniform(g, dim), uniform(x, dim)
     met = [_met(line, _atom(g, 3 + i), _atom(x, 3 + i)) for i, line in enumerate(lines)]
     taps = [single(line.kernel) for line in lines]
     axes: Axes = (g.axes[1], g.axes[2], x.axes[2], *taps)

@@ -12,19 +12,25 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from torch._subclasses.fake_tensor import FakeTensor
 
 from .. import quadrature, values
 from ..axes import Array, Axes, atoms_of, patterns, start
 from ..bases import Base, Factor, Term
 from ..moments import independent
 from ..values import Value
-from .calling import Call, rule
+from .calling import Call, UnpredictedError, rule
 from .convolution import Line
-from .indexing import resized
+from .indexing import one_of, resized
+from .pointwise import elementwise
 from .pooling import per_axis, space
 
 COMMON, SHARES = np.polynomial.hermite_e.hermegauss(24)
 SHARES = SHARES / SHARES.sum()
+LARGEST = "largest"
+"""The origin of what is the largest of others: (LARGEST, these, axes, their number, its inverse)."""
+HIT = "hit"
+"""A mark in the memo of a mask: it holds for one element of each kind, and sums to 1."""
 Counts = dict[float, float]
 """How many elements a window has → share of the windows."""
 
@@ -224,8 +230,49 @@ def adaptive_max_pool_gradient(call: Call) -> Value:
 def _reduced(call: Call, x: Value, dims: Sequence[int]) -> Value:
     count = math.prod(x.shape[d] for d in dims)
     one = [1 if d in dims else size for d, size in enumerate(x.shape)]
-    y = resized(largest(x, dims, {float(count): 1.0}), one)
+    y = marked(resized(largest(x, dims, {float(count): 1.0}), one), x, dims, float(count), 1 / count)
     return values.reshaped(y, call.shape)
+
+
+def marked(y: Value, x: Value, dims: Sequence[int], count: float, hits: float) -> Value:
+    """y, which remembers that it is the largest of `count` elements of x; of an element `hits` such are."""
+    (term,) = y.terms
+    term.factors[0].base.origin = (LARGEST, x, tuple(dims), count, hits)
+    return y
+
+
+@rule("eq")
+def equal(call: Call) -> Value:
+    """Where x is the largest of its kind: one of the elements that y is the largest of."""
+    pair = [call[name] for name in ("self", "other")]
+    if not all(isinstance(one, FakeTensor) and one.is_floating_point() for one in pair):
+        return elementwise(call)
+    one, other = (call.of(tensor) for tensor in pair)
+    for x, y in ((one, other), (other, one)):
+        origin = y.terms[0].factors[0].base.origin
+        if origin[:1] == (LARGEST,) and x.bases == origin[1].bases:
+            return _is_largest(x, *origin[1:])
+    if one.moments.fixed or other.moments.fixed:
+        return elementwise(call)
+    raise UnpredictedError("whether two values that vary are equal")
+
+
+@rule("logical_or")
+def either_holds(call: Call) -> Value:
+    """x or y; x alone where y never holds (torch asks an extreme's gradient for nan)."""
+    for one, other in (("self", "other"), ("other", "self")):
+        never = call.value(other).moments
+        if never.fixed and never.mean_square == 0:
+            return values.expanded(call.value(one), call.shape)
+    return elementwise(call)
+
+
+def _is_largest(x: Value, whole: Value, dims: tuple[int, ...], count: float, hits: float) -> Value:
+    one = values.fixed(x.shape, 1.0)
+    found = one_of(one, dims[0]) if len(dims) == 1 and x.shape[dims[0]] == count else None
+    found = found or _chosen(one, whole, dims, count, hits)
+    found.memo[HIT] = True
+    return found
 
 
 @rule("amax", "amin", "max", "min")

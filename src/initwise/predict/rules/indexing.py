@@ -219,7 +219,10 @@ def gather(call: Call) -> Value:
         place = start(axes, dim)
         same, other = (np.expand_dims(part, place) for part in (same, other))
     mean = np.full((1,) * share.ndim, moments.overall_mean)
-    return kept(Moments(axes, share * same + (1 - share) * other, mean), x)
+    found = Moments(axes, share * same + (1 - share) * other, mean)
+    origin = x.terms[0].factors[0].base.origin if len(x.terms) == 1 else ()
+    origin = origin if origin[:1] == ("largest",) else ()
+    return values.fresh(found, spread=x.scale_spread, notes=x.notes, origin=origin)
 
 
 def one_of(g: Value, dim: int) -> Value:

@@ -42,10 +42,12 @@ def either(x: Value, y: Value, keep: Value, shape: tuple[int, ...]) -> Value:
 
 @rule("masked_fill")
 def masked_fill(call: Call) -> Value:
-    """A number where a mask says."""
+    """A number, or a tensor of one element, where a mask says."""
     mask, given = call["mask"], call["value"]
-    number = call.of(given).moments.overall_mean if isinstance(given, Tensor) else float(given)
     x, shape = call.value("self"), call.shape
+    if isinstance(given, FakeTensor) and not call.of(given).moments.fixed:
+        return either(values.expanded(call.of(given), shape), x, call.of(mask), shape)
+    number = call.of(given).moments.overall_mean if isinstance(given, Tensor) else float(given)
     if number >= HIDDEN:
         return chosen_by(x, _complement(call.of(mask)), number, shape)
     if isinstance(mask, FakeTensor):

@@ -16,7 +16,7 @@ from ..bases import Factor, Term
 from ..moments import measured
 from ..values import Value
 from .calling import Call, UnpredictedError, rule
-from .extremes import Counts, largest
+from .extremes import Counts, largest, marked
 from .indexing import kept, others_cut, real_index, resized
 from .separable import mapped
 
@@ -64,9 +64,13 @@ def _reduced(x: Value, target: Value | None, to: Segments, kind: str, shape: Seq
     sign = {"amax": 1.0, "max": 1.0, "amin": -1.0, "min": -1.0}.get(kind)
     if sign is None:
         raise UnpredictedError(f"elements sent to one place, reduced by {kind}")
-    best = values.scaled(resized(largest(values.scaled(x, sign), [to.dim], to.counts), shape), sign)
+    signed, count = values.scaled(x, sign), float(to.number[to.number > 0].mean())
+    best = resized(largest(signed, [to.dim], to.counts), shape)
+    best = values.scaled(marked(best, signed, (to.dim,), count, 1 / count), sign)
     if target is not None:
         best = _against(best, target, sign)
+    if (to.number > 0).all():
+        return best
     reached = to.on_axis(to.number > 0, len(shape))
     return values.times(best, values.expanded(reached, tuple(shape)))
 
