@@ -31,6 +31,8 @@ WITHOUT_NUMBERS = (
     "active drivers",
 )
 """What torch, NumPy and Triton say of tensors that hold no numbers."""
+DISPATCH = (f"{__package__}.interpreter", "__torch_dispatch__")
+"""Where every operation on fake tensors comes by."""
 KERNEL = "it is a kernel of its own, of which torch does not know what shape it gives"
 REGISTER = "Tell torch: torch.library.register_fake({name!r}, …), a function that gives an empty result. Or: "
 
@@ -67,11 +69,9 @@ def _kernel(error: BaseException | None) -> str:
 
 def operation_of(error: BaseException | None) -> str:
     """The innermost operation that was running on fake tensors, or ""."""
-    from .interpreter import Interpreter
-
     frames = [] if error is None else list(traceback.walk_tb(error.__traceback__))
     for frame, _ in reversed(frames):
-        if frame.f_code is Interpreter.__torch_dispatch__.__code__:
+        if (frame.f_globals.get("__name__"), frame.f_code.co_name) == DISPATCH:
             return str(frame.f_locals.get("func", "")).removesuffix(".default")
     return ""
 

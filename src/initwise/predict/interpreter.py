@@ -19,7 +19,7 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
-from . import sampling, substitutes, values
+from . import failing, sampling, substitutes, values
 from .faking import Faking
 from .parts import of_tensor
 from .rules import Call, UnpredictedError, rule_for
@@ -58,12 +58,16 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         fakes: the FakeTensorMode that makes fake tensors.
         unpredicted: (operation, reason) → how often.
         operations: operation → how often it ran on fake tensors.
+        decided: what one draw of values has decided so far; whatever is computed later may rest on it.
     """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.building = False
+        self.decided: frozenset[str] = frozenset()
         self.fakes = FakeTensorMode(allow_non_fake_inputs=True)
+        # an address of nothing, given to a C library, ends the process
+        self.fakes._allow_unsafe_data_ptr_access = False
         self._faking = Faking(self.fakes)
         self.unpredicted: Counter[tuple[str, str]] = Counter()
         self.operations: Counter[str] = Counter()
@@ -148,12 +152,14 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
             with self:
                 return substitutes.OPERATIONS[name](*args, **kwargs)
         else:
+            if name in failing.CHECKED:
+                failing.check_operands(name, args)
+            args = substitutes.numbered(self, name, args)
             out = self._faking.run(func, args, kwargs)
         outs = list(out) if isinstance(out, (tuple, list)) else [out]
         if any(isinstance(tensor, FakeTensor) for tensor in outs):
             self._interpret(func, args, kwargs, out, outs)
         return given[0] if args and out is args[0] else out
-            args = substitutes.numbered(self, name, args)
 
     def _turned(self, func: Any, args: Any, kwargs: Any) -> Any:
         """A view in place: the tensor is what the view would be."""
@@ -193,6 +199,8 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return why
 
     def _store(self, func: Any, tensor: Tensor, value: Value | None, why: str) -> None:
+        if self.decided and value is not None and not self.decided <= value.notes:
+            value = values.noted(value, self.decided)
         if value is not None and value.shape != tuple(tensor.shape):
             odd = f"its rule gives shape {value.shape}, not {tuple(tensor.shape)}"
             value, why = None, self._missed(func.overloadpacket.__name__, odd)

@@ -43,12 +43,14 @@ OPERATIONS = frozenset(
     }
 )
 SAMPLED = "{} was decided by one draw of its values"
+NAMES = {"_local_scalar_dense": "a number read from a tensor (.item(), if, while)"}
 LARGEST = 1 << 24
 
 
 def run(interpreter: Interpreter, func: Any, args: Any, kwargs: Any) -> Any:
     """`func` on one draw of its operands; floating results become fake, with the moments of the draw."""
     name = func.overloadpacket.__name__
+    note = SAMPLED.format(NAMES.get(name, name))
     interpreter.operations[name] += 1
     generator = torch.Generator().manual_seed(interpreter.operations[name])
 
@@ -58,12 +60,13 @@ def run(interpreter: Interpreter, func: Any, args: Any, kwargs: Any) -> Any:
     def told(leaf: Any) -> Any:
         if not isinstance(leaf, Tensor) or not leaf.is_floating_point():
             return leaf
-        value = values.fresh(
-            measured(leaf.to(torch.float64).numpy()), notes=frozenset({SAMPLED.format(name)})
-        )
+        value = values.fresh(measured(leaf.to(torch.float64).numpy()), notes=frozenset({note}))
         return interpreter.fake(tuple(leaf.shape), leaf.dtype, value)
 
     args, kwargs = tree_map(drawn, (args, kwargs))
+    if not interpreter.building:
+        # numbers and indices are real from here on: what they decide cannot be followed
+        interpreter.decided |= {note}
     return tree_map(told, func(*args, **kwargs))
 
 

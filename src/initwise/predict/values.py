@@ -213,6 +213,13 @@ def uniform(shape: tuple[int, ...], low: float, high: float) -> Value:
     return fresh(independent(shape, (low + high) / 2, (high - low) ** 2 / 12), law)
 
 
+def noted(value: Value, notes: frozenset[str]) -> Value:
+    """The same value, resting on `notes` too."""
+    found = replace(value, notes=value.notes | notes)
+    found.__dict__["memo"] = value.memo  # what rules derived holds for both
+    return found
+
+
 # arithmetic
 
 
