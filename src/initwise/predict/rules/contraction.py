@@ -14,6 +14,8 @@ from ..values import Value
 from .calling import Call, rule
 from .pointwise import DEPENDENT
 
+ONE_SIDED = "sums with weights that are mostly their mean are taken for Gaussian"
+
 
 def product(call: Call, x: Value, x_labels: str, y: Value, y_labels: str, out: str) -> Value:
     """The contraction of two values, as a base of its own: its scale is as lucky as the terms were."""
@@ -28,7 +30,7 @@ def product(call: Call, x: Value, x_labels: str, y: Value, y_labels: str, out: s
         one, other = (one.shared, other.shared) if len(out) > 2 else (one, other)
         spread = spread.shared
         moments = scale(moments, one.together(other) ** 0.5)
-    notes = x.notes | y.notes
+    notes = x.notes | y.notes | one_sided(x, y) | one_sided(y, x)
     if x.bases & y.bases:
         notes |= {DEPENDENT.format(call.name)}
     grams, extra = product_grams(x, x_labels, y, y_labels, out)
@@ -42,6 +44,14 @@ def _summed(x: Value, labels: str, out: str) -> Luck:
     if x.parameter:  # all slices meet the same one
         return x.spread.shared
     return x.spread_over(tuple(d for d, label in enumerate(labels) if label not in out))
+
+
+def one_sided(x: Value, w: Value) -> frozenset[str]:
+    """The note for weights that are mostly their mean: sums of what varies together keep its law."""
+    moments = w.moments
+    if not w.parameter or moments.mean.size != 1 or moments.overall_mean**2 <= moments.mean_square / 2:
+        return frozenset()
+    return frozenset() if x.law is None else frozenset({ONE_SIDED})
 
 
 @rule("mm")

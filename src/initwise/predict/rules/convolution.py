@@ -27,7 +27,7 @@ from ..moments import Moments, aligned, flat, uniform
 from ..picking import Picking, at_centre, every, picked
 from ..values import Value
 from .calling import Call, rule
-from .contraction import biased
+from .contraction import biased, one_sided
 
 SPACE = "xyz"
 COUNTED = 384
@@ -361,7 +361,8 @@ def convolution(call: Call) -> Value:
     moments = forward(x.moments, kernel, groups, lines)
     luck, other = x.spread_over((1,)), w.spread.shared
     grams = {x.bases: forward(strayed(x, [1]), kernel, groups, lines)} if w.parameter else {}
-    y = values.fresh(moments, spread=luck + other, notes=x.notes | w.notes, grams=_per_tap(grams, lines))
+    notes = x.notes | w.notes | one_sided(x, w)
+    y = values.fresh(moments, spread=luck + other, notes=notes, grams=_per_tap(grams, lines))
     return y if call.get("bias") is None else _biased(y, call.value("bias"))
 
 
