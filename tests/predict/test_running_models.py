@@ -164,3 +164,41 @@ class Orthogonal(nn.Module):
 
 def test_orthogonal_weights_and_a_transpose_in_place():
     assert_near(Orthogonal, "f32[4,12,16]", 0.35)
+
+
+class Quantized(nn.Module):
+    """The rows of a table that a maximum picks are what goes on."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.table, self.last = nn.Linear(16, 64), nn.Embedding(64, 32), nn.Linear(32, 8)
+
+    def forward(self, x):
+        scores, picked = self.first(x).max(-1)
+        return self.last(self.table(picked.flatten()).view(*x.shape[:-1], 32) * scores.unsqueeze(-1))
+
+
+class Durations(nn.Module):
+    """Each token as often as a layer says, as in speech synthesis."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(16, 32), nn.Linear(32, 8)
+        self.lengths = nn.Linear(16, 1)
+
+    def forward(self, x):
+        counts = (self.lengths(x).exp() * 3).round().clamp(min=0).long().squeeze(-1)
+        return self.last(torch.repeat_interleave(self.first(x), counts, dim=0))
+
+
+def test_places_picked_by_a_maximum():
+    assert_near(Quantized, "f32[4,20,16]", 0.5)
+
+
+def test_lengths_that_a_layer_says():
+    predicted = check(Durations, "f32[64,16]", mode="predict").layers
+    measured = check(Durations(), "f32[64,16]").layers
+    # the lengths themselves get no gradient, predicted as measured
+    assert [row.verdict for row in predicted] == [row.verdict for row in measured]
+    for mine, theirs in zip(predicted, measured, strict=True):
+        assert abs(math.log(mine.forward_rms / theirs.forward_rms)) < 0.2

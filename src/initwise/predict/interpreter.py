@@ -21,6 +21,7 @@ from torch.utils._pytree import tree_map
 
 from . import failing, sampling, substitutes, values
 from .faking import Faking
+from .maps import resize
 from .parts import of_tensor
 from .rules import Call, UnpredictedError, rule_for
 from .storages import NEVER, UNWRITTEN, State, Storages, covers
@@ -28,7 +29,7 @@ from .values import Value
 
 UPSTREAM = NEVER[2]
 LARGE_REAL = 1 << 22
-"""Real tensors of more elements are not measured."""
+"""Real tensors of more elements are measured at some of their places."""
 MOST_REAL = 256
 """Real tensors whose moments are kept."""
 SLIGHT = 0.02
@@ -115,16 +116,13 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return (next(self._stamps), None, str(reason))
 
     def _measured(self, tensor: Tensor) -> Value:
-        if tensor.numel() > LARGE_REAL:
-            raise UnpredictedError(f"a real tensor of {tensor.numel()} elements takes part")
         place = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype)
         key = (*place, tensor._version, tensor.is_conj())
         if key not in self._real:
             if len(self._real) >= MOST_REAL:
                 self._real.clear()
-            numbers = tensor.detach().to(torch.float64).numpy()
             # the tensor is kept, so that its address stays its own
-            self._real[key] = (of_tensor(tensor), tensor)
+            self._real[key] = (_of_real(tensor), tensor)
         return self._real[key][0]
 
     # dispatch
@@ -159,6 +157,7 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         outs = list(out) if isinstance(out, (tuple, list)) else [out]
         if any(isinstance(tensor, FakeTensor) for tensor in outs):
             self._interpret(func, args, kwargs, out, outs)
+            sampling.remember(self, func, args, kwargs, outs)
         return given[0] if args and out is args[0] else out
 
     def _turned(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -229,6 +228,16 @@ def _fake(one: Any) -> bool:
 
 def _real(one: Any) -> bool:
     return isinstance(one, Tensor) and not isinstance(one, FakeTensor)
+
+
+def _of_real(tensor: Tensor) -> Value:
+    """The moments of its numbers; of some places of each axis where there are very many."""
+    if tensor.numel() <= LARGE_REAL:
+        return of_tensor(tensor)
+    moments = of_tensor(sampling.thinned(tensor, LARGE_REAL)).moments
+    for dim, size in enumerate(tensor.shape):
+        moments = resize(moments, dim, size)
+    return values.fresh(moments)
 
 
 def _any_fake(given: Iterable[Any]) -> bool:

@@ -7,12 +7,14 @@ it says so.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_leaves, tree_map
 
 from . import values
 from .moments import measured
@@ -35,6 +37,7 @@ OPERATIONS = frozenset(
         "masked_select",
         "multinomial",
         "nonzero",
+        "repeat_interleave",
         "sort",
         "topk",
         "unique",
@@ -45,6 +48,8 @@ OPERATIONS = frozenset(
 SAMPLED = "{} was decided by one draw of its values"
 NAMES = {"_local_scalar_dense": "a number read from a tensor (.item(), if, while)"}
 LARGEST = 1 << 24
+PICKS = frozenset({"max", "min"})
+"""Of these, with an axis, the second result says which place was picked."""
 
 
 def run(interpreter: Interpreter, func: Any, args: Any, kwargs: Any) -> Any:
@@ -67,7 +72,54 @@ def run(interpreter: Interpreter, func: Any, args: Any, kwargs: Any) -> Any:
     if not interpreter.building:
         # numbers and indices are real from here on: what they decide cannot be followed
         interpreter.decided |= {note}
+    if name == "repeat_interleave":
+        args = (_counts(args[0]), *args[1:])
     return tree_map(told, func(*args, **kwargs))
+
+
+def _counts(repeats: Tensor) -> Tensor:
+    """Numbers of repeats are not negative, and something is repeated."""
+    counts = repeats.clamp(min=0)
+    return counts if bool(counts.any()) else torch.ones_like(counts)
+
+
+class Later:
+    """Integers that are drawn once a rule asks which places they name."""
+
+    def __init__(self, draw: Callable[[], Tensor]) -> None:
+        self._draw = draw
+
+    @cached_property
+    def numbers(self) -> Tensor:
+        """One draw, always the same."""
+        with torch.no_grad():
+            return self._draw()
+
+
+def remember(interpreter: Interpreter, func: Any, args: Any, kwargs: Any, outs: list[Any]) -> None:
+    """Let integers among `outs`, which depend on values, be drawn later."""
+    last, name = outs[-1], func.overloadpacket.__name__
+    if not isinstance(last, FakeTensor) or last.is_floating_point() or last.is_complex():
+        return
+    if name in PICKS and len(outs) == 2:
+        seed = interpreter.operations.total()
+
+        def pick() -> Tensor:
+            generator = torch.Generator().manual_seed(seed)
+            interpreter.decided |= {SAMPLED.format(name)}
+            found: Tensor = func(_drawn(interpreter, args[0], generator), *args[1:], **kwargs)[1]
+            return found
+
+        last._initwise_later = Later(pick)  # type: ignore[attr-defined]
+        return
+    given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, FakeTensor)]
+    if len(outs) == 1 and given and all(hasattr(leaf, "_initwise_later") for leaf in given):
+        later = Later(lambda: func(*tree_map(_numbers, args), **tree_map(_numbers, kwargs)))
+        last._initwise_later = later  # type: ignore[attr-defined]
+
+
+def _numbers(leaf: Any) -> Any:
+    return leaf._initwise_later.numbers if isinstance(leaf, FakeTensor) else leaf  # type: ignore[attr-defined]
 
 
 def _drawn(interpreter: Interpreter, tensor: Tensor, generator: torch.Generator) -> Tensor:
@@ -79,6 +131,17 @@ def _drawn(interpreter: Interpreter, tensor: Tensor, generator: torch.Generator)
     if tensor.dtype.is_floating_point:
         return numbers.to(tensor.dtype)
     return (numbers > 0.5) if tensor.dtype == torch.bool else numbers.round().to(tensor.dtype)
+
+
+def thinned(tensor: Tensor, most: int) -> Tensor:
+    """Some places of each axis, so that at most `most` elements are left."""
+    generator = torch.Generator().manual_seed(0)
+    while tensor.numel() > most:
+        dim = max(range(tensor.dim()), key=lambda d: tensor.shape[d])
+        size = tensor.shape[dim]
+        kept = torch.randperm(size, generator=generator)[: (size + 1) // 2].sort().values
+        tensor = tensor.index_select(dim, kept.to(tensor.device))
+    return tensor
 
 
 def _marginal(interpreter: Interpreter, tensor: Tensor) -> tuple[float, float]:

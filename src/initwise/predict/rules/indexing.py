@@ -23,7 +23,10 @@ ROWS = 512
 def real_index(index: Tensor) -> NDArray[np.int64]:
     """The numbers of an index tensor. Raises UnpredictedError if they are not there."""
     if isinstance(index, FakeTensor):
-        raise UnpredictedError("its indices depend on values that are not there")
+        later = getattr(index, "_initwise_later", None)
+        if later is None:
+            raise UnpredictedError("its indices depend on values that are not there")
+        index = later.numbers
     return index.detach().cpu().numpy().astype(np.int64)
 
 
