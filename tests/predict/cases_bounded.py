@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import torch
-from conformance import case, normal, uniform
+from conformance import case, normal, real, uniform
 from torch.nn import functional as F  # noqa: N812
 
 GRID = "the grid"
+HIDDEN = torch.arange(6) > 3
 
 CASES = [
     case("arc cosine", torch.acos, uniform(4, 6, mean=0.0, std=0.3), slack=0.01, reason=GRID),
@@ -19,6 +20,25 @@ CASES = [
         backward=False,
         slack=0.01,
         reason="lengths are taken as independent of their terms",
+    ),
+    case(
+        "sigmoid of hidden scores",
+        lambda x: torch.sigmoid(x.masked_fill(HIDDEN, -torch.inf)),
+        normal(4, 6),
+        samples=600,
+        slack=0.01,
+        grad_slack=0.15,
+        reason="the mask is met twice on the way back",
+    ),
+    case(
+        "scores of the chosen, scattered",
+        lambda x, i: torch.full_like(x, -torch.inf)[:, :2].scatter(1, i, x[:, :1]).transpose(0, 1).sigmoid(),
+        normal(6, 4),
+        real(torch.tensor([[0], [1], [1], [0], [1], [0]])),
+        backward=False,
+        samples=600,
+        slack=0.01,
+        reason=GRID,
     ),
     case("exponential", torch.exp, normal(4, 6, mean=-0.5, std=0.5), samples=1000),
     case(

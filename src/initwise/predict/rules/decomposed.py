@@ -44,7 +44,6 @@ BY_PARTS = (
     "renorm",
     "aminmax",
     "multi_margin_loss",
-    "multilabel_margin_loss_forward",
     "_euclidean_dist",
     "take",
 )

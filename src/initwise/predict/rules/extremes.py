@@ -252,9 +252,9 @@ def equal(call: Call) -> Value:
         origin = y.terms[0].factors[0].base.origin
         if origin[:1] == (LARGEST,) and x.bases == origin[1].bases:
             return _is_largest(x, *origin[1:])
-    if one.moments.fixed or other.moments.fixed:
-        return elementwise(call)
-    raise UnpredictedError("whether two values that vary are equal")
+        if origin[:1] == (LARGEST,):
+            raise UnpredictedError("whether a value is the largest of others")
+    return elementwise(call)
 
 
 @rule("logical_or")

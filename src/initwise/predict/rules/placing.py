@@ -33,7 +33,7 @@ from .indexing import (
     real_index,
     resized,
 )
-from .masks import chosen_by, either
+from .masks import HIDDEN, chosen_by, either, masked
 from .views import joined, ranged
 
 
@@ -181,6 +181,8 @@ def scatter(call: Call) -> Value:
         return chosen_by(target, _untouched(call), float(call["value"]), call.shape)
     x = call.value("src")
     cut = maps.resize(others_cut(x.moments, dim, index.shape), dim, index.shape[dim])
+    if not adding and target.moments.overall_mean < HIDDEN:
+        return masked(resized(kept(cut, x), call.shape), ~_untouched_places(call))
     if not adding and target.moments.mean_square > 0:
         return _put(cut, x, target, _complement(_untouched(call)))
     moments = others_cut(_scattered(cut, dim, index, call.shape[dim]), dim, call.shape)
@@ -193,9 +195,12 @@ def _complement(mask: Value) -> Value:
 
 def _untouched(call: Call) -> Value:
     """1 at places that no index says, else 0."""
-    left = torch.ones(call.shape, dtype=torch.float64)
-    left = left.scatter(call["dim"], call["index"].detach().cpu(), 0.0)
-    return values.fresh(measured(left.numpy()))
+    return values.fresh(measured(_untouched_places(call).to(torch.float64).numpy()))
+
+
+def _untouched_places(call: Call) -> Tensor:
+    whole = torch.ones(call.shape, dtype=torch.bool)
+    return whole.scatter(call["dim"], call["index"].detach().cpu(), False)
 
 
 def _somewhere(call: Call) -> Value:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -22,8 +23,10 @@ from .. import quadrature, values
 from ..axes import Array, spread_left, spread_right
 from ..bases import Base, Factor, Term
 from ..moments import Moments, broadcast
+from ..parts import of_tensor
 from ..values import Value
 from .calling import Call, UnpredictedError, rule
+from .masks import chosen_by
 
 PROBES = (0.0, 1.0, -2.5)
 NODES, NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(48)
@@ -91,8 +94,21 @@ def elementwise(call: Call) -> Value:
     for attempt in (_of_one_base, _linear_in_one, _of_two):
         found = attempt(operands)
         if found is not None:
-            return found
+            return _unhidden(operands, found)
     raise UnpredictedError(f"{call.name} of {len(operands.values)} operands that vary by themselves")
+
+
+def _unhidden(operands: Operands, found: Value) -> Value:
+    """What the operation makes of −∞, in place of scores that take no part; as it is where that is −∞."""
+    hidden = [(place, value.mask) for place, value in operands.values.items() if value.mask is not None]
+    if len(hidden) != 1 or len(operands.values) != 1:
+        return found
+    ((place, mask),) = hidden
+    number = float(operands.evaluate({place: np.full(1, -math.inf)})[0])
+    if not math.isfinite(number):
+        return found
+    keep = values.expanded(of_tensor(mask), operands.call.shape)
+    return chosen_by(replace(found, mask=None), keep, number, operands.call.shape)
 
 
 class Operands:
@@ -220,7 +236,10 @@ def _positive(operands: Operands, factor: Factor) -> Value:
     law = moments.mean[..., None] * np.exp(np.sqrt(log_variance) * quadrature.GRID - log_variance / 2)
     (place,) = operands.values
     result = _finite(operands.evaluate({place: law}), operands)
-    base = Base(moments, spread=factor.base.spread)
+    origin = factor.base.origin
+    if origin[:1] == ("square",):
+        origin = ("of square", origin[1], law / moments.mean[..., None])
+    base = Base(moments, spread=factor.base.spread, origin=origin)
     return _like(operands, Value((Term((Factor(base, result),)),)))
 
 

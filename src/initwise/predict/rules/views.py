@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 
 from .. import maps, values
 from ..algebra import scale
@@ -18,7 +19,12 @@ PAIR = "pair"
 
 def _moved(call: Call, name: str, key: Hashable, change: Callable[[Moments], Moments]) -> Value:
     x = call.value(name)
-    return values.moved(x, key, change, x.shape)
+    found = values.moved(x, key, change, x.shape)
+    if x.mask is None or name != "self":
+        return found
+    # what takes no part moves with the rest
+    mask = call.op(**{**call.arguments, "self": x.mask.expand(x.shape)})
+    return replace(found, mask=mask)
 
 
 @rule(
