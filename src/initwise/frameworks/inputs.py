@@ -33,7 +33,7 @@ _OPTIONS = re.compile(r"(?P<spec>[^()]*)\((?P<options>[^()]*)\)")
 
 @dataclass(frozen=True, init=False)
 class Input(JsonMixin):
-    """A tensor of an example, declared: it stands wherever a tensor or a spec can stand.
+    """A tensor of an example by its statistics: it stands wherever a tensor or a spec can stand.
 
     Measured, it is drawn from the check's seed with these statistics; predicted, they are what is known
     of it. Floats are Gaussian with Cov(x[b, p], x[b′, p′]) = std²·C·R, where C is 1 for b = b′ and else
