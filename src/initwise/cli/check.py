@@ -64,7 +64,11 @@ def check(
         "seed": seed,
     }
     made: Making = "by width" if widths is not None else "later" if predict else "now"
-    found = _checked(target, example, made, asked)
+    try:
+        found = _checked(target, example, made, asked)
+    except KeyboardInterrupt:
+        note("Interrupted: there is no result, and nothing was written.")
+        raise typer.Exit(130) from None
     show(found, as_json=as_json)
     write_page(found, html)
     if not (found.healthy or as_json or widths is not None):
@@ -75,7 +79,7 @@ def check(
 def _checked(target: str, example: str | None, made: Making, asked: dict[str, Any]) -> Any:
     with loaded(target, example, seed=asked["seed"], made=made) as subject, told_as_options():
         try:
-            with reporting(True) as report:
+            with reporting(True, "making the model") as report:
                 return check_model(
                     subject.model,
                     subject.example,

@@ -11,23 +11,27 @@ Report = Callable[[int, int, str], None]
 
 
 @contextlib.contextmanager
-def reporting(progress: bool | Report) -> Iterator[Report]:
-    """The report to call: the caller's, a bar on stderr if that is a terminal, or nothing."""
+def reporting(progress: bool | Report, title: str = "race") -> Iterator[Report]:
+    """The report to call: the caller's, a bar on stderr if that is a terminal, or nothing.
+
+    Args:
+        title: what the bar says before the first report.
+    """
     if callable(progress):
         yield progress
     elif progress and sys.stderr.isatty():
-        with _bar() as report:
+        with _bar(title) as report:
             yield report
     else:
         yield lambda done, total, text: None
 
 
 @contextlib.contextmanager
-def _bar() -> Iterator[Report]:
+def _bar(title: str) -> Iterator[Report]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("race", total=None)
+        task = bar.add_task(title, total=None)
         yield lambda done, total, text: bar.update(task, completed=done, total=total, description=text)
