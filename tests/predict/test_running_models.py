@@ -1,5 +1,6 @@
 """What models do besides plain layers: each runs, and its numbers are those of measuring."""
 
+import copy
 import math
 
 import numpy as np
@@ -202,3 +203,19 @@ def test_lengths_that_a_layer_says():
     assert [row.verdict for row in predicted] == [row.verdict for row in measured]
     for mine, theirs in zip(predicted, measured, strict=True):
         assert abs(math.log(mine.forward_rms / theirs.forward_rms)) < 0.2
+
+
+class Copied(nn.Module):
+    """A layer and its copy, which begins with the same numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(32, 32)
+        self.last = copy.deepcopy(self.first)
+
+    def forward(self, x):
+        return self.last(self.first(x))
+
+
+def test_a_layer_copied_by_its_constructor():
+    assert_near(Copied, "f32[64,32]", 0.35)

@@ -29,7 +29,7 @@ def built(build: Callable[[], Any], interpreter: Interpreter) -> nn.Module:
     """
     interpreter.building = True
     try:
-        with interpreter, _truncated_normal(interpreter), _materialized(interpreter), quietly():
+        with interpreter, _truncated_normal(interpreter), _materialized(interpreter), _copies(), quietly():
             model = _called(build)
     finally:
         interpreter.building = False
@@ -63,6 +63,27 @@ def _called(build: Callable[[], Any]) -> Any:
             expected="a callable that makes a model of tensors without memory",
             fix=f"{placed(error)}If it works by itself, it needs its numbers: give the model instead.",
         ) from error
+
+
+@contextlib.contextmanager
+def _copies() -> Iterator[None]:
+    """copy.deepcopy asks a tensor for its address, which fake ones have not: they are cloned."""
+
+    def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
+        if id(self) not in memo:
+            if not self.is_leaf:
+                raise RuntimeError("Only leaf tensors support the deepcopy protocol at the moment")
+            copied = self.detach().clone()
+            given = self.requires_grad
+            own = isinstance(self, nn.Parameter)
+            memo[id(self)] = nn.Parameter(copied, given) if own else copied.requires_grad_(given)
+        return memo[id(self)]  # type: ignore[no-any-return]
+
+    FakeTensor.__deepcopy__ = deepcopy  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del FakeTensor.__deepcopy__
 
 
 @contextlib.contextmanager
