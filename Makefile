@@ -1,6 +1,6 @@
 # make run     install what the example needs into .venv and choose the weights of a bundled network
 # make test    everything that has to hold before a change goes in
-# make sweep   the longer tests, too
+# make sweep   the longer tests, too, and every model of the coverage page (goes on where it was stopped)
 # make readme  write the generated parts of README and docs again
 # make clean   remove what these made
 
@@ -23,6 +23,8 @@ test: $(VENV)/.dev
 
 sweep: $(VENV)/.dev
 	$(BIN)/pytest
+	$(BIN)/python benchmarks/coverage_sweep.py
+	$(BIN)/python benchmarks/coverage_sweep.py --write
 
 readme: $(VENV)/.dev
 	$(BIN)/python docs/build.py

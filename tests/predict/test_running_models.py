@@ -219,3 +219,21 @@ class Copied(nn.Module):
 
 def test_a_layer_copied_by_its_constructor():
     assert_near(Copied, "f32[64,32]", 0.35)
+
+
+class Perturbed(nn.Module):
+    """A weight of zeros that drawn numbers are added to."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(32, 32), nn.Linear(32, 32)
+        self.weight = nn.Parameter(torch.zeros(32, 32))
+        with torch.no_grad():
+            self.weight.add_(torch.randn(32, 32), alpha=0.5)
+
+    def forward(self, x):
+        return self.last(self.first(x) @ self.weight)
+
+
+def test_a_weight_of_zeros_that_numbers_are_added_to():
+    assert_near(Perturbed, "f32[64,32]", 0.35)

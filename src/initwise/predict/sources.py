@@ -79,7 +79,9 @@ def weights(
         ModelError: a lazy parameter, or one on the meta device that nothing is said about.
     """
     found: dict[str, Tensor] = {}
-    for name, parameter in model.named_parameters():
+    for name, own in model.named_parameters():
+        # one that its constructor wrote drawn numbers into is no longer what its memory says
+        parameter = interpreter.standing(own)
         if nn.parameter.is_lazy(parameter):
             raise ModelError(
                 "is lazy: it has no shape before the first forward",
