@@ -132,4 +132,14 @@ CASES = [
         slack=0.05,
         reason="pairs of one target are taken as independent in the loss",
     ),
+    case(
+        "alignments",
+        lambda x: F.ctc_loss(
+            x.log_softmax(2), torch.tensor([[1, 2], [2, 1]]), torch.tensor([12, 12]), torch.tensor([2, 2])
+        ),
+        normal(12, 2, 16, std=0.3),
+        samples=3000,
+        slack=0.1,
+        reason="the loss is one draw's, alignments share as under even probabilities",
+    ),
 ]

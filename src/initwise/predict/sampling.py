@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 OPERATIONS = frozenset(
     {
+        "_ctc_loss",
         "_local_scalar_dense",
         "_unique2",
         "argmax",
@@ -65,7 +67,9 @@ def run(interpreter: Interpreter, func: Any, args: Any, kwargs: Any) -> Any:
     def told(leaf: Any) -> Any:
         if not isinstance(leaf, Tensor) or not leaf.is_floating_point():
             return leaf
-        value = values.fresh(measured(leaf.to(torch.float64).numpy()), notes=frozenset({note}))
+        with np.errstate(invalid="ignore"):  # scores of −∞ have no moments
+            moments = measured(leaf.to(torch.float64).numpy())
+        value = values.fresh(moments, notes=frozenset({note}))
         return interpreter.fake(tuple(leaf.shape), leaf.dtype, value)
 
     args, kwargs = tree_map(drawn, (args, kwargs))

@@ -5,6 +5,7 @@ Each is taken apart into operations that have rules, under the interpreter, and 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -49,6 +50,30 @@ def grouped_mm(
         return torch.bmm(self[:, None], mat2[group])[:, 0]
     outer = self.t()[:, :, None] * mat2[:, None, :]
     return outer.new_zeros((offs.numel(), *outer.shape[1:])).index_add(0, group, outer)
+
+
+@instead_of("_ctc_loss_backward")
+def ctc_gradient(
+    grad: Tensor,
+    log_probs: Tensor,
+    targets: Tensor,
+    input_lengths: Any,
+    target_lengths: Any,
+    neg_log_likelihood: Tensor,
+    log_alpha: Tensor,
+    blank: int,
+    zero_infinity: bool = False,
+) -> Tensor:
+    """g·(p − γ): γ, how the alignments share the classes, is that of even probabilities."""
+    classes = log_probs.shape[-1]
+    rest = (targets, input_lengths, target_lengths)
+    even = torch.full(tuple(log_probs.shape), -math.log(classes))
+    loss, alpha = torch.ops.aten._ctc_loss(even, *rest, blank, zero_infinity)
+    slope = torch.ops.aten._ctc_loss_backward(
+        torch.ones_like(loss), even, *rest, loss, alpha, blank, zero_infinity
+    )
+    shares = 1 / classes - slope
+    return (log_probs.exp() - shares) * grad.reshape(1, -1, 1)
 
 
 INDEXED = frozenset({"index", "_unsafe_index", "index_put", "index_put_", "_unsafe_index_put"})

@@ -57,9 +57,11 @@ def exponential(call: Call) -> Value:
         return _complex(call)
     x = call.value("self")
     moments = x.moments
-    if not (moments.mean < 0).all() or _plain(x) < LARGEST:
+    if (moments.mean > 0).any() or moments.overall_mean >= 0 or _plain(x) < LARGEST:
         return elementwise(call)
-    width = np.log1p(moments.variance / moments.mean**2)[..., None]
+    # a block without mean is a difference of a sum from itself
+    relative = moments.variance / np.where(moments.mean < 0, moments.mean, -np.inf) ** 2
+    width = np.log1p(relative)[..., None]
     law = moments.mean[..., None] * np.exp(-np.sqrt(width) * quadrature.GRID - width / 2)
     base = Base(moments, spread=x.scale_spread)
     return Value((Term((Factor(base, np.exp(law)),)),), x.notes | {DECAYS}, x.mask)
