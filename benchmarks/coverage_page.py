@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 import torch
@@ -100,7 +101,13 @@ def _wanting(results: Iterable[Outcome]) -> str:
     return _table(("model", "whole rows", "where first, and why"), rows)
 
 
+def _cell(given: object) -> str:
+    """As a cell's text: no paths of the machine it ran on, no bars."""
+    text = re.sub(r"/[^\s:()]*/(?:site-packages|src|lib/python[\d.]+)/", "", str(given))
+    return text.replace("|", "\\|")
+
+
 def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     lines = [f"| {' | '.join(header)} |", "|" + "---|" * len(header)]
-    lines += [f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
+    lines += [f"| {' | '.join(map(_cell, row))} |" for row in rows]
     return "\n".join(lines)
