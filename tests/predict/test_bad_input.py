@@ -91,7 +91,7 @@ def test_a_kernel_of_the_users_own_is_named_and_how_to_declare_it(library):
         return torch.ops.initwise_tests.doubled(h)
 
     error = raised(middle)
-    assert "in the operation initwise_tests.doubled" in error.got
+    assert "initwise_tests.doubled" in error.got
     assert error.cause == "it is a kernel of its own, of which torch does not know what shape it gives"
     assert "torch.library.register_fake('initwise_tests::doubled', …)" in error.fix
     assert line_of(middle) in error.fix
@@ -245,6 +245,15 @@ def test_a_model_on_the_meta_device_needs_a_plan():
     with pytest.raises(ModelError, match="weight: is on the meta device, and the plan says nothing about it"):
         check(model, EXAMPLE, mode="predict")
     assert check(model, EXAMPLE, plan="he_normal", mode="predict").layers[0].forward_rms > 0
+
+
+def test_a_constructor_may_copy_its_layers():
+    def make():
+        layer = nn.TransformerEncoderLayer(16, 2, 32, 0.0, batch_first=True)
+        return nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+
+    rows = check(make, "f32[4,8,16]", mode="predict").layers
+    assert all(row.forward_rms > 0 for row in rows)
 
 
 # parameters that are no real dense floating-point tensors

@@ -44,7 +44,8 @@ def refused(error: ForwardError) -> NoReturn:
     if not cause:
         raise error
     operation = operation_of(origin)
-    got = f"{error.got}, in the operation {operation}" if operation else error.got
+    named = not operation or operation in error.got
+    got = error.got if named else f"{error.got}, in the operation {operation}"
     raise ForwardError(got, where=error.where, cause=cause, fix=f"{fix}\n  {error.fix}") from origin
 
 
