@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ def from_length(call: Call) -> Value:
     return turned(*(values.expanded(call.value(name), call.shape) for name in ("abs", "angle")))
 
 
-def applied(x: Value, function: np.ufunc) -> Value:
+def applied(x: Value, function: Callable[[Any], Any]) -> Value:
     """A function of a value."""
     factor = x.single or x.rebased().single
     assert factor is not None
