@@ -22,6 +22,8 @@ from .moments import Moments, coarse, coarse_blocks
 
 Grams = dict[frozenset["Base"], Moments]
 """Root (the bases of a tensor) → how far the second moments, given the root, stray; see `grams`."""
+PRODUCT = "product"
+"""The origin of a product: (PRODUCT, numbers of what was drawn for both)."""
 
 
 class Base:
@@ -101,12 +103,21 @@ class Base:
             # a mean over axes that is broadcast back is still the mean
             whole = self.origin[1].moments.shape if self.origin[:1] == ("average",) else None
             kept = moments.shape == whole or self.origin[:1] == ("largest",)
-            origin = self.origin if kept else ()
+            origin = self.origin if kept else _product(self.origin)
             self._views[key] = Base(
                 moments, self.law, self.spread, origin, parameter=self.parameter, grams=grams
             )
             self._views[key].number = self.number
         return self._views[key]
+
+
+def _product(origin: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What is left of an origin elsewhere: which products it is, or is a sum of; see `echoes`."""
+    if origin[:1] == (PRODUCT,):
+        return origin
+    terms = origin[1] if origin[:1] == ("sum",) else ()
+    found = [f.base.origin[1] for term in terms for f in term.factors if f.base.origin[:1] == (PRODUCT,)]
+    return (PRODUCT, frozenset().union(*found)) if found else ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from .. import values
 from ..algebra import contract, scale, total
+from ..echoes import echo, origin
 from ..grams import product_grams
 from ..luck import Luck
 from ..moments import broadcast
@@ -30,14 +31,14 @@ def product(call: Call, x: Value, x_labels: str, y: Value, y_labels: str, out: s
         one, other = (one.shared, other.shared) if len(out) > 2 else (one, other)
         spread = spread.shared
         moments = scale(moments, one.together(other) ** 0.5)
-    notes = x.notes | y.notes | one_sided(x, y) | one_sided(y, x)
+    notes = x.notes | y.notes | one_sided(x, y) | one_sided(y, x) | echo(x, y)
     if x.bases & y.bases:
         notes |= {DEPENDENT.format(call.name)}
     grams, extra = product_grams(x, x_labels, y, y_labels, out)
     if extra is not None:
         moments, extra = broadcast(moments, extra)
         moments = replace(moments, second=moments.second + extra.second)
-    return values.fresh(moments, spread=spread, notes=notes, grams=grams)
+    return values.fresh(moments, spread=spread, notes=notes, grams=grams, origin=origin(x, y))
 
 
 def _summed(x: Value, labels: str, out: str) -> Luck:

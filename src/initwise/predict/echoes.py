@@ -1,0 +1,59 @@
+"""Echoes: a gradient that holds the very output of the weights that it goes back through.
+
+A squared error sends back y − t with y = x·W, and (x·W)·Wᵀ has a mean, n·E[w²]·x: no product of strangers.
+What a gate φ′(y) knows of W comes with a gradient of mean 0 and does no such thing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import quadrature
+from .bases import PRODUCT, Base, Term
+from .values import Value
+
+ECHO = "a gradient that holds the output of the weights it goes back through, taken as independent of them"
+AUDIBLE = 0.02
+"""Share of the gradient's mean square."""
+
+
+def origin(x: Value, y: Value) -> tuple[Any, ...]:
+    """The origin of a product: what was drawn for both."""
+    return (PRODUCT, frozenset(base.number for base in x.bases | y.bases))
+
+
+def echo(x: Value, y: Value) -> frozenset[str]:
+    """The note, if one of the two holds what the other gave."""
+    return frozenset({ECHO}) if _heard(x, y) or _heard(y, x) else frozenset()
+
+
+def _heard(gradient: Value, weight: Value) -> bool:
+    numbers = frozenset(base.number for base in weight.bases)
+    shares = [_share(term, numbers) for term in gradient.terms if len(term.factors) == 1]
+    if not any(shares):
+        return False
+    sizes = [term.with_itself for term in gradient.terms if len(term.factors) == 1]
+    heard = sum(share * size for share, size in zip(shares, sizes, strict=True))
+    return heard > AUDIBLE * gradient.moments.mean_square
+
+
+def _share(term: Term, numbers: frozenset[int]) -> float:
+    """How much of a function of one base is linear in what came of these draws."""
+    (factor,) = term.factors
+    part = _part(factor.base, numbers)
+    if not part:
+        return 0.0
+    values = factor.overall
+    linear = float(quadrature.mean(values * quadrature.GRID)) ** 2
+    return part * linear / max(float(quadrature.mean(values**2)), 1e-300)
+
+
+def _part(base: Base, numbers: frozenset[int]) -> float:
+    """Share of a base's mean square that is a product with one of these draws."""
+    if base.origin[:1] == (PRODUCT,):
+        return float(not numbers.isdisjoint(base.origin[1]))
+    if base.origin[:1] != ("sum",):
+        return 0.0
+    plain = [term for term in base.origin[1] if len(term.factors) == 1]
+    heard = [term.with_itself for term in plain if _part(term.factors[0].base, numbers)]
+    return float(sum(heard)) / max(base.moments.mean_square, 1e-300)
