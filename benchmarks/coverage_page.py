@@ -66,7 +66,8 @@ def _total(title: str, results: Sequence[Outcome]) -> str:
     rows, good = sum(r.rows for r in ran), sum(r.whole for r in ran)
     return (
         f"| {title} | {len(tried)} | {_share(len(ran), len(tried))} | {_share(len(whole), len(tried))} | "
-        f"{rows} | {_share(good, rows)} | {_share(sum(r.sampled for r in ran), rows)} | {len(results) - len(tried)} |"
+        f"{rows} | {_share(good, rows)} | {_share(sum(r.sampled for r in ran), rows)} | "
+        f"{len(results) - len(tried)} |"
     )
 
 
