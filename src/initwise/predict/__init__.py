@@ -9,4 +9,5 @@ values.py       what is known of a tensor: sums of products of functions of base
 moments.py      moments per pattern of indices (axes.py);  algebra.py, maps.py  what is done with them
 quadrature.py   what a function does to a Gaussian
 choices.py      what a mask leaves;  grams.py  what keys and values share
+failing.py      what it means when a model cannot run without numbers
 """

@@ -102,6 +102,8 @@ def check_operands(name: str, given: tuple[object, ...]) -> None:
     if name == "embedding":
         _check_ids(*tensors[:2])
     elif name in PRODUCTS and len({tensor.dtype for tensor in tensors}) > 1:
+        if any(isinstance(one, torch.dtype) for one in given):  # accumulated in another dtype
+            return
         kinds = ", ".join(str(tensor.dtype).removeprefix("torch.") for tensor in tensors)
         raise RuntimeError(f"{name} of tensors of one dtype, not {kinds}")
 
