@@ -9,5 +9,7 @@ values.py       what is known of a tensor: sums of products of functions of base
 moments.py      moments per pattern of indices (axes.py);  algebra.py, maps.py  what is done with them
 quadrature.py   what a function does to a Gaussian
 choices.py      what a mask leaves;  grams.py  what keys and values share
+storages.py     memory that is written in place (writing.py);  sampling.py  what one draw of values decides
+faking.py       shapes of results;  substitutes.py  operations run as others;  building.py  constructors
 failing.py      what it means when a model cannot run without numbers
 """

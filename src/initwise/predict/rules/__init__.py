@@ -4,7 +4,8 @@ calling.py        what a rule is given, and how it registers
 pointwise.py      any elementwise operation, by quadrature;  arithmetic.py  +, −, ×, ÷ with what is shared
 contraction.py    matrix products;  convolution.py  convolutions and their gradients
 normalisation.py  layer, batch, group and RMS norms;  softmax.py  attention's weights;  masks.py  masks
-views.py          reshaping, slicing, joining;  reduction.py  sums, means;  magnitudes.py  norms, variances
+views.py          reshaping, slicing, joining;  strided.py  views by strides
+reduction.py      sums, means;  magnitudes.py  norms, variances
 indexing.py       tables, gather, scatter;  bags.py  bags of rows;  blocks.py  blocks of images
 separable.py      linear maps along axes, by their own matrix;  pooling.py  pooling, resampling, padding
 extremes.py       the largest of several;  shares.py  what a softmax gives to few keys
