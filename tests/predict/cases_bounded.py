@@ -40,6 +40,16 @@ CASES = [
         slack=0.01,
         reason=GRID,
     ),
+    case(
+        "written to another tensor",
+        lambda x, y: torch.sub(x, y.abs(), out=torch.empty_like(x)) * 1,
+        normal(4, 6),
+        normal(4, 6),
+        backward=False,
+        slack=0.01,
+        reason=GRID,
+        bare=True,
+    ),
     case("exponential", torch.exp, normal(4, 6, mean=-0.5, std=0.5), samples=1000),
     case(
         "decay of a sum of negative numbers",

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 OPERATIONS = frozenset(
     {
         "_ctc_loss",
+        "_linalg_det",
+        "_linalg_eigh",
+        "_linalg_slogdet",
+        "_linalg_solve_ex",
+        "_linalg_svd",
         "_local_scalar_dense",
         "_unique2",
         "argmax",
@@ -36,6 +41,8 @@ OPERATIONS = frozenset(
         "equal",
         "histc",
         "is_nonzero",
+        "linalg_inv_ex",
+        "linalg_lu_solve",
         "masked_select",
         "multinomial",
         "nonzero",

@@ -6,11 +6,15 @@ contraction.py    matrix products;  convolution.py  convolutions and their gradi
 normalisation.py  layer, batch, group and RMS norms;  softmax.py  attention's weights;  masks.py  masks
 views.py          reshaping, slicing, joining;  strided.py  views by strides
 reduction.py      sums, means;  magnitudes.py  norms, variances
-indexing.py       tables, gather, scatter;  bags.py  bags of rows;  blocks.py  blocks of images
+indexing.py       tables, gather;  placing.py  putting by index;  segments.py  reducing by index
+bags.py           bags of rows;  blocks.py  blocks of images;  grids.py  images at a grid's places
+complex.py        complex numbers by their parts;  spectral.py  Fourier transforms
+cumulative.py     running products and extremes, ranks;  counting.py  places among bounds, truths
+bounded.py        functions of part of the line, sums that only fall;  distances.py  between rows
 separable.py      linear maps along axes, by their own matrix;  pooling.py  pooling, resampling, padding
-extremes.py       the largest of several;  shares.py  what a softmax gives to few keys
-losses.py         losses;  decomposed.py  operations by their parts
-filling.py        constants, random numbers, dropout
+extremes.py       the largest of several;  unpooling.py  put back;  shares.py  what a softmax gives to few keys
+losses.py         losses;  margins.py  margin losses;  decomposed.py  operations by their parts
+filling.py        constants, random numbers, dropout;  drawing.py  random numbers of other laws
 
 A new rule is one function in one of these files (or a new file): `@rule("aten name", …)`,
 and one case in tests/predict/cases_*.py, without which the conformance test fails.

@@ -116,7 +116,9 @@ class Operands:
 
     def __init__(self, call: Call) -> None:
         self.call = call
-        self.flat, self._spec = tree_flatten((call.arguments,))
+        # a tensor that the result is written to is no operand
+        arguments = {name: given for name, given in call.arguments.items() if name != "out"}
+        self.flat, self._spec = tree_flatten((arguments,))
         self.values: dict[int, Value] = {}
         for place, leaf in enumerate(self.flat):
             if isinstance(leaf, Tensor):
@@ -197,7 +199,9 @@ def _unaliased(leaves: list[Any]) -> list[Any]:
 def _called(op: Any, arguments: dict[str, Any]) -> Tensor:
     positional = [arguments[a.name] for a in op._schema.arguments if not a.kwarg_only and a.name in arguments]
     named = {a.name: arguments[a.name] for a in op._schema.arguments if a.kwarg_only and a.name in arguments}
-    result: Tensor = op(*positional, **named)
+    # without the tensor that the result is written to, it is another overload
+    function = op.overloadpacket if any(a.is_out for a in op._schema.arguments) else op
+    result: Tensor = function(*positional, **named)
     return result
 
 
