@@ -9,7 +9,10 @@ import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from . import values
+from .axes import block_shares
 from .bases import Base, Factor, Term
 from .maps import cut_out, pad, reshape, resize, select
 from .moments import Moments
@@ -146,3 +149,13 @@ def at_centre(w: Value, axes: Sequence[tuple[int, int]]) -> Picking | None:
         return None
     still = all(p == c * d for c, (p, d) in zip(weight.centre, axes, strict=True))
     return weight if still else None
+
+
+def taps(w: Moments, dim: int) -> tuple[float, ...]:
+    """E[w²] of the places along an axis over their mean; () where they are alike."""
+    if len(w.axes[dim]) != 1 or len(w.axes[dim][0]) == 1:
+        return ()
+    atom, place = w.axes[dim][0], sum(len(axes) for axes in w.axes[:dim])
+    squares = np.moveaxis(w.square * block_shares(w.axes), place, 0).reshape(len(atom), -1).sum(1)
+    each = np.repeat(squares / np.array(atom), atom)
+    return tuple(float(value) for value in each / each.mean()) if each.any() else ()

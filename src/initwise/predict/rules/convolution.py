@@ -24,7 +24,7 @@ from ..bases import Grams
 from ..grams import strayed
 from ..luck import Luck
 from ..moments import Moments, aligned, flat, uniform
-from ..picking import Picking, at_centre, every, picked
+from ..picking import Picking, at_centre, every, picked, taps
 from ..values import Value
 from .calling import Call, rule
 from .contraction import biased, one_sided
@@ -322,17 +322,7 @@ def lines_of(
 
 def weighted(lines: Sequence[Line], w: Moments) -> list[Line]:
     """The lines with the shares of the taps of a weight (out, in, *kernel)."""
-    return [replace(line, taps=_profile(w, 2 + i)) for i, line in enumerate(lines)]
-
-
-def _profile(w: Moments, dim: int) -> tuple[float, ...]:
-    """E[w²] of the places along an axis over their mean; () where they are alike."""
-    if len(w.axes[dim]) != 1 or len(w.axes[dim][0]) == 1:
-        return ()
-    atom, place = w.axes[dim][0], sum(len(axes) for axes in w.axes[:dim])
-    squares = np.moveaxis(w.square * block_shares(w.axes), place, 0).reshape(len(atom), -1).sum(1)
-    each = np.repeat(squares / np.array(atom), atom)
-    return tuple(float(value) for value in each / each.mean()) if each.any() else ()
+    return [replace(line, taps=taps(w, 2 + i)) for i, line in enumerate(lines)]
 
 
 def _at_its_place(w: Value, lines: Sequence[Line], groups: int, transposed: bool) -> Picking | None:
