@@ -105,7 +105,8 @@ def main() -> None:
     if not given.write:
         sweep(chosen_of(given, kept()), given.seconds, given.memory)
     else:
-        written(kept().values())
+        named = {(subject.kind, subject.name) for kind in KINDS for subject in subjects(kind)}
+        written(result for key, result in kept().items() if key in named)
 
 
 if __name__ == "__main__":
