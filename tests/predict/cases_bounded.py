@@ -50,7 +50,7 @@ CASES = [
         reason=GRID,
         bare=True,
     ),
-    case("exponential", torch.exp, normal(4, 6, mean=-0.5, std=0.5), samples=1000),
+    case("exponential of a negative mean", torch.exp, normal(4, 6, mean=-0.5, std=0.5), samples=1000),
     case(
         "decay of a sum of negative numbers",
         lambda x, a: torch.exp(-(a.exp() * F.softplus(x)).cumsum(1)),
