@@ -26,6 +26,7 @@ import torch
 from torch import nn
 
 import initwise
+from prediction_held_out import HELD_OUT
 from prediction_models import MODELS
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks" / "prediction.md"
@@ -96,6 +97,27 @@ def _errors(field: str, predicted: dict[str, Any], drawn: list[dict[str, Any]]) 
     return Errors(tuple(errors), tuple(spreads), missing)
 
 
+def _table(models: dict[str, tuple[Callable[[], nn.Module], str]], seeds: int, most: int) -> list[str]:
+    lines = [
+        "| model | rows | seeds | F | G | W | not predicted | CPU s |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    pooled: dict[str, list[float]] = {what: [] for what in WHAT}
+    for name, (build, example) in models.items():
+        found, drawn, seconds = errors_of(build, example, seeds, most)
+        for what, errors in found.items():
+            pooled[what] += errors.errors
+        missing = sum(errors.unpredicted for errors in found.values())
+        rows = len(found["F"].errors)
+        cells = " | ".join(str(found[what]) for what in WHAT)
+        lines.append(f"| {name} | {rows} | {drawn} | {cells} | {missing} | {seconds:.1f} |")
+        print(lines[-1], flush=True)
+    ends = " | ".join(f"{np.median(p):.3f} / {np.quantile(p, 0.95):.2f}" for p in pooled.values() if p)
+    lines.append(f"| **all rows** | {len(pooled['F'])} | | {ends} | | |")
+    print(lines[-1], flush=True)
+    return lines
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
@@ -104,25 +126,12 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    lines = [
-        "| model | rows | seeds | F | G | W | not predicted | CPU s |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    pooled: dict[str, list[float]] = {what: [] for what in WHAT}
-    for name, (build, example) in MODELS.items():
-        if given.only not in name:
-            continue
-        found, seeds, seconds = errors_of(build, example, given.seeds, given.most)
-        for what, errors in found.items():
-            pooled[what] += errors.errors
-        missing = sum(errors.unpredicted for errors in found.values())
-        rows = len(found["F"].errors)
-        cells = " | ".join(str(found[what]) for what in WHAT)
-        lines.append(f"| {name} | {rows} | {seeds} | {cells} | {missing} | {seconds:.1f} |")
-        print(lines[-1], flush=True)
-    ends = " | ".join(f"{np.median(p):.3f} / {np.quantile(p, 0.95):.2f}" for p in pooled.values() if p)
-    lines.append(f"| **all rows** | {len(pooled['F'])} | | {ends} | | |")
-    print(lines[-1])
+    lines: list[str] = []
+    for title, models in (("", MODELS), ("Held out", HELD_OUT)):
+        chosen = {name: model for name, model in models.items() if given.only in name}
+        if chosen:
+            lines += ["", f"## {title}", ""] if title else []
+            lines += _table(chosen, given.seeds, given.most)
     if given.write:
         said = (__doc__ or "").split("\n\n")[-1].strip()
         head = "# Predictions against measurements\n\n<!-- written by: benchmarks/prediction.py --write -->\n"

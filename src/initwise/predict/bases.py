@@ -102,7 +102,9 @@ class Base:
             moments = change(self.moments)
             # a mean over axes that is broadcast back is still the mean
             whole = self.origin[1].moments.shape if self.origin[:1] == ("average",) else None
-            kept = moments.shape == whole or self.origin[:1] == ("largest",)
+            kept = (
+                moments.shape == whole or self.origin[:1] == ("largest",) or self.origin[:1] == ("of square",)
+            )
             origin = self.origin if kept else _product(self.origin)
             self._views[key] = Base(
                 moments, self.law, self.spread, origin, parameter=self.parameter, grams=grams
@@ -382,7 +384,7 @@ def _conditioned(factors: tuple[Factor, ...]) -> tuple[Factor, ...]:
     E[h(s)²·k(x)²] = E[E[h(s)²|x]·k(x)²], so k becomes k·√(E[h²|x]/E[h²]). A gate behind a residual
     add is open more often where the gate before it was.
     """
-    found = list(factors)
+    found = [_with_its_square(factor, factors) for factor in factors]
     for sum_ in factors:
         terms = sum_.base.origin[1] if sum_.base.origin[:1] == ("sum",) and sum_.values is not None else ()
         parts = {f.base for term in terms for f in term.factors}
@@ -391,6 +393,16 @@ def _conditioned(factors: tuple[Factor, ...]) -> tuple[Factor, ...]:
                 share = quadrature.conditional(sum_.overall**2, sum_.base.sample, part.base.sampled_in(terms))
                 found[place] = Factor(part.base, part.on_grid * np.sqrt(share))
     return tuple(found)
+
+
+def _with_its_square(factor: Factor, factors: tuple[Factor, ...]) -> Factor:
+    """f(m) beside x, m the mean of x²: E[x²·f(m)²] = E[m·f(m)²], so f becomes f·√(m/E m)."""
+    origin = factor.base.origin
+    if origin[:1] != ("of square",) or factor.values is None:
+        return factor
+    if any(f.base.number == origin[1] and f.values is None for f in factors):
+        return Factor(factor.base, factor.values * np.sqrt(origin[2].reshape(-1, factor.values.shape[-1])[0]))
+    return factor
 
 
 def _shuffles(terms: tuple[Term, ...]) -> dict[Base, int]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from .. import values
 from ..algebra import average, scale
 from ..parts import known_parts, of_parts
@@ -17,11 +19,26 @@ def reduced(x: Value, dims: list[int], keep: bool, factor: float = 1.0) -> Value
     term = x.terms[0]
     plain = len(x.terms) == 1 and len(term.factors) == 1 and term.factors[0].values is None
     if not plain or not keep or term.coefficient == 0:
-        return values.scaled(values.fresh(moments, spread=x.scale_spread, notes=x.notes), factor)
+        squared = _squared(x) if keep else None
+        origin = ("square", squared) if squared is not None else ()
+        return values.scaled(
+            values.fresh(moments, spread=x.scale_spread, notes=x.notes, origin=origin), factor
+        )
     origin = ("average", term.factors[0].base, tuple(dims))
     of_base = scale(moments, 1 / term.coefficient)
     value = values.fresh(of_base, spread=x.scale_spread, notes=x.notes, origin=origin)
     return values.scaled(value, factor * term.coefficient)
+
+
+def _squared(x: Value) -> int | None:
+    """The number of the base that x is the square of, up to a factor."""
+    factor = x.single
+    if factor is None or factor.values is None:
+        return None
+    grid = factor.base.grid
+    size = float(np.abs(factor.on_grid).max())
+    share = size / max(float(np.abs(grid).max()) ** 2, 1e-300)
+    return factor.base.number if np.allclose(factor.on_grid, share * grid**2, atol=1e-6 * size) else None
 
 
 @rule("mean")
