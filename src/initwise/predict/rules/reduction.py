@@ -20,9 +20,9 @@ def reduced(x: Value, dims: list[int], keep: bool, factor: float = 1.0) -> Value
     plain = len(x.terms) == 1 and len(term.factors) == 1 and term.factors[0].values is None
     if not plain or not keep or term.coefficient == 0:
         squared = _squared(x) if keep else None
-        origin = ("square", squared) if squared is not None else ()
+        known: tuple[object, ...] = ("square", squared) if squared is not None else ()
         return values.scaled(
-            values.fresh(moments, spread=x.scale_spread, notes=x.notes, origin=origin), factor
+            values.fresh(moments, spread=x.scale_spread, notes=x.notes, origin=known), factor
         )
     origin = ("average", term.factors[0].base, tuple(dims))
     of_base = scale(moments, 1 / term.coefficient)
