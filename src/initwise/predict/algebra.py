@@ -123,21 +123,38 @@ def contract(
         ]
 
     over_x, over_y, kept = letters(x_labels), letters(y_labels), letters(out)
-    seconds: list[object] = [x.second, over_x, y.second, over_y]
-    means: list[object] = [x.mean, over_x, y.mean, over_y]
+    second, mean = {True: x.second, False: y.second}, {True: x.mean, False: y.mean}
     factor = 1.0
     for label, dim in dims.items():
         if label in out:
             continue
         ratio = (counts or {}).get(label, extent(dim)) / max(extent(dim), 1)
         factor *= ratio
+        mine = label in x_labels  # the weights go to whichever operand has the axis
         for i, atom in enumerate(dim):
-            seconds += [_terms(atom, ratio if i == 0 else 1.0), [numbers[label, i]]]
-            means += [np.array(atom, float), [numbers[label, i]]]
+            place = (over_x if mine else over_y).index(numbers[label, i])
+            second[mine] = _times_along(second[mine], _terms(atom, ratio if i == 0 else 1.0), place)
+            mean[mine] = _times_along(mean[mine], np.array(atom, float), place)
     axes = tuple(dims[label] for label in out)
-    second = np.einsum(*seconds, kept, optimize=len(seconds) > 6)  # type: ignore[call-overload]
-    mean = np.einsum(*means, kept) * factor  # type: ignore[call-overload]
-    return Moments(axes, np.asarray(second), np.asarray(mean))
+    return Moments(
+        axes,
+        _einsum(second[True], over_x, second[False], over_y, kept),
+        _einsum(mean[True], over_x, mean[False], over_y, kept) * factor,
+    )
+
+
+def _times_along(values: Array, weights: Array, axis: int) -> Array:
+    return values * weights.reshape([-1 if place == axis else 1 for place in range(values.ndim)])
+
+
+LARGE = 1 << 20
+"""Products in a sum beyond which a matrix product is worth looking for."""
+
+
+def _einsum(x: Array, over_x: list[int], y: Array, over_y: list[int], kept: list[int]) -> Array:
+    sizes = dict(zip(over_x, x.shape, strict=True)) | dict(zip(over_y, y.shape, strict=True))
+    large = math.prod(sizes.values()) > LARGE
+    return np.asarray(np.einsum(x, over_x, y, over_y, kept, optimize=large))
 
 
 def _terms(atom: tuple[int, ...], ratio: float) -> Array:

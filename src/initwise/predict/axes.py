@@ -202,8 +202,9 @@ def common(one: Atom, other: Atom) -> Atom:
 
 def weighted(values: Array, weights: Array, axis: int) -> Array:
     """The sum along one axis of `values`, each times its weight."""
-    last = values if axis == values.ndim - 1 else np.moveaxis(values, axis, -1)
-    return np.asarray(last @ weights)
+    rank = values.ndim
+    order = [*range(axis), *range(axis + 1, rank), axis]
+    return np.asarray((values if axis == rank - 1 else values.transpose(order)) @ weights)
 
 
 def along(values: Array, matrix: Array, axis: int) -> Array:

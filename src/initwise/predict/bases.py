@@ -162,7 +162,7 @@ class Factor:
             return Factor(self.base, grid * scale)
         size = grid.shape[-1]
         pairs = zip(grid.reshape(-1, size), self.values.reshape(-1, size), strict=True)
-        rows = [_read(x * scale, x, y) for x, y in pairs]
+        rows = [_with_jumps(_read(x * scale, x, y), x * scale, x, y) for x, y in pairs]
         return Factor(self.base, np.array(rows).reshape(grid.shape))
 
     @cached_property
@@ -258,6 +258,21 @@ def _read(at: Array, grid: Array, values: Array) -> Array:
     return np.asarray(found)
 
 
+JUMP = 8.0
+"""A step this many times those beside it is a jump of the function, no slope."""
+
+
+def _with_jumps(found: Array, at: Array, grid: Array, values: Array) -> Array:
+    """What was read, but without slopes where the function jumps: it does so in the middle of two points."""
+    steps = np.abs(np.diff(values))
+    beside = np.maximum(np.append(steps[1:], 0.0), np.insert(steps[:-1], 0, 0.0))
+    for place in np.flatnonzero(steps > JUMP * beside + 1e-9 * np.abs(values).max()):
+        inside = (at > grid[place]) & (at < grid[place + 1])
+        upper = at > (grid[place] + grid[place + 1]) / 2
+        found[inside] = values[place + upper[inside]]
+    return found
+
+
 def _between(ends: Array, axes: Axes) -> Array:
     return (spread_left(ends, axes) + spread_right(ends, axes)) / 2
 
@@ -324,7 +339,8 @@ class Term:
     def luck(self, dims: tuple[int, ...]) -> Luck:
         """Of the mean of t² at given scales, over the axes `dims` and over all: finitely many were drawn."""
         if dims not in self._drawn:
-            one, every = average(self.squares, dims), average(self.squares, range(len(self.squares.axes)))
+            one = average(self.squares, dims)
+            every = average(one, range(len(one.axes)))
             mean = max(float(every.mean), 1e-300)
             slices = float((same(one.second, one.axes) * block_shares(one.axes)).sum())
             spread = float((one.mean**2 * block_shares(one.axes)).sum())

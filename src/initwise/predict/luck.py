@@ -19,8 +19,8 @@ from .axes import Array
 SCENARIOS = 1024
 LARGEST = 12.0
 """Logarithms beyond this are cut."""
-GROUPS = 8
-"""Scales by which the law of a lucky tensor is told."""
+GROUPS = ((0.05, 2), (0.3, 4), (math.inf, 8))
+"""(variance of ln(scale²), by how many scales the law of what varies less is told)."""
 SLIGHT = 0.005
 """Variance of ln(scale²) that changes what a function makes of it by less than half a percent."""
 
@@ -68,13 +68,16 @@ class Luck:
         """Of a product of two tensors."""
         if self.logs is None or self.common is None or other.logs is None or other.common is None:
             return other if self.logs is None else self
-        return of(self.logs + other.logs, self.common + other.common)
+        logs = self.logs + other.logs
+        alike = self.logs is self.common and other.logs is other.common
+        return of(logs, logs if alike else self.common + other.common)
 
     def __mul__(self, power: float) -> Luck:
         """Of a power."""
         if power == 1.0 or self.logs is None or self.common is None:
             return self
-        return of(power * self.logs, power * self.common) if power else NONE
+        logs = power * self.logs
+        return of(logs, logs if self.logs is self.common else power * self.common) if power else NONE
 
     @cached_property
     def shared(self) -> Luck:
@@ -95,9 +98,14 @@ class Luck:
     @cached_property
     def scales(self) -> tuple[float, ...]:
         """Scales of equal weight that stand for all, of mean square 1."""
-        if self.logs is None or float(np.var(self.logs)) < SLIGHT:
+        variance = 0.0 if self.logs is None else float(np.var(self.logs))
+        if self.logs is None or variance < SLIGHT:
             return (1.0,)
-        squares = np.array([np.exp(group).mean() for group in np.sort(self.logs).reshape(GROUPS, -1)])
+        number = next(groups for most, groups in GROUPS if variance < most)
+        logs = np.sort(self.logs).reshape(number, -1).mean(1)
+        # what the groups' means do not vary
+        logs = (logs - logs.mean()) * math.sqrt(variance / float(np.var(logs)))
+        squares = np.exp(logs)
         return tuple(np.sqrt(squares / squares.mean()).tolist())
 
 
@@ -106,7 +114,8 @@ NONE = Luck()
 
 def of(logs: Array, common: Array) -> Luck:
     """Of any numbers by scenario: only what differs counts."""
-    return Luck(_centred(logs), _centred(common))
+    mine = _centred(logs)
+    return Luck(mine, mine if logs is common else _centred(common))
 
 
 def _centred(logs: Array) -> Array:
