@@ -34,6 +34,15 @@ CASES = [
         slack=2e-3,
         reason=FINITE,
     ),
+    case(
+        "quotient by a running sum of positive numbers",
+        lambda x, y: x / (y.exp() + 0.2).cumsum(1),
+        normal(4, 6),
+        normal(4, 6, std=0.5),
+        slack=0.3,
+        reason="a lognormal law in place of a sum's, whose terms share places",
+        backward=False,
+    ),
     case("quotient with a number", lambda x: x / 4 + 1 / (x + 8), uniform(4, 6), slack=2e-3, reason=FINITE),
     case("minus", lambda x: -x, normal(4, 6, mean=0.4)),
     case(

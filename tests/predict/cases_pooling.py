@@ -40,6 +40,15 @@ CASES = [
         reason="a place that wins two windows",
     ),
     case(
+        "max pool of places that share much",
+        lambda x, shared: F.max_pool2d(F.relu(x + shared.detach() + 0 * shared), 2),
+        normal(2, 3, 8, 8, std=0.6),
+        normal(2, 3, 1, 1),
+        slack=0.02,
+        grad_slack=0.1,
+        reason="the gate depends on the input, and on what all places share",
+    ),
+    case(
         "max pool after a convolution",
         _smooth(lambda x: F.max_pool2d(F.relu(x), 2)),
         X,
