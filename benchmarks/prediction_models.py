@@ -182,7 +182,7 @@ MODELS: dict[str, tuple[Built, str]] = {
         family("Gemma2", num_key_value_heads=2, head_dim=24, use_cache=False, **SIZES, **TOKENS),
         IDS,
     ),
-    "RoBERTa": (family("Roberta", max_position_embeddings=64, **SIZES, **TOKENS), IDS),
+    "RoBERTa": (family("Roberta", max_position_embeddings=64, **SIZES, **{**TOKENS, "pad_token_id": 1}), IDS),
     "DeiT": (family("DeiT", image_size=32, patch_size=8, **SIZES), "f32[4,3,32,32]"),
     "ConvNeXt": (
         family("ConvNext", hidden_sizes=[16, 32, 64, 96], depths=[1, 1, 2, 1], image_size=64),

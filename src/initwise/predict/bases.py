@@ -201,12 +201,22 @@ class Factor:
         mine = self.base.spread
         if self.values is None or mine.logs is None or mine.common is None:
             return mine
+        if self.base.origin[:1] == ("of square",):
+            return mine * self._power
         if len(self.base.scales) == 1:
             return mine * self.sensitivity
         sizes = [float(quadrature.mean(f.overall**2)) for f in self.at_scales]
         at = 2 * np.log(self.base.scales)
         response = np.log(np.maximum(sizes, 1e-300))
         return luck.of(_read(mine.logs, at, response), _read(mine.common, at, response))
+
+    @property
+    def _power(self) -> float:
+        """d ln f/d ln m of a function of a mean square m, whose law is lognormal: −½ for 1/√m."""
+        law, f = np.log(self.base.origin[2].reshape(-1, len(quadrature.GRID))[0]), np.abs(self.overall)
+        low, high = len(f) // 2 - 8, len(f) // 2 + 8
+        width = float(law[high] - law[low])
+        return float(np.log(f[high] / f[low])) / width if width > 0 and f[low] * f[high] > 0 else 0.0
 
     def with_other(self, other: Factor) -> Array:
         """E[f(x_i)·g(x_j)] over patterns, for two functions of the same base."""
@@ -358,6 +368,11 @@ class Term:
             if mine is not None:
                 factor = Factor(factor.base, mine.on_grid * factor.on_grid)
             found[id(factor.base)] = factor
+        for one, two in ((self, other), (other, self)):
+            for factor in one.factors:
+                mine = found[id(factor.base)]
+                if not _beside_its_root(factor, one.factors):
+                    found[id(factor.base)] = _with_its_square(mine, two.factors)
         return Term(_conditioned(tuple(found.values())), self.coefficient * other.coefficient)
 
     @property
@@ -400,7 +415,7 @@ def _conditioned(factors: tuple[Factor, ...]) -> tuple[Factor, ...]:
     E[h(s)²·k(x)²] = E[E[h(s)²|x]·k(x)²], so k becomes k·√(E[h²|x]/E[h²]). A gate behind a residual
     add is open more often where the gate before it was.
     """
-    found = [_with_its_square(factor, factors) for factor in factors]
+    found = list(factors)
     for sum_ in factors:
         terms = sum_.base.origin[1] if sum_.base.origin[:1] == ("sum",) and sum_.values is not None else ()
         parts = {f.base for term in terms for f in term.factors}
@@ -411,14 +426,20 @@ def _conditioned(factors: tuple[Factor, ...]) -> tuple[Factor, ...]:
     return tuple(found)
 
 
+def _beside_its_root(factor: Factor, factors: tuple[Factor, ...]) -> bool:
+    """Is it a function of the mean of x², and x among `factors`?"""
+    origin = factor.base.origin
+    return origin[:1] == ("of square",) and any(
+        f.base.number == origin[1] and f.values is None for f in factors
+    )
+
+
 def _with_its_square(factor: Factor, factors: tuple[Factor, ...]) -> Factor:
     """f(m) beside x, m the mean of x²: E[x²·f(m)²] = E[m·f(m)²], so f becomes f·√(m/E m)."""
-    origin = factor.base.origin
-    if origin[:1] != ("of square",) or factor.values is None:
+    if factor.values is None or not _beside_its_root(factor, factors):
         return factor
-    if any(f.base.number == origin[1] and f.values is None for f in factors):
-        return Factor(factor.base, factor.values * np.sqrt(origin[2].reshape(-1, factor.values.shape[-1])[0]))
-    return factor
+    size = factor.base.origin[2].reshape(-1, factor.values.shape[-1])[0]
+    return Factor(factor.base, factor.values * np.sqrt(size))
 
 
 def _shuffles(terms: tuple[Term, ...]) -> dict[Base, int]:

@@ -349,7 +349,7 @@ def convolution(call: Call) -> Value:
         return known if call.get("bias") is None else _biased(known, call.value("bias"))
     kernel, lines = turned(w.moments, groups) if call["transposed"] else w.moments, weighted(lines, w.moments)
     moments = forward(x.moments, kernel, groups, lines)
-    luck, other = x.spread_over((1,)), w.spread.shared
+    luck, other = x.spread_over(tuple(range(1, len(x.shape)))), w.spread.shared
     grams = {x.bases: forward(strayed(x, [1]), kernel, groups, lines)} if w.parameter else {}
     notes = x.notes | w.notes | one_sided(x, w)
     y = values.fresh(moments, spread=luck + other, notes=notes, grams=_per_tap(grams, lines))
@@ -373,7 +373,7 @@ def convolution_gradient(call: Call) -> list[Value | None]:
     g, x, w = call.value("grad_output"), call.value("input"), call.value("weight")
     groups, mask, transposed = call["groups"], call["output_mask"], call["transposed"]
     found: list[Moments | None] = [None, None, None]
-    luck, other = g.spread_over((1,)), w.spread.shared
+    luck, other = g.spread_over(tuple(range(1, len(g.shape)))), w.spread.shared
     here = tuple(d for d in range(len(g.shape)) if d != 1)
     both = g.spread_over(here), x.spread_over(here)
     if mask[0]:
