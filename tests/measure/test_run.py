@@ -250,7 +250,7 @@ def test_a_model_that_raises_between_layers_is_named_itself():
     line = RaisesItself.forward.__code__.co_firstlineno + 2
     assert str(error.value) == (
         "the model (RaisesItself): the forward raised KeyError: 'nothing there'.\n"
-        f"  At {__file__}:{line} in forward: raise KeyError(\"nothing there\")\n"
+        f'  At {__file__}:{line} in forward: raise KeyError("nothing there")\n'
         "  The last layer that went well is 'layer'."
     )
 

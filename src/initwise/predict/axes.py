@@ -140,7 +140,8 @@ def _same_patterns(axes: Axes) -> NDArray[np.intp]:
 
 
 def _places(shape: tuple[int, ...], index: Sequence[NDArray[Any]]) -> NDArray[np.intp]:
-    return np.arange(math.prod(shape)).reshape(shape)[np.ix_(*index)]
+    found: NDArray[np.intp] = np.arange(math.prod(shape)).reshape(shape)[np.ix_(*index)]
+    return found
 
 
 def swapped(values: Array, axes: Axes) -> Array:

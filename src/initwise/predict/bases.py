@@ -37,6 +37,7 @@ class Base:
         parameter: are its elements drawn independently, as a weight's are?
         grams: what its second moments share with others that were made from the same tensor; see `grams`.
         number: one for all views of what was drawn once.
+        uses: what it was multiplied with on the way forward, of a weight; one list for all views.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Base:
         self.parameter, self.grams = parameter, grams or {}
         self._views: dict[Hashable, Base] = {}
         self.number = luck.number()
+        self.uses: list[str] = []
 
     @property
     def grid(self) -> Array:
@@ -109,7 +111,7 @@ class Base:
             self._views[key] = Base(
                 moments, self.law, self.spread, origin, parameter=self.parameter, grams=grams
             )
-            self._views[key].number = self.number
+            self._views[key].number, self._views[key].uses = self.number, self.uses
         return self._views[key]
 
 

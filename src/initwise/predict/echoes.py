@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from . import quadrature
 from .bases import PRODUCT, Base, Term
 from .values import Value
 
 ECHO = "a gradient that holds the output of the weights it goes back through, taken as independent of them"
+SHARED = "one weight in several places: what its outputs have in common is not followed"
 AUDIBLE = 0.02
 """Share of the gradient's mean square."""
 
@@ -20,6 +23,19 @@ AUDIBLE = 0.02
 def origin(x: Value, y: Value) -> tuple[Any, ...]:
     """The origin of a product: what was drawn for both."""
     return (PRODUCT, frozenset(base.number for base in x.bases | y.bases))
+
+
+def again(w: Value, operation: str) -> frozenset[str]:
+    """The note, if `w` is a weight that was used before on the way forward; it is used now.
+
+    What a recurrence gives at two steps, or a shared layer for like inputs, is alike. A block that is run
+    again in the backward pass, for its activations were not kept, is no second place.
+    """
+    if not w.parameter or torch._C._current_graph_task_id() >= 0:
+        return frozenset()
+    uses = next(iter(w.bases)).uses
+    uses.append(operation)
+    return frozenset({SHARED}) if len(uses) > 1 else frozenset()
 
 
 def echo(x: Value, y: Value) -> frozenset[str]:

@@ -154,10 +154,6 @@ def _as_it_is(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def _as_it_is(tensor: Tensor) -> Tensor:
-    return tensor
-
-
 def _slopes(function: Callable[..., Any], rest: tuple[Any, ...], options: dict[str, Any]) -> Any:
     # a checkpoint counts what is saved while it is open, and this is not the model's
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(_as_it_is, _as_it_is):

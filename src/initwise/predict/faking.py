@@ -110,10 +110,9 @@ def _described(given: Any, parts: list[Any]) -> bool:
     if isinstance(given, Tensor):
         if not _plain(given) and type(given) not in (Tensor, torch.nn.Parameter):
             return False
-        fake = isinstance(given, FakeTensor)
-        if given.layout is not torch.strided or given.is_complex() or (fake and given.constant is not None):
+        if given.layout is not torch.strided or given.is_complex():
             return False
-        place = given.fake_device if fake else None
+        place = given.fake_device if isinstance(given, FakeTensor) else None
         parts += (tuple(given.shape), given.stride(), given.storage_offset(), given.dtype, place)
         return True
     if isinstance(given, (list, tuple)):

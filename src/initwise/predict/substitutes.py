@@ -72,7 +72,7 @@ def ctc_gradient(
     slope = torch.ops.aten._ctc_loss_backward(
         torch.ones_like(loss), even, *rest, loss, alpha, blank, zero_infinity
     )
-    shares = 1 / classes - slope
+    shares: Tensor = 1 / classes - slope
     return (log_probs.exp() - shares) * grad.reshape(1, -1, 1)
 
 

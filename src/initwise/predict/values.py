@@ -294,7 +294,7 @@ def moved(x: Value, key: Hashable, change: Callable[[Moments], Moments], shape: 
     found = x.memo.get(("moved", key))
     if found is None:
         found = x.memo["moved", key] = _moved(x, key, change, shape)
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _moved(x: Value, key: Hashable, change: Callable[[Moments], Moments], shape: tuple[int, ...]) -> Value:

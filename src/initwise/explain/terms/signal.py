@@ -202,8 +202,8 @@ TERMS = (
     Term(
         "rounded",
         VERDICT,
-        "Weights that differ by less than their type can tell, so that most of them become the same: 1 plus a "
-        "noise of 0.001 in bfloat16, whose next number below 1 is 0.9961.",
+        "Weights that differ by less than their type can tell, so that most of them become the same: 1 plus "
+        "a noise of 0.001 in bfloat16, whose next number below 1 is 0.9961.",
         formula="std < half the distance between two numbers",
         see=("overflow and underflow",),
     ),

@@ -12,7 +12,7 @@ complex.py        complex numbers by their parts;  spectral.py  Fourier transfor
 cumulative.py     running products and extremes, ranks;  counting.py  places among bounds, truths
 bounded.py        functions of part of the line, sums that only fall;  distances.py  between rows
 separable.py      linear maps along axes, by their own matrix;  pooling.py  pooling, resampling, padding
-extremes.py       the largest of several;  unpooling.py  put back;  shares.py  what a softmax gives to few keys
+extremes.py       the largest of several;  unpooling.py  put back;  shares.py  a softmax over few keys
 losses.py         losses;  margins.py  margin losses;  decomposed.py  operations by their parts
 filling.py        constants, random numbers, dropout;  drawing.py  random numbers of other laws
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from .. import values
 from ..algebra import contract, scale, total
-from ..echoes import echo, origin
+from ..echoes import again, echo, origin
 from ..grams import product_grams
 from ..luck import Luck
 from ..moments import broadcast
@@ -32,6 +32,7 @@ def product(call: Call, x: Value, x_labels: str, y: Value, y_labels: str, out: s
         spread = spread.shared
         moments = scale(moments, one.together(other) ** 0.5)
     notes = x.notes | y.notes | one_sided(x, y) | one_sided(y, x) | echo(x, y)
+    notes |= again(x, call.name) | again(y, call.name)
     if x.bases & y.bases:
         notes |= {DEPENDENT.format(call.name)}
     grams, extra = product_grams(x, x_labels, y, y_labels, out)

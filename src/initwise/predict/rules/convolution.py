@@ -21,6 +21,7 @@ from .. import maps, values
 from ..algebra import contract, scale, total
 from ..axes import Array, Atom, Axes, Dim, along, block_shares, extent, patterns, single, start
 from ..bases import Grams
+from ..echoes import again
 from ..grams import strayed
 from ..luck import Luck
 from ..moments import Moments, aligned, flat, uniform
@@ -351,7 +352,7 @@ def convolution(call: Call) -> Value:
     moments = forward(x.moments, kernel, groups, lines)
     luck, other = x.spread_over(tuple(range(1, len(x.shape)))), w.spread.shared
     grams = {x.bases: forward(strayed(x, [1]), kernel, groups, lines)} if w.parameter else {}
-    notes = x.notes | w.notes | one_sided(x, w)
+    notes = x.notes | w.notes | one_sided(x, w) | again(w, call.name)
     y = values.fresh(moments, spread=luck + other, notes=notes, grams=_per_tap(grams, lines))
     return y if call.get("bias") is None else _biased(y, call.value("bias"))
 

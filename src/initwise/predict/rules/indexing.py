@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 
 from .. import maps, values
 from ..axes import Array, Axes, along, atoms_of, axes_of, patterns, start
+from ..echoes import again
 from ..moments import Moments, expand, flat, uniform
 from ..values import Value
 from .calling import Call, UnpredictedError, rule
@@ -113,7 +115,8 @@ def kept(moments: Moments, source: Value) -> Value:
 def embedding(call: Call) -> Value:
     """Rows of a table: equal ids give equal rows."""
     table = call.value("weight")
-    return kept(picked(table.moments, 0, real_index(call["indices"])), table)
+    found = kept(picked(table.moments, 0, real_index(call["indices"])), table)
+    return replace(found, notes=found.notes | again(table, call.name))
 
 
 @rule("embedding_dense_backward")

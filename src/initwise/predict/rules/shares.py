@@ -11,6 +11,7 @@ multiplied by; and E[ln Z].
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -83,9 +84,9 @@ def passed(share: Array, keys: Array) -> Array:
 
 def level(variance: float, keys: float) -> float:
     """E[ln Σ exp(s)] of `keys` centred scores of `variance`; far out it grows like their largest."""
-    deviation, table = variance**0.5, _tables(float(keys))[2]
+    deviation, table = math.sqrt(variance), _tables(float(keys))[2]
     if deviation > DEVIATIONS[-1]:
-        return float(table[-1]) * deviation / float(DEVIATIONS[-1])
+        return float(table[-1] * deviation / DEVIATIONS[-1])
     return float(np.interp(deviation, DEVIATIONS, table))
 
 
