@@ -31,7 +31,7 @@ def test_a_slice_is_luckier_than_the_whole():
 
 def test_scales_keep_the_mean_square():
     made = luck.drawn(0.5, 0.5, ONE)
-    assert len(made.scales) == luck.GROUPS
+    assert len(made.scales) > 1
     assert np.mean(np.square(made.scales)) == pytest.approx(1.0)
     assert luck.drawn(1e-4, 1e-4, ONE).scales == (1.0,)
 

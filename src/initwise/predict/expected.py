@@ -16,7 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from ..signals.gauge import FLAT, REACH, STEPS, Read
 from ..signals.reading import Inputs
 from ..signals.scalars import Scalars
-from . import choices, luck, quadrature, values
+from . import choices, quadrature, values
 from .axes import patterns
 from .interpreter import Interpreter
 from .moments import Moments, independent
@@ -42,7 +42,6 @@ class Expected:
             finally:
                 torch._C._set_mkldnn_enabled(enabled)
                 choices.forget()
-                luck.restart()
                 masks.forget()
 
     def value(self, x: Tensor) -> Value | None:

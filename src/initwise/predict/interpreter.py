@@ -19,7 +19,7 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
-from . import failing, sampling, substitutes, values
+from . import failing, luck, sampling, substitutes, values
 from .faking import Faking
 from .maps import resize
 from .parts import of_tensor
@@ -64,6 +64,7 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        luck.restart()  # every prediction meets the same scenarios
         self.building = False
         self.decided: frozenset[str] = frozenset()
         self.fakes = FakeTensorMode(allow_non_fake_inputs=True)
