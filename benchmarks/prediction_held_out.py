@@ -1,4 +1,8 @@
-"""Models that no rule was tuned on, nor looked at while rules were mended: name → (constructor, example)."""
+"""Models that no rule was tuned on: name → (constructor, example).
+
+Their table was seen once before the last two mends, which were found on DeiT and Gemma 2; it showed ViT and
+Swin off by the fault that DeiT had. Whoever mends a rule by one of these moves it to `prediction_models`.
+"""
 
 from __future__ import annotations
 
