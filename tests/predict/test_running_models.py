@@ -127,6 +127,14 @@ def test_results_collected_in_zeros():
     assert_near(Collected, "f32[4,12,16]", 0.35)
 
 
+def test_a_padding_read_from_what_was_written():
+    def build():
+        around = nn.Conv1d(8, 16, 3, padding=1, padding_mode="circular")
+        return nn.Sequential(around, nn.ReLU(), nn.Conv1d(16, 8, 3))
+
+    assert_near(build, "f32[32,8,24]", 0.25)
+
+
 def test_windows_by_strides():
     assert_near(Windows, "f32[4,20,16]", 0.35)
 

@@ -204,6 +204,8 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if value is not None and value.shape != tuple(tensor.shape):
             odd = f"its rule gives shape {value.shape}, not {tuple(tensor.shape)}"
             value, why = None, self._missed(func.overloadpacket.__name__, odd)
+        if func.overloadpacket.__name__ in EMPTY:
+            self._storages.made(tensor)
         if func._schema.is_mutable and not self._slight(tensor):
             self._storages.overwrite(tensor, (next(self._stamps), value, why), self._state)
         self.attach(tensor, value, why)

@@ -54,6 +54,12 @@ class Kept:
             return True
         return any(stamp > since and (at is None or at.meets(place)) for stamp, at in self.writes)
 
+    def has(self, place: Place | None) -> bool:
+        """Was all of it written, at once?"""
+        if not self.missing:
+            return True
+        return place is not None and any(at is not None and place.within(at) for _, at in self.writes)
+
 
 class Storages:
     """Memory by its address, as long as it lives."""
@@ -66,17 +72,28 @@ class Storages:
     def state(self, tensor: Tensor, own: State) -> State:
         """What `tensor` holds: what it was given itself, or what was written to its memory later."""
         kept = self._kept.get(_storage(tensor)) if self._kept else None
-        if kept is None or kept.state[0] <= own[0]:
+        # a part of what is not wholly written may be: its whole could not tell
+        asked = kept is not None and bool(kept.missing) and own[1] is None
+        if kept is None or (kept.state[0] <= own[0] and not asked):
             return own
         stamp, value, why = kept.state
         shape, place = tuple(tensor.shape), place_of(geometry(tensor), kept.whole)
-        if not kept.touched(place, own[0]):
+        if not asked and not kept.touched(place, own[0]):
             return own
-        if value is None or kept.missing:
+        if value is None or not kept.has(place):
             return (stamp, None, why or PARTLY)
         if covers(tensor):
             return (stamp, values.reshaped(value, shape), why)
         return (stamp, None, PARTLY) if place is None else (stamp, read(value, place, shape), why)
+
+    def made(self, tensor: Tensor) -> None:
+        """New memory without numbers: what operations cut out of it is known as part of it."""
+        self._pruned()
+        self._kept[_storage(tensor)] = Kept((0, None, UNWRITTEN), geometry(tensor))
+
+    def _pruned(self) -> None:
+        if len(self._kept) >= MOST:
+            self._kept = {k: v for k, v in self._kept.items() if not k.expired()}  # type: ignore[no-untyped-call]
 
     def overwrite(self, tensor: Tensor, state: State, known: Callable[[Tensor], State]) -> None:
         """`tensor` was written in place: the memory it lies in changes for all views.
@@ -84,8 +101,7 @@ class Storages:
         Args:
             state: of `tensor` afterwards. known: the state of the tensor that the memory was made for.
         """
-        if len(self._kept) >= MOST:
-            self._kept = {k: v for k, v in self._kept.items() if not k.expired()}  # type: ignore[no-untyped-call]
+        self._pruned()
         key = _storage(tensor)
         if covers(tensor):
             self._kept[key] = Kept(state, geometry(tensor), writes=((state[0], None),))

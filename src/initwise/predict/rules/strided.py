@@ -40,6 +40,10 @@ class Place:
         """Have both an element in common?"""
         return all(_meet(mine, theirs) for mine, theirs in zip(self.ranges, other.ranges, strict=True))
 
+    def within(self, other: Place) -> bool:
+        """Are all its elements the other's?"""
+        return all(set(mine) <= set(theirs) for mine, theirs in zip(self.ranges, other.ranges, strict=True))
+
 
 def _meet(one: range, other: range) -> bool:
     if one.step == other.step == 1:
