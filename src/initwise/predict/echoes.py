@@ -11,7 +11,8 @@ from typing import Any
 import torch
 
 from . import quadrature
-from .bases import PRODUCT, Base, Term
+from .bases import PRODUCT, Base
+from .terms import Term
 from .values import Value
 
 ECHO = "a gradient that holds the output of the weights it goes back through, taken as independent of them"

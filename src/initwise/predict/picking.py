@@ -13,9 +13,10 @@ import numpy as np
 
 from . import values
 from .axes import block_shares
-from .bases import Base, Factor, Term
+from .bases import Base, Factor
 from .maps import cut_out, pad, reshape, resize, select
 from .moments import Moments
+from .terms import Term
 from .values import Value
 
 TURNED = ("permute", (1, 0))

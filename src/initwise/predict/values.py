@@ -20,10 +20,12 @@ import numpy as np
 from . import luck, quadrature
 from .algebra import multiply, scale
 from .axes import Array, swapped
-from .bases import Base, Factor, Grams, Term, sampled_terms
+from .bases import Base, Factor, Grams
 from .luck import NONE, Luck
 from .maps import reshape
 from .moments import Moments, broadcast, constant, expand, independent
+from .samples import sampled_terms
+from .terms import Term
 
 PARTS = "parts"
 """The origin of a complex base: (PARTS, real part, imaginary part); see `parts`."""

@@ -9,8 +9,9 @@ import numpy as np
 
 from .. import quadrature
 from ..axes import Array
-from ..bases import Base, Factor, Term
+from ..bases import Base, Factor
 from ..parts import is_complex, known_parts
+from ..terms import Term
 from ..values import Value
 from .calling import Call, UnpredictedError, rule
 from .complex import applied, turned

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from .. import maps, values
 from ..axes import start
-from ..bases import Factor, Term
+from ..bases import Factor
 from ..moments import Moments, broadcast, simplified
 from ..parts import complex_product, conjugated, is_complex, of_parts, parts, with_real
+from ..terms import Term
 from ..values import Value
 from .calling import Call, rule
 from .pointwise import elementwise, of_two

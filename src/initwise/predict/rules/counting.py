@@ -13,8 +13,9 @@ from torch._subclasses.fake_tensor import FakeTensor
 
 from .. import quadrature, values
 from ..axes import Array
-from ..bases import Factor, Term
+from ..bases import Factor
 from ..moments import independent
+from ..terms import Term
 from ..values import Value
 from .calling import Call, UnpredictedError, rule
 from .reduction import reduced

@@ -13,9 +13,10 @@ import numpy as np
 
 from .. import maps, quadrature, values
 from ..axes import Array, patterns, start
-from ..bases import Factor, Term
+from ..bases import Factor
 from ..choices import doubling
 from ..moments import Moments, flat, uniform
+from ..terms import Term
 from ..values import Value
 from .calling import Call, UnpredictedError, rule
 from .extremes import COMMON, SHARES, correlation, largest

@@ -16,8 +16,9 @@ from torch._subclasses.fake_tensor import FakeTensor
 
 from .. import quadrature, values
 from ..axes import Array, Axes, atoms_of, patterns, start
-from ..bases import Base, Factor, Term
+from ..bases import Base, Factor
 from ..moments import independent
+from ..terms import Term
 from ..values import Value
 from .calling import Call, UnpredictedError, rule
 from .convolution import Line

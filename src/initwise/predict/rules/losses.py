@@ -13,8 +13,9 @@ from torch._subclasses.fake_tensor import FakeTensor
 from .. import maps, values
 from ..algebra import average, scale
 from ..axes import Array, start
-from ..bases import Factor, Term
+from ..bases import Factor
 from ..moments import Moments, expand, flat, uniform
+from ..terms import Term
 from ..values import Value
 from .calling import Call, UnpredictedError, rule
 from .indexing import coincidence

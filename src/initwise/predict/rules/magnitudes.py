@@ -10,9 +10,10 @@ import numpy as np
 from .. import maps, quadrature, values
 from ..algebra import average, multiply, scale
 from ..axes import Array, start
-from ..bases import Base, Factor, Term
+from ..bases import Base, Factor
 from ..choices import doubling
 from ..moments import Moments, flat, measured, uniform
+from ..terms import Term
 from ..values import Value
 from .arithmetic import deviations
 from .calling import Call, UnpredictedError, rule

@@ -21,9 +21,10 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from .. import quadrature, values
 from ..axes import Array, spread_left, spread_right
-from ..bases import Base, Factor, Term
+from ..bases import Base, Factor
 from ..moments import Moments, broadcast
 from ..parts import of_tensor
+from ..terms import Term
 from ..values import Value
 from .calling import Call, UnpredictedError, rule
 from .masks import chosen_by

@@ -12,8 +12,9 @@ from torch._subclasses.fake_tensor import FakeTensor
 
 from .. import maps, values
 from ..axes import Array
-from ..bases import Factor, Term
+from ..bases import Factor
 from ..moments import measured
+from ..terms import Term
 from ..values import Value
 from .calling import Call, UnpredictedError, rule
 from .extremes import Counts, largest, marked

@@ -1,0 +1,169 @@
+"""Terms: products of functions of independent bases, and what two of them have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from . import luck, quadrature
+from .algebra import average, multiply
+from .axes import block_shares, same, spread_left, spread_right
+from .bases import Base, Factor
+from .luck import NONE, Luck
+from .moments import Moments
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """coefficient · ∏ f(base), each base once."""
+
+    factors: tuple[Factor, ...]
+    coefficient: float = 1.0
+
+    def function_of(self, base: Base) -> Factor | None:
+        return next((factor for factor in self.factors if factor.base is base), None)
+
+    @cached_property
+    def spread(self) -> Luck:
+        """The luck of E[t²] that its bases' scales bring."""
+        found = NONE
+        for factor in self.factors:
+            found = found + factor.luck
+        return found
+
+    @cached_property
+    def tie(self) -> float:
+        """What E[t²] gains by the luck that its bases have in common."""
+        found, tie = self.factors[0].luck, 1.0
+        for factor in self.factors[1:]:
+            tie *= found.together(factor.luck)
+            found = found + factor.luck
+        return tie
+
+    @cached_property
+    def squares(self) -> Moments:
+        """The moments of t² at given scales, over few blocks."""
+        squares = self.factors[0].squares
+        for factor in self.factors[1:]:
+            squares = multiply(squares, factor.squares)
+        return squares
+
+    @cached_property
+    def _drawn(self) -> dict[tuple[int, ...], Luck]:
+        return {}
+
+    def luck(self, dims: tuple[int, ...]) -> Luck:
+        """Of the mean of t² at given scales, over the axes `dims` and over all: finitely many were drawn."""
+        if dims not in self._drawn:
+            one = average(self.squares, dims)
+            every = average(one, range(len(one.axes)))
+            mean = max(float(every.mean), 1e-300)
+            slices = float((same(one.second, one.axes) * block_shares(one.axes)).sum())
+            spread = float((one.mean**2 * block_shares(one.axes)).sum())
+            # told apart by what was drawn, not by what a function made of it
+            drawn = frozenset(factor.base.number for factor in self.factors)
+            alone = max(slices / max(spread, 1e-300) - 1, 0.0)
+            self._drawn[dims] = luck.drawn(alone, max(float(every.second) / mean / mean - 1, 0.0), drawn)
+        return self._drawn[dims]
+
+    def times(self, other: Term) -> Term:
+        """The product; functions of one base become one function."""
+        found = {id(factor.base): factor for factor in self.factors}
+        for factor in other.factors:
+            mine = found.get(id(factor.base))
+            if mine is not None:
+                factor = Factor(factor.base, mine.on_grid * factor.on_grid)
+            found[id(factor.base)] = factor
+        for one, two in ((self, other), (other, self)):
+            for factor in one.factors:
+                mine = found[id(factor.base)]
+                if not _beside_its_root(factor, one.factors):
+                    found[id(factor.base)] = _with_its_square(mine, two.factors)
+        return Term(_conditioned(tuple(found.values())), self.coefficient * other.coefficient)
+
+    @property
+    def centred(self) -> bool:
+        """Is its mean 0 everywhere, because that of a factor is?"""
+        return any(not factor.mean.any() for factor in self.factors)
+
+    def tied_to(self, other: Term) -> bool:
+        """Has E[s·t] anything in it: a common base, or two means?"""
+        mine = {factor.base for factor in self.factors}
+        return not mine.isdisjoint(factor.base for factor in other.factors) or not (
+            self.centred or other.centred
+        )
+
+    @cached_property
+    def itself(self) -> Moments:
+        """Its moments."""
+        return self.with_other(self)
+
+    @property
+    def with_itself(self) -> float:
+        """E[t²] over all elements."""
+        return self.itself.mean_square
+
+    def with_other(self, other: Term) -> Moments:
+        """E[s_i·t_j] over patterns as `second`, E[s] as `mean`, for s this term and t the other."""
+        product: Moments | None = None
+        for mine, theirs in _paired(self, other):
+            moments = _pair(mine, theirs)
+            product = moments if product is None else multiply(product, moments)
+        assert product is not None
+        tie = 1.0 if len(self.factors) == len(other.factors) == 1 else (self.tie * other.tie) ** 0.5
+        factor = self.coefficient * other.coefficient * tie
+        return Moments(product.axes, product.second * factor, product.mean * self.coefficient)
+
+
+def _conditioned(factors: tuple[Factor, ...]) -> tuple[Factor, ...]:
+    """Functions of a sum and of one of its parts: the part takes over what the sum's function owes it.
+
+    E[h(s)²·k(x)²] = E[E[h(s)²|x]·k(x)²], so k becomes k·√(E[h²|x]/E[h²]). A gate behind a residual
+    add is open more often where the gate before it was.
+    """
+    found = list(factors)
+    for sum_ in factors:
+        terms = sum_.base.origin[1] if sum_.base.origin[:1] == ("sum",) and sum_.values is not None else ()
+        parts = {f.base for term in terms for f in term.factors}
+        for place, part in enumerate(found):
+            if part.base in parts and part.base is not sum_.base:
+                share = quadrature.conditional(sum_.overall**2, sum_.base.sample, part.base.sampled_in(terms))
+                found[place] = Factor(part.base, part.on_grid * np.sqrt(share))
+    return tuple(found)
+
+
+def _beside_its_root(factor: Factor, factors: tuple[Factor, ...]) -> bool:
+    """Is it a function of the mean of x², and x among `factors`?"""
+    origin = factor.base.origin
+    return origin[:1] == ("of square",) and any(
+        f.base.number == origin[1] and f.values is None for f in factors
+    )
+
+
+def _with_its_square(factor: Factor, factors: tuple[Factor, ...]) -> Factor:
+    """f(m) beside x, m the mean of x²: E[x²·f(m)²] = E[m·f(m)²], so f becomes f·√(m/E m)."""
+    if factor.values is None or not _beside_its_root(factor, factors):
+        return factor
+    size = factor.base.origin[2].reshape(-1, factor.values.shape[-1])[0]
+    return Factor(factor.base, factor.values * np.sqrt(size))
+
+
+def _paired(one: Term, other: Term) -> list[tuple[Factor | None, Factor | None]]:
+    pairs: list[tuple[Factor | None, Factor | None]] = [
+        (factor, other.function_of(factor.base)) for factor in one.factors
+    ]
+    return pairs + [(None, factor) for factor in other.factors if one.function_of(factor.base) is None]
+
+
+def _pair(mine: Factor | None, theirs: Factor | None) -> Moments:
+    """E[f(x_i)·g(x_j)] of one base; a missing function is 1."""
+    if mine is not None and theirs is not None:
+        return Moments(mine.base.moments.axes, mine.with_other(theirs), mine.mean)
+    if mine is not None:
+        axes = mine.base.moments.axes
+        return Moments(axes, spread_left(mine.mean, axes), mine.mean)
+    assert theirs is not None
+    axes = theirs.base.moments.axes
+    return Moments(axes, spread_right(theirs.mean, axes), np.ones_like(theirs.mean))
