@@ -28,6 +28,7 @@ CASES = [
     case("filled at places", lambda x, i: x.index_fill(0, i, 2.0), TABLE, APART),
     case("copied to places", lambda x, y, i: x.index_copy(0, i, y), TABLE, SOURCE, APART),
     case("put at places", lambda x, y, i: x.index_put((i,), y), TABLE, SOURCE, APART),
+    case("put nowhere", lambda x, y: x.index_put((torch.zeros(0, dtype=torch.long),), y[:0]), TABLE, SOURCE),
     case(
         "put twice at one place",
         lambda x, y, i: x.index_put((i,), y),

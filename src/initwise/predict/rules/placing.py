@@ -88,7 +88,10 @@ def index_copy(call: Call) -> Value:
 @rule("index_put", "_unsafe_index_put")
 def index_put(call: Call) -> Value:
     """Values put at indices of some axes, or added there: the gradient of `index`."""
-    given, x = call["indices"], call.value("values")
+    given = call["indices"]
+    if any(tensor is not None and tensor.numel() == 0 for tensor in given):
+        return call.value("self")  # nowhere
+    x = call.value("values")
     places = [d for d, tensor in enumerate(given) if tensor is not None]
     order = [*places, *(d for d in range(len(call.shape)) if d not in places)]
     apart = places != list(range(places[0], places[-1] + 1))
