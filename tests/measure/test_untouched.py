@@ -158,8 +158,11 @@ def test_check_changes_nothing_when_the_backward_raises_and_says_how_far_it_came
     with pytest.raises(ForwardError) as error:
         check(model, "f32[8,6]")
     assert_same(before, state(model))
+    line = BackwardRaises.backward.__code__.co_firstlineno + 2
     assert str(error.value) == (
-        "before second: the backward raised ValueError: no way back.\n  It came as far as the layer named."
+        "before second: the backward raised ValueError: no way back.\n"
+        f'  At {__file__}:{line} in backward: raise ValueError("no way back")\n'
+        "  It came as far as the layer named."
     )
 
 

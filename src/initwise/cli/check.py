@@ -71,7 +71,7 @@ def check(
         raise typer.Exit(130) from None
     show(found, as_json=as_json)
     write_page(found, html)
-    if not (found.healthy or as_json or widths is not None):
+    if not as_json and widths is None and any(f.verdict not in OTHER_CURES for f in found.findings):
         note(_next(target, example))
     raise typer.Exit(0 if found.healthy else 1)
 
@@ -99,6 +99,10 @@ def _widths(text: str) -> list[int]:
         return [int(part) for part in text.split(",")]
     except ValueError:
         raise OptionError(f"{text!r}", where="--widths", expected="whole numbers: 64,128,256") from None
+
+
+OTHER_CURES = frozenset({"unpredicted", "overflow", "underflow"})
+"""Verdicts that other weights do not mend."""
 
 
 def _next(target: str, example: str | None) -> str:

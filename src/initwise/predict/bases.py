@@ -6,6 +6,7 @@ A `Base` is a random tensor of which only moments are known; different bases are
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 Grams = dict[frozenset["Base"], Moments]
 """Root (the bases of a tensor) → how far the second moments, given the root, stray; see `grams`."""
+KEPT = (("largest",), ("square",), ("of square",))
+"""Origins that views keep."""
 PRODUCT = "product"
 """The origin of a product: (PRODUCT, numbers of what was drawn for both)."""
 
@@ -40,6 +43,7 @@ class Base:
         parameter: are its elements drawn independently, as a weight's are?
         grams: what its second moments share with others that were made from the same tensor; see `grams`.
         number: one for all views of what was drawn once.
+        made_from: of a view, the base it is one of (as long as that lives), and the move's key.
         uses: what it was multiplied with on the way forward, of a weight; one list for all views.
     """
 
@@ -58,6 +62,16 @@ class Base:
         self._views: dict[Hashable, Base] = {}
         self.number = luck.number()
         self.uses: list[str] = []
+        self.made_from: tuple[weakref.ref[Base], Hashable] | None = None
+
+    def _back(self, key: Hashable, change: Callable[[Moments], Moments]) -> Base | None:
+        """The base that this is a view of, if the move undoes what made it: into groups and back."""
+        before = None if self.made_from is None else self.made_from[0]()
+        if before is None or self.made_from is None:
+            return None
+        if not _undoes(key, self.made_from[1], before.moments.shape):
+            return None
+        return before if change(self.moments).axes == before.moments.axes else None
 
     @property
     def grid(self) -> Array:
@@ -103,19 +117,31 @@ class Base:
     def view(self, key: Hashable, change: Callable[[Moments], Moments]) -> Base:
         """This base moved by `change`; the same base for the same key, so that it is recognised."""
         if key not in self._views:
+            back = self._back(key, change)
+            if back is not None:
+                return back
             grams = {root: change(gram) for root, gram in self.grams.items()}
             moments = change(self.moments)
             # a mean over axes that is broadcast back is still the mean
             whole = self.origin[1].moments.shape if self.origin[:1] == ("average",) else None
-            kept = (
-                moments.shape == whole or self.origin[:1] == ("largest",) or self.origin[:1] == ("of square",)
-            )
+            kept = moments.shape == whole or self.origin[:1] in KEPT
             origin = self.origin if kept else _product(self.origin)
             self._views[key] = Base(
                 moments, self.law, self.spread, origin, parameter=self.parameter, grams=grams
             )
             self._views[key].number, self._views[key].uses = self.number, self.uses
+            self._views[key].made_from = (weakref.ref(self), key)
         return self._views[key]
+
+
+def _undoes(key: Hashable, made_by: Hashable, shape: tuple[int, ...]) -> bool:
+    """Does the move `key` undo the move that made a view of a tensor of `shape`?"""
+    match made_by, key:
+        case ("reshape", _), ("reshape", wanted):
+            return bool(wanted == shape)
+        case ("permute", tuple(there)), ("permute", tuple(back) | list(back)):
+            return [there[d] for d in back] == list(range(len(shape)))
+    return False
 
 
 def _product(origin: tuple[Any, ...]) -> tuple[Any, ...]:

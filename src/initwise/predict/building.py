@@ -31,7 +31,10 @@ def built(build: Callable[[], Any], interpreter: Interpreter) -> nn.Module:
     # copying a layer asks for addresses, and does nothing with them
     interpreter.fakes._allow_unsafe_data_ptr_access = True
     try:
-        with interpreter, _truncated_normal(interpreter), _materialized(interpreter), _copies(), quietly():
+        with contextlib.ExitStack() as stack:
+            replaced = (_truncated_normal(interpreter), _materialized(interpreter), _swaps(interpreter))
+            for context in (interpreter, *replaced, _copies(), quietly()):
+                stack.enter_context(context)
             model = _called(build)
     finally:
         interpreter.building = False
@@ -82,11 +85,15 @@ def _copies() -> Iterator[None]:
             memo[id(self)] = nn.Parameter(copied, given) if own else copied.requires_grad_(given)
         return memo[id(self)]  # type: ignore[no-any-return]
 
+    before = FakeTensor.__dict__.get("__deepcopy__")
     FakeTensor.__deepcopy__ = deepcopy  # type: ignore[method-assign]
     try:
         yield
     finally:
-        del FakeTensor.__deepcopy__
+        if before is None:
+            del FakeTensor.__deepcopy__
+        else:
+            FakeTensor.__deepcopy__ = before  # type: ignore[method-assign]
 
 
 @contextlib.contextmanager
@@ -109,6 +116,22 @@ def _truncated_normal(interpreter: Interpreter) -> Iterator[None]:
         yield
     finally:
         torch.nn.init._no_grad_trunc_normal_ = ours
+
+
+@contextlib.contextmanager
+def _swaps(interpreter: Interpreter) -> Iterator[None]:
+    """model.half() swaps each fake parameter for its cast, and refuses where anything points at one."""
+    ours = torch.utils.swap_tensors
+
+    def swap(one: Tensor, other: Tensor) -> None:
+        interpreter.fakes.fake_tensor_converter.meta_converter.tensor_memo.clear()
+        ours(one, other)  # type: ignore[no-untyped-call]
+
+    torch.utils.swap_tensors = swap
+    try:
+        yield
+    finally:
+        torch.utils.swap_tensors = ours
 
 
 @contextlib.contextmanager

@@ -35,6 +35,7 @@ class Choice:
     mean: Array
 
 
+MOST = 16
 _CHOICES: dict[tuple[Any, ...], tuple[Choice, Tensor]] = {}
 
 
@@ -44,7 +45,7 @@ def choice(mask: Tensor | None, queries: int, keys: int) -> Choice:
         return _unmasked(queries, keys)
     key = (mask.data_ptr(), tuple(mask.shape), mask.stride(), mask._version, queries, keys)
     if key not in _CHOICES:
-        if len(_CHOICES) > 64:
+        if len(_CHOICES) >= MOST:
             _CHOICES.clear()
         every = bool(mask.all())
         made = _unmasked(queries, keys) if every else _counted(_pages(mask, queries, keys))

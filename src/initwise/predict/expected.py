@@ -17,7 +17,7 @@ from ..signals.gauge import FLAT, REACH, STEPS, Read
 from ..signals.reading import Inputs
 from ..signals.scalars import Scalars
 from . import choices, quadrature, values
-from .axes import patterns
+from .axes import Array, patterns
 from .interpreter import Interpreter
 from .moments import Moments, independent
 from .rules import UnpredictedError, masks
@@ -107,17 +107,18 @@ class Expected:
         value = self.value(x)
         if value is None:
             return None
-        try:
-            with torch.utils._python_dispatch._disable_current_modes():
-                slopes = _slopes(function, rest, options)
-        except (RuntimeError, TypeError, ValueError):
-            return None
-        floor = FLAT * slopes.max()
         factor = value.single or value.rebased().single
         assert factor is not None
-        at = np.interp(factor.overall, np.linspace(-REACH, REACH, STEPS), slopes)
+        points = np.concatenate([np.linspace(-REACH, REACH, STEPS), factor.overall])
+        try:
+            with torch.utils._python_dispatch._disable_current_modes():
+                slopes = _slopes(function, rest, options, points)
+        except (RuntimeError, TypeError, ValueError):
+            return None
+        everywhere, at = slopes[:STEPS], slopes[STEPS:]
+        floor = FLAT * everywhere.max()
         share = float(quadrature.mean((at < floor).astype(float)))
-        return share, float(slopes[0] < floor and slopes[-1] < floor)
+        return share, float(everywhere[0] < floor and everywhere[-1] < floor)
 
     def weight(self, x: Tensor) -> Read:
         """Its rms and standard deviation."""
@@ -153,13 +154,16 @@ def _as_it_is(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def _slopes(function: Callable[..., Any], rest: tuple[Any, ...], options: dict[str, Any]) -> Any:
+def _slopes(
+    function: Callable[..., Any], rest: tuple[Any, ...], options: dict[str, Any], points: Array
+) -> Array:
     # a checkpoint counts what is saved while it is open, and this is not the model's
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(_as_it_is, _as_it_is):
-        point = torch.linspace(-REACH, REACH, STEPS, dtype=torch.float64).requires_grad_()
+        point = torch.tensor(points, dtype=torch.float64).requires_grad_()
         value = function(point * 1, *rest, **options)
         (slope,) = torch.autograd.grad(value, point, torch.ones_like(value))
-    return slope.abs().numpy()
+    found: Array = slope.abs().numpy()
+    return found
 
 
 def _paired(moments: Moments, dim: int) -> float:

@@ -21,6 +21,8 @@ Make = Callable[[tuple[Any, ...]], Any]
 MOST = 8192
 """Kinds of calls that are remembered."""
 ON_VALUES = {torch.Tag.dynamic_output_shape, torch.Tag.data_dependent_output, torch.Tag.inplace_view}
+UNTOLD = frozenset({"_unsafe_view", "lift", "unsafe_chunk", "unsafe_split", "unsafe_split_with_sizes"})
+"""Views whose schema tells of none."""
 NEW, VIEW, SAME = "new", "view", "same"
 
 
@@ -84,8 +86,10 @@ class Faking:
 @lru_cache(maxsize=4096)
 def _way(func: Any) -> str:
     """Is the result new, a view of the first argument, or that argument? "" where it may be otherwise."""
-    schema = func._schema
     if not isinstance(func, torch._ops.OpOverload) or ON_VALUES & set(func.tags) or func.namespace != "aten":
+        return ""
+    schema = func._schema
+    if func.overloadpacket.__name__ in UNTOLD:
         return ""
     aliases = [argument.alias_info for argument in schema.arguments]
     returned = [found.alias_info for found in schema.returns]

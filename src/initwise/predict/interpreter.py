@@ -19,7 +19,7 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
-from . import failing, luck, sampling, substitutes, values
+from . import failing, sampling, substitutes, values
 from .faking import Faking
 from .maps import resize
 from .parts import of_tensor
@@ -64,7 +64,6 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        luck.restart()  # every prediction meets the same scenarios
         self.building = False
         self.decided: frozenset[str] = frozenset()
         self.fakes = FakeTensorMode(allow_non_fake_inputs=True)
@@ -118,7 +117,8 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _measured(self, tensor: Tensor) -> Value:
         place = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype)
-        key = (*place, tensor._version, tensor.is_conj())
+        # writes through .data raise no version; a NaN is unlike itself and measured again
+        key = (*place, tensor._version, tensor.is_conj(), tensor.detach().sum().item())
         if key not in self._real:
             if len(self._real) >= MOST_REAL:
                 self._real.clear()
@@ -215,7 +215,13 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         whole = tensor._base
         if not self.building or whole is None or covers(tensor):
             return False
-        return tensor.numel() <= SLIGHT * whole.numel() and self._state(whole)[1] is not None
+        if self._state(whole)[1] is None:
+            return False
+        written = getattr(whole, "_written", 0) + tensor.numel()  # many small parts are a large one
+        if written > SLIGHT * whole.numel():
+            return False
+        whole._written = written  # type: ignore[attr-defined]
+        return True
 
 
 def _real_targets(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Tensor]:

@@ -7,8 +7,10 @@ and E[a²·b²] is the mean over scenarios of a product, not the product of two 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -32,10 +34,15 @@ def number() -> int:
     return next(_NUMBERS)
 
 
-def restart() -> None:
-    """Number from 0 again, so that every prediction meets the same scenarios."""
+@contextlib.contextmanager
+def numbered() -> Iterator[None]:
+    """Number from 0 within: every prediction meets the same scenarios, and one inside another its own."""
     global _NUMBERS
-    _NUMBERS = itertools.count()
+    before, _NUMBERS = _NUMBERS, itertools.count()
+    try:
+        yield
+    finally:
+        _NUMBERS = before
 
 
 @lru_cache(maxsize=4096)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -22,10 +23,14 @@ from ..frameworks.torch.walk import parameters
 from ..schemes import Scheme, scheme, schemes
 from ..signals.passing import Pass, run_pass
 from ..signals.watch import OnProgress
-from . import failing, sources
+from . import failing, luck, sources
 from .building import built, without_memory
 from .expected import Expected
 from .interpreter import Interpreter
+
+ALONE = threading.Lock()
+_RUNNING: list[int] = []
+"""The thread that predicts."""
 
 
 def predicted(
@@ -40,7 +45,39 @@ def predicted(
     """The torch adapter's door "predict": one pass of `model` without weights, data or memory.
 
     A callable is run to make the model, without memory either; what its initialization draws is predicted.
+    One prediction at a time: while it runs, functions of torch are replaced that a second one would miss.
+
+    Raises:
+        UnsupportedError: it is asked for inside another one.
     """
+    if _RUNNING:
+        _refuse_inside()
+    with ALONE, luck.numbered():
+        _RUNNING.append(threading.get_ident())
+        try:
+            return _predicted(model, example, plan, loss, seed, on_progress)
+        finally:
+            _RUNNING.clear()
+
+
+def _refuse_inside() -> None:
+    if [threading.get_ident()] == _RUNNING:
+        raise UnsupportedError(
+            "a prediction was asked for while another one runs in this thread",
+            where="check",
+            cause="the model, its loss or on_progress calls check(mode='predict')",
+            fix="Call it before or after.",
+        )
+
+
+def _predicted(
+    model: nn.Module | Callable[[], nn.Module],
+    example: Any,
+    plan: Any,
+    loss: Callable[[Any], Any] | str | None,
+    seed: int,
+    on_progress: OnProgress | None,
+) -> Pass:
     interpreter = Interpreter()
     made = not isinstance(model, nn.Module)
     subject = model if isinstance(model, nn.Module) else _built(model, interpreter, seed)

@@ -101,8 +101,8 @@ def weights(
                 "is on the meta device, and the plan says nothing about it",
                 where=name,
                 expected="a law for every parameter",
-                fix='Give a plan: check(model, example, plan="torch_default", mode="predict"), or build the '
-                "model with real memory.",
+                fix='Give a plan that names it ("*": a scheme for the rest), check(model, example, '
+                'plan="torch_default", mode="predict"), or build the model with real memory.',
             )
         else:
             value = of_numbers(parameter)

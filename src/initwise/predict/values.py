@@ -76,10 +76,6 @@ class Value:
         """The luck of the mean of x² over the axes `dims`."""
         return self._weighted(lambda term: term.spread + term.luck(dims))
 
-    def luck_over(self, dims: tuple[int, ...]) -> Luck:
-        """The same at given scales of what it is made of."""
-        return self._weighted(lambda term: term.luck(dims))
-
     def _weighted(self, spread: Callable[[Term], Luck]) -> Luck:
         if len(self.terms) == 1:
             return spread(self.terms[0])
@@ -136,12 +132,21 @@ class Value:
         return frozenset(factor.base for term in self.terms for factor in term.factors)
 
     def rebased(self, moments: Moments | None = None) -> Value:
-        """The same moments (or `moments`) as a base of its own."""
-        spread = self.scale_spread
+        """The same moments (or `moments`) as a base of its own; without `moments` the same one each time."""
         if moments is not None:
-            return fresh(moments, spread=spread, notes=self.notes)
-        origin = ("sum", self.terms) if len(self.terms) > 1 else ()
-        return fresh(self.moments, self.law, spread=spread, notes=self.notes, grams=self.grams, origin=origin)
+            return fresh(moments, spread=self.scale_spread, notes=self.notes)
+        if "rebased" not in self.memo:
+            origin = ("sum", self.terms) if len(self.terms) > 1 else ()
+            self.memo["rebased"] = fresh(
+                self.moments,
+                self.law,
+                spread=self.scale_spread,
+                notes=self.notes,
+                grams=self.grams,
+                origin=origin,
+            )
+        found: Value = self.memo["rebased"]
+        return found
 
 
 def _with_rest(gram: Moments, term: Term, mine: Factor) -> Moments:

@@ -19,7 +19,7 @@ def reporting(progress: bool | Report, title: str = "race") -> Iterator[Report]:
     """
     if callable(progress):
         yield progress
-    elif progress and sys.stderr.isatty():
+    elif progress and sys.stderr is not None and sys.stderr.isatty():
         with _bar(title) as report:
             yield report
     else:

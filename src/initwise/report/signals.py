@@ -28,11 +28,14 @@ COLUMNS = (
     Column("verdict", "Verdict", "verdict"),
     Column("reason", "Reason", "prose"),
 )
+DEAD = "Dead: units that answer to no input. "
 NOTE = (
     "Forward, Mean: rms and mean of the layer's output. Gradient: rms of the loss's gradient at that "
-    "output; dLoss/dW: at its weight. Dead: units that answer to no input. Flat: share of the next "
+    f"output; dLoss/dW: at its weight. {DEAD}Flat: share of the next "
     "activation's inputs where it is flat. Corr.: mean cosine between different inputs' outputs."
 )
+PREDICTED = NOTE.replace(DEAD, "") + " Spread: of ln(Forward) from one draw of the weights to the next."
+"""Which columns a prediction has."""
 VERBS = {"measure": "measured on a real batch", "predict": "predicted, no weights needed"}
 STREAM = 4
 """A residual stream of so many blocks is what the picture over depth shows."""
@@ -67,7 +70,8 @@ def layers_table(signals: Signals, title: str = "") -> Table:
     unsaid = any(layer.verdict != "ok" and layer.name not in told for layer in signals.layers)
     worth = frozenset(i for i, layer in enumerate(signals.layers) if layer.verdict != "ok")
     hidden = frozenset() if unsaid else frozenset({"reason"})
-    table = fields_table(COLUMNS, signals.layers, title=title, keep=worth, hidden=hidden, note=NOTE)
+    note = PREDICTED if signals.mode == "predict" else NOTE
+    table = fields_table(COLUMNS, signals.layers, title=title, keep=worth, hidden=hidden, note=note)
     return replace(table, folds=folds(signals.layers, ("forward_rms", "gradient_rms")))
 
 

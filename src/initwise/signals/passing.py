@@ -105,6 +105,7 @@ class _Passing:
         batch, time = _batch(model, self.inputs)
         self.watch = Watch(model, gauge, self.scalars, batch, time, on_progress)
         self.weight_places: dict[str, dict[str, int]] = {}
+        self.unread: dict[str, str] = {}
         self.loss_place: int | None = None
         self.trained = {name for name, p in model.named_parameters() if p.requires_grad}
         self.backward = self.obstacle = ""
@@ -171,7 +172,10 @@ class _Passing:
                 continue
             gradient = weight.grad.to_dense()
             places = self.weight_places.setdefault(name, {})
-            for what, number in self.gauge.weight_gradient(gradient, gates.get(name, 1)).items():
+            read = self.gauge.weight_gradient(gradient, gates.get(name, 1))
+            if not read:
+                self.unread[name] = self.gauge.unknown(gradient)
+            for what, number in read.items():
                 if number is not None:
                     places[what] = self.scalars.add(number)
 
@@ -260,7 +264,7 @@ class _Passing:
             weight_gradient_rms=self._pooled(own, "gradient", values),
             weight_spread=max(self._each(own, "spread", values), default=math.nan),
             unknown=note.unknown,
-            ungraded=note.ungraded,
+            ungraded=note.ungraded or next((self.unread[name] for name in own if name in self.unread), ""),
             rests=tuple(sorted(note.rests)),
             **read,
         )

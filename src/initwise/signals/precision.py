@@ -59,6 +59,8 @@ ALIASES = {
 ONCE = 1e-3
 """Expected number of values beyond the range in one pass: one pass in a thousand is one too many, because
 one infinity makes every gradient NaN."""
+LARGEST_SCALE = 1023
+"""Exponent of the largest power of two that a float holds."""
 SIGMAS = 6.0
 """A scale of the loss is to leave the largest gradients so many rms below the largest number."""
 
@@ -159,21 +161,21 @@ def underflow(readings: Sequence[Reading], free: bool = False) -> list[Mark]:
 def _lift(readings: Sequence[Reading]) -> float:
     """The largest power of two by which all gradients can be scaled without overflow."""
     rooms = [
-        FORMATS[row.dtype].largest / (SIGMAS * row.gradient_rms)
+        math.log2(FORMATS[row.dtype].largest) - math.log2(SIGMAS * row.gradient_rms)
         for row in readings
         if row.dtype in FORMATS and 0 < row.gradient_rms < math.inf
     ]
-    return 2.0 ** math.floor(math.log2(min(rooms))) if rooms else 1.0
+    return 2.0 ** min(math.floor(min(rooms)), LARGEST_SCALE) if rooms else 1.0
 
 
 def _larger(readings: Sequence[Reading], free: bool) -> str:
     """By which power of two the loss is to be scaled, if one is enough."""
     judged = [row for row in readings if row.dtype in FORMATS and 0 < row.gradient_rms < math.inf]
-    needed = max(math.ceil(math.log2(row.tiny / row.gradient_rms)) for row in judged)
+    needed = max(math.ceil(math.log2(row.tiny) - math.log2(row.gradient_rms)) for row in judged)
     worst = max(judged, key=lambda row: row.gradient_rms / FORMATS[row.dtype].largest)
     if free:
         return f"; that is with the loss scaled as far as {worst.name!r} lets it"
-    if 2.0**needed <= _lift(readings):
+    if needed <= math.log2(_lift(readings)):
         return f"; scale the loss by 2^{needed}"
     return f"; no one scale of the loss fits it and {worst.name!r} (rms {worst.gradient_rms:.2g})"
 

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from .. import values
-from ..algebra import centre
+from ..algebra import centre, scale
 from ..bases import Factor
 from ..parts import complex_sum, is_complex
 from ..values import Value
@@ -105,7 +105,26 @@ def multiply(call: Call) -> Value:
     if isinstance(x, float):
         assert isinstance(y, float)
         return values.fixed(call.shape, x * y)
-    return values.scaled(x, y) if isinstance(y, float) else values.times(x, y)
+    if isinstance(y, float):
+        return values.scaled(x, y)
+    return _by_its_rms(x, y) or _by_its_rms(y, x) or values.times(x, y)
+
+
+def _by_its_rms(x: Value, rate: Value) -> Value | None:
+    """x·f(m), m the mean of the squares of that very x: a norm in parts. What luck x had is divided out."""
+    factor = rate.single
+    origin = factor.base.origin if factor is not None else ()
+    if factor is None or factor.values is None or origin[:1] not in (("of square",), ("square",)):
+        return None
+    whole = x if x.single is not None else x.rebased()
+    single = whole.single
+    if single is None or single.values is not None or single.base.number != origin[1]:
+        return None
+    moments = values.times(whole, rate).moments
+    size = x.moments.mean_square
+    share = (moments.mean_square / size) ** 0.5 if size > 0 else 0.0
+    grams = {root: scale(gram, share) for root, gram in whole.grams.items()}
+    return values.fresh(moments, notes=x.notes | rate.notes, grams=grams)
 
 
 @rule("div")

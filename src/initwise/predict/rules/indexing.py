@@ -122,6 +122,8 @@ def embedding(call: Call) -> Value:
 @rule("embedding_dense_backward")
 def embedding_gradient(call: Call) -> Value:
     """The gradients of all places where a row was used, summed."""
+    if call["scale_grad_by_freq"]:
+        raise UnpredictedError("a table's gradient divided by how often each row was used")
     g, index = call.value("grad_output"), real_index(call["indices"]).reshape(-1)
     flattened = maps.reshape(g.moments, (index.size, g.shape[-1]))
     return kept(gathered_sums(flattened, 0, index, call["num_weights"]), g)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
 
@@ -98,13 +99,15 @@ def additive(call: Call) -> Value | None:
     return None
 
 
-_KEPT: dict[tuple[Any, ...], tuple[Tensor, Tensor]] = {}
+_KEPT: list[Tensor] = []
+"""Masks met, the newest last."""
+MOST = 8
 
 
 def _is_mask(tensor: Any) -> bool:
     if not isinstance(tensor, Tensor) or isinstance(tensor, FakeTensor) or not tensor.is_floating_point():
         return False
-    return tensor.numel() > 1 and (_place(tensor) in _KEPT or float(tensor.min()) < HIDDEN)
+    return tensor.numel() > 1 and float(tensor.min()) < HIDDEN
 
 
 def forget() -> None:
@@ -112,15 +115,12 @@ def forget() -> None:
     _KEPT.clear()
 
 
-def _place(tensor: Tensor) -> tuple[Any, ...]:
-    return (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor._version)
-
-
 def _keep(tensor: Tensor) -> Tensor:
-    """Which scores an additive mask lets take part; the same tensor each time."""
-    place = _place(tensor)
-    if place not in _KEPT:
-        if len(_KEPT) > 64:
-            _KEPT.clear()
-        _KEPT[place] = (_keep_mask(tensor), tensor)
-    return _KEPT[place][0]
+    """Which scores an additive mask lets take part; the same tensor for every layer that makes the like."""
+    keep = _keep_mask(tensor)
+    for known in reversed(_KEPT):
+        if known.shape == keep.shape and torch.equal(known, keep):
+            return known
+    _KEPT.append(keep)
+    del _KEPT[:-MOST]
+    return keep
