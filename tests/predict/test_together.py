@@ -35,7 +35,8 @@ def test_a_prediction_inside_another_is_refused():
         check(network, "f32[16,24]", mode="predict", on_progress=lambda *_: predicted())
     assert str(error.value) == (
         "check: a prediction was asked for while another one runs in this thread.\n"
-        "  Likely cause: the model, its loss or on_progress calls check(mode='predict')\n  Call it before or after."
+        "  Likely cause: the model, its loss or on_progress calls check(mode='predict')\n"
+        "  Call it before or after."
     )
     assert predicted()
 

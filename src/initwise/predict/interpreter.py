@@ -30,6 +30,8 @@ from .values import Value
 UPSTREAM = NEVER[2]
 LARGE_REAL = 1 << 22
 """Real tensors of more elements are measured at some of their places."""
+MOST_BYTES = 64 << 20
+"""Memory of real tensors that are kept."""
 MOST_REAL = 256
 """Real tensors whose moments are kept."""
 SLIGHT = 0.02
@@ -75,6 +77,7 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._stamps = itertools.count(1)
         self._storages = Storages(self.fakes)
         self._real: dict[tuple[Any, ...], tuple[Value, Tensor]] = {}
+        self._kept_bytes = 0
 
     # states
 
@@ -120,8 +123,10 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         # writes through .data raise no version; a NaN is unlike itself and measured again
         key = (*place, tensor._version, tensor.is_conj(), tensor.detach().sum().item())
         if key not in self._real:
-            if len(self._real) >= MOST_REAL:
+            self._kept_bytes += tensor.numel() * tensor.element_size()
+            if len(self._real) >= MOST_REAL or self._kept_bytes > MOST_BYTES:
                 self._real.clear()
+                self._kept_bytes = tensor.numel() * tensor.element_size()
             # the tensor is kept, so that its address stays its own
             self._real[key] = (_of_real(tensor), tensor)
         return self._real[key][0]
