@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -102,6 +104,14 @@ def additive(call: Call) -> Value | None:
 _KEPT: list[Tensor] = []
 """Masks met, the newest last."""
 MOST = 8
+LARGE = 1 << 20
+
+
+def _give_back() -> None:
+    """Masks that attention makes anew for each layer leave holes in the heap, which the C library keeps."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
 
 
 def _is_mask(tensor: Any) -> bool:
@@ -118,6 +128,8 @@ def forget() -> None:
 def _keep(tensor: Tensor) -> Tensor:
     """Which scores an additive mask lets take part; the same tensor for every layer that makes the like."""
     keep = _keep_mask(tensor)
+    if tensor.numel() > LARGE:
+        _give_back()
     for known in reversed(_KEPT):
         if known.shape == keep.shape and torch.equal(known, keep):
             return known
