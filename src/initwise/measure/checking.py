@@ -120,7 +120,7 @@ def check(
         ForwardError: the model's forward or backward, or the loss, raised.
         ModelError: not a torch model; a lazy or meta one; with widths, one that cannot be made at each.
         OptionError: a mode, a loss, a dtype or widths that make no sense.
-        UnsupportedError: a framework that cannot be run.
+        UnsupportedError: a prediction inside another one; a framework that cannot be run.
     """
     _require_mode(mode)
     _require_loss(loss)
