@@ -133,3 +133,8 @@ class Buffered(nn.Module):
 
 def test_a_buffer_written_behind_autograd_is_read_again():
     assert row_of(Buffered, "f32[16,16]", "last").forward_rms > 10
+
+
+def test_gates_that_a_recurrence_writes_in_place_are_tensors_of_their_own():
+    row = check(lambda: nn.GRU(16, 32, batch_first=True), "f32[8,12,16]", mode="predict").layers[0]
+    assert row.verdict == "ok"

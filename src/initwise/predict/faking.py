@@ -22,7 +22,7 @@ MOST = 8192
 """Kinds of calls that are remembered."""
 ON_VALUES = {torch.Tag.dynamic_output_shape, torch.Tag.data_dependent_output, torch.Tag.inplace_view}
 UNTOLD = frozenset({"_unsafe_view", "lift", "unsafe_chunk", "unsafe_split", "unsafe_split_with_sizes"})
-"""Views whose schema tells of none."""
+"""Views whose schema tells of none: tensors of their own, the first time as ever after."""
 NEW, VIEW, SAME = "new", "view", "same"
 
 
@@ -52,7 +52,7 @@ class Faking:
         found = self._again(way, out, args) if way != SAME or _geometry(args[0]) == before else None
         if found is not None and len(self._known) < MOST:
             self._known[key] = found
-        return out
+        return found(args) if found is not None and func.overloadpacket.__name__ in UNTOLD else out
 
     def _again(self, way: str, out: Any, args: tuple[Any, ...]) -> Make | None:
         """How to make the like of `out` from arguments of the same kind; None where that is not sure."""
@@ -89,8 +89,6 @@ def _way(func: Any) -> str:
     if not isinstance(func, torch._ops.OpOverload) or ON_VALUES & set(func.tags) or func.namespace != "aten":
         return ""
     schema = func._schema
-    if func.overloadpacket.__name__ in UNTOLD:
-        return ""
     aliases = [argument.alias_info for argument in schema.arguments]
     returned = [found.alias_info for found in schema.returns]
     if not any(aliases) and not any(returned):
