@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import torch
 import transformers
 
 from coverage_child import Outcome
 from coverage_subjects import KINDS
+
+ROOT = Path(__file__).resolve().parent.parent
 
 TITLES = {
     "transformers": "Families of transformers",
@@ -105,7 +108,7 @@ def _wanting(results: Iterable[Outcome]) -> str:
 def _cell(given: object) -> str:
     """As a cell's text: no paths of the machine it ran on, no bars."""
     text = re.sub(r"/[^\s:()]*/(?:site-packages|src|lib/python[\d.]+)/", "", str(given))
-    return text.replace("|", "\\|")
+    return text.replace(f"{ROOT}/", "").replace("|", "\\|")
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
