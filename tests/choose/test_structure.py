@@ -193,6 +193,14 @@ def test_a_layer_fed_by_itself_is_recurrent() -> None:
     assert facts(s)["cell"].uses == 3
 
 
+def test_a_layer_that_reads_a_constant_starts_no_residual_branch() -> None:
+    s = Sketch()
+    x = s.weight("stem", s.op("input"))
+    empty = s.op("parameter", name="again", role="weight")
+    s.op("output", s.op("add", x, s.weight("end", s.op("activation", s.op("mul", x, empty), label="tanh"))))
+    assert not facts(s)["again"].branch_start
+
+
 def test_a_tied_table_is_listed_as_the_head() -> None:
     s = Sketch()
     x = s.op("embedding", s.op("input"), name="tok.weight", role="embedding")

@@ -268,6 +268,8 @@ class _Reader:
 
     def _starts_branch(self, node: Node) -> bool:
         """Does the node read the residual stream: no weight between the skip and its input?"""
+        if not node.inputs:  # a layer that reads a constant: a recurrent one its first, empty state
+            return False
         sums = [self.flow.residual[index] for index in self._sums_around(node)]
         return any(self.flow.weights_between(node.inputs[0], add.skip) == 0 for add in sums)
 
