@@ -43,7 +43,8 @@ class LayerSignal(JsonMixin):
         saturated: share of elements where the following activation is flat (|φ′| < 0.05·max).
         correlation: mean cosine between the outputs for different inputs of the batch.
         seed_spread: expected std of ln(forward_rms) from seed to seed.
-        verdict, reason: one of `VERDICTS`, and why.
+        verdict, reason: one of `VERDICTS`, and why; "assumed: …" is what a prediction of this row rests on
+            although it may not hold here.
     """
 
     name: str

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from itertools import count
+from string import ascii_lowercase
 from typing import Any
 
 from .document import blank
@@ -91,3 +94,9 @@ def plural(count: int, noun: str) -> str:
 def listed(names: tuple[str, ...]) -> str:
     """ "a", "a and b", "a, b and c"."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def letters(reasons: Iterable[str]) -> dict[str, str]:
+    """Reason → a, b … z, a1, b1 …: many rows share a few reasons, told once. "" has no letter."""
+    names = (letter + (str(lap) if lap else "") for lap in count() for letter in ascii_lowercase)
+    return dict(zip(dict.fromkeys(filter(None, reasons)), names, strict=False))

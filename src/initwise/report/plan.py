@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import count
-from string import ascii_lowercase
-
 from ..core.fill import Fill
 from ..core.plan import Plan
-from .cells import plural
+from .cells import letters, plural
 from .document import Column, Document, Items, Prose, Table
 
 COLUMNS = (
@@ -35,8 +32,8 @@ def plan_document(plan: Plan) -> Document:
 
 def plan_table(plan: Plan, title: str = "") -> Table:
     """A row per tensor: its law in closed form, the std it gives, and the letter of its reason."""
-    letters = _letters(plan)
-    rows = tuple(_row(name, fill, letters.get(fill.reason, "")) for name, fill in plan.fills)
+    told = _letters(plan)
+    rows = tuple(_row(name, fill, told.get(fill.reason, "")) for name, fill in plan.fills)
     return Table(COLUMNS, rows, title, hidden=HIDDEN)
 
 
@@ -56,7 +53,4 @@ def plan_notes(plan: Plan) -> tuple[Items, ...]:
 
 
 def _letters(plan: Plan) -> dict[str, str]:
-    """reason → a, b … z, a1, b1 …: most tensors of a model share a few reasons, told once."""
-    reasons = dict.fromkeys(fill.reason for _, fill in plan.fills if fill.reason)
-    names = (letter + (str(lap) if lap else "") for lap in count() for letter in ascii_lowercase)
-    return dict(zip(reasons, names, strict=False))
+    return letters(fill.reason for _, fill in plan.fills)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..core.paths import Row, paths
-from ..core.records import Finding, Signals
-from .cells import ROOT, number, plural
+from ..core.records import Finding, LayerSignal, Signals
+from .cells import ROOT, letters, number, plural
 from .document import Block, Column, Document, Items, Plot, Prose, Table, fields_table
 from .folding import folds
 from .trend import sentence
@@ -28,6 +28,7 @@ COLUMNS = (
     Column("verdict", "Verdict", "verdict"),
     Column("reason", "Reason", "prose"),
 )
+LETTER = Column("_assumed", "Rests")
 DEAD = "Dead: units that answer to no input. "
 NOTE = (
     "Forward, Mean: rms and mean of the layer's output. Gradient: rms of the loss's gradient at that "
@@ -41,11 +42,12 @@ STREAM = 4
 """A residual stream of so many blocks is what the picture over depth shows."""
 DRAWN = "the example was drawn from"
 """How a note begins to tell that no batch was given."""
+ASSUMED = "assumed: "
+"""How the part of a row's reason begins that tells what its numbers rest on though it may not hold."""
 
 
 def signals_document(signals: Signals) -> Document:
     """The verdict, the findings worst first, then layer by layer in execution order."""
-    main = layers_table(signals)
     blocks: list[Block] = [Prose(_verdict(signals), lead=True)]
     if signals.findings:
         blocks.append(Items("Findings, worst first", tuple(map(_finding, signals.findings)), numbered=True))
@@ -53,10 +55,12 @@ def signals_document(signals: Signals) -> Document:
         blocks.append(plot)
     if laws := _laws(signals):
         blocks.append(Items("Over depth", laws))
-    blocks.append(main)
+    blocks.append(layers_table(signals))
+    if told := _assumptions(signals):
+        blocks.append(Items("Rests on", tuple(f"{letter}: {what}" for what, letter in told.items())))
     if signals.note:
         blocks.append(Prose(f"Note: {signals.note}"))
-    return Document("Signals", tuple(blocks), main)
+    return Document("Signals", tuple(blocks), fields_table(COLUMNS, signals.layers))
 
 
 def _laws(signals: Signals) -> tuple[str, ...]:
@@ -68,11 +72,33 @@ def layers_table(signals: Signals, title: str = "") -> Table:
     """A row per layer; a reason is shown here only when no finding tells it already."""
     told = {finding.layer for finding in signals.findings}
     unsaid = any(layer.verdict != "ok" and layer.name not in told for layer in signals.layers)
+    assumptions = _assumptions(signals)
     worth = frozenset(i for i, layer in enumerate(signals.layers) if layer.verdict != "ok")
     hidden = frozenset() if unsaid else frozenset({"reason"})
     note = PREDICTED if signals.mode == "predict" else NOTE
-    table = fields_table(COLUMNS, signals.layers, title=title, keep=worth, hidden=hidden, note=note)
-    return replace(table, folds=folds(signals.layers, ("forward_rms", "gradient_rms")))
+    rows = [replace(layer, reason=_said(layer)) for layer in signals.layers]
+    table = fields_table(COLUMNS, rows, title=title, keep=worth, hidden=hidden, note=note)
+    marked = tuple(
+        (*row, assumptions.get(_assumed(layer), ""))
+        for row, layer in zip(table.rows, signals.layers, strict=True)
+    )
+    alike = folds(signals.layers, ("forward_rms", "gradient_rms"))
+    return replace(table, columns=(*COLUMNS, LETTER), rows=marked, folds=alike)
+
+
+def _said(layer: LayerSignal) -> str:
+    """Its reason without what is assumed."""
+    return layer.reason.partition(ASSUMED)[0].removesuffix("; ")
+
+
+def _assumed(layer: LayerSignal) -> str:
+    """What its numbers rest on; "" if on nothing that may fail."""
+    return layer.reason.partition(ASSUMED)[2]
+
+
+def _assumptions(signals: Signals) -> dict[str, str]:
+    """Assumption → the letter by which the rows refer to it."""
+    return letters(map(_assumed, signals.layers))
 
 
 def depth_plot(signals: Signals, title: str = "") -> Plot | None:

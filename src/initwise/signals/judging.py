@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ..core.records import Finding, LayerSignal
+from ..report.signals import ASSUMED
 from .precision import beyond_range, lowered, rounded, underflow
 from .reading import Inputs, Reading
 from .verdicts import (
@@ -140,8 +141,16 @@ def _signal(readings: Sequence[Reading], place: int, marks: list[Mark]) -> Layer
         correlation=row.correlation,
         seed_spread=row.forward_spread,
         verdict=worst.verdict if worst else "unpredicted" if row.left_out or row.missed else "ok",
-        reason=worst.reason if worst else row.missed or remark(readings, place),
+        reason=_reason(readings, place, worst),
     )
+
+
+def _reason(readings: Sequence[Reading], place: int, worst: Mark | None) -> str:
+    """What is to be said of a row: its verdict's reason, and what its numbers rest on though it may fail."""
+    row = readings[place]
+    said = worst.reason if worst else row.missed or remark(readings, place)
+    rests = ASSUMED + "; ".join(row.rests) if row.rests else ""
+    return "; ".join(filter(None, (said, rests)))
 
 
 def remark(readings: Sequence[Reading], place: int) -> str:

@@ -106,6 +106,7 @@ class _Passing:
         self.watch = Watch(model, gauge, self.scalars, batch, time, on_progress)
         self.weight_places: dict[str, dict[str, int]] = {}
         self.unread: dict[str, str] = {}
+        self.weight_rests: dict[str, set[str]] = {}
         self.loss_place: int | None = None
         self.trained = {name for name, p in model.named_parameters() if p.requires_grad}
         self.backward = self.obstacle = ""
@@ -175,6 +176,7 @@ class _Passing:
             read = self.gauge.weight_gradient(gradient, gates.get(name, 1))
             if not read:
                 self.unread[name] = self.gauge.unknown(gradient)
+            self.weight_rests[name] = set(self.gauge.notes(gradient))
             for what, number in read.items():
                 if number is not None:
                     places[what] = self.scalars.add(number)
@@ -265,7 +267,7 @@ class _Passing:
             weight_spread=max(self._each(own, "spread", values), default=math.nan),
             unknown=note.unknown,
             ungraded=note.ungraded or next((self.unread[name] for name in own if name in self.unread), ""),
-            rests=tuple(sorted(note.rests)),
+            rests=tuple(sorted(note.rests.union(*(self.weight_rests.get(name, ()) for name in own)))),
             **read,
         )
 
