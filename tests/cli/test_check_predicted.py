@@ -47,6 +47,12 @@ def with_numbers():
     return made
 
 
+def in_numpy():
+    made = model()
+    made[0].weight.detach().numpy()
+    return made
+
+
 def problem():
     data = [(torch.randn(8, 8), torch.zeros(8, dtype=torch.long))]
     return initwise.Problem(model, data, nn.functional.cross_entropy)
@@ -94,6 +100,16 @@ def test_functions_models_and_constructors_that_need_numbers_can_be_predicted(ru
     code, out, _ = run(name, "--predict")
     assert code == 0
     assert "predicted, no weights needed" in out
+
+
+def test_a_model_that_had_to_be_made_in_memory_is_said_to_be(run):
+    said = "the model was made in memory, with all its weights: without, in_numpy raised RuntimeError"
+    code, out, _ = run("in_numpy", "--predict", "--json", "--example", "f32[4,8]")
+    assert code == 0
+    assert said in Signals.from_json(out).note
+    for name in ("model", "ready", "with_numbers"):
+        assert "in memory" not in run(name, "--predict", "--example", "f32[4,8]")[1]
+    assert "in memory" not in run("problem", "--predict")[1]
 
 
 def test_a_problem_is_predicted_with_its_own_loss(run):

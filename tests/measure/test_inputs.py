@@ -12,6 +12,7 @@ from torch import nn
 from initwise import Input, check
 from initwise.core.errors import ExampleError
 from initwise.frameworks.example import Spec, draw, split
+from initwise.frameworks.inputs import FORM
 from initwise.predict.sources import declared
 
 IMAGES = Input("f32[32,3,16,16]", mean=0.45, std=0.22, correlation=0.3, position_correlation=0.6)
@@ -231,6 +232,30 @@ REFUSED = [
     (
         lambda: Input("f32[8,4,4]", positions=3),
         'Input("f32[8,4,4]"): positions (3,); expected axes of f32[8,4,4], different ones of [1, 2].',
+    ),
+    (
+        lambda: Input("f32[8,4]", men=0.5),
+        "Input: argument men=0.5.\n  Did you mean 'mean'?\n  Known: correlation, distribution, exponent, mean, "
+        f"position_correlation, positions, probabilities, spec, std.\n  {FORM}",
+    ),
+    (
+        lambda: Input(foo=1),
+        "Input: argument foo=1.\n  Known: correlation, distribution, exponent, mean, position_correlation, "
+        f"positions, probabilities, spec, std.\n  {FORM}",
+    ),
+    (lambda: Input(), f"Input: no spec; expected a dtype and a shape as text.\n  {FORM}"),
+    (lambda: Input(8), f"Input: spec 8; expected a dtype and a shape as text.\n  {FORM}"),
+    (
+        lambda: Input("f32[8,4]", positions=1.5),
+        'Input("f32[8,4]"): positions 1.5; expected an axis, or several: 1 or (2, 3).',
+    ),
+    (
+        lambda: Input("f32[8,4]", positions=(1.5,)),
+        'Input("f32[8,4]"): positions (1.5,); expected an axis, or several: 1 or (2, 3).',
+    ),
+    (
+        lambda: Input("i64[8,4]", probabilities="11"),
+        "Input(\"i64[8,4]\"): probabilities '11'; expected numbers, one for each integer.",
     ),
     (
         lambda: split("f32[8,4](men=0.5)"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 
 from ..core.errors import ModelError, OptionError
 from ..core.problem import LOSSES
+from ..core.records import Signals
 from ..measure import check as check_model
 from ..race.progress import reporting
 from .options import Command, Debug, Example, Html, Json, Seed, Target
@@ -76,21 +78,31 @@ def check(
     raise typer.Exit(0 if found.healthy else 1)
 
 
-def _checked(target: str, example: str | None, made: Making, asked: dict[str, Any]) -> Any:
+def _checked(target: str, example: str | None, made: Making, asked: dict[str, Any], refused: str = "") -> Any:
+    """What the library says of the target; `refused` is why it could not be called without memory."""
     with loaded(target, example, seed=asked["seed"], made=made) as subject, told_as_options():
         try:
             with reporting(True, "making the model") as report:
-                return check_model(
+                found = check_model(
                     subject.model,
                     subject.example,
                     **{**asked, "loss": asked["loss"] or subject.loss},
                     on_progress=lambda what, done, total: report(done, total, what),
                 )
-        except ModelError:
+        except ModelError as error:
             if not isinstance(subject.model, Later) or subject.model.gave_model:
                 raise
+            refused = error.got
+        else:
+            return found if not refused or subject.problem else _remembered(found, refused)
     # it makes a Problem, or needs the numbers that it draws, or fails: calling it now tells
-    return _checked(target, example, "now", asked)
+    return _checked(target, example, "now", asked, refused)
+
+
+def _remembered(found: Signals, why: str) -> Signals:
+    """`found`, with a word on what was made for it although a prediction needs none."""
+    said = f"the model was made in memory, with all its weights: without, {why.rstrip('.')}"
+    return replace(found, note="; ".join(filter(None, (found.note, said))))
 
 
 def _widths(text: str) -> list[int]:

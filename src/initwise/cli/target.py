@@ -258,6 +258,7 @@ class Later:
 
     def __init__(self, thing: Callable[[], Any]) -> None:
         self._thing, self.gave_model = thing, False
+        self.__name__ = _name(thing)
 
     def __call__(self) -> Any:
         made = self._thing()

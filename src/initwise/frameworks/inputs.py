@@ -9,9 +9,9 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ TOKENS = ("distribution", "exponent", "probabilities")
 """Options of integers."""
 WRITTEN = (*NUMBERS, "positions", "distribution", "exponent")
 """Options that text can say."""
+
+FORM = 'For example Input("f32[8,64]", mean=0.5, std=0.2), Input("i64[8,128]<50257", distribution="zipf").'
 
 _OPTIONS = re.compile(r"(?P<spec>[^()]*)\((?P<options>[^()]*)\)")
 
@@ -53,8 +55,8 @@ class Input(JsonMixin):
         probabilities: of the integers 0, 1, … instead of a distribution; they sum to 1.
 
     Raises:
-        ExampleError: a number out of its range, statistics of the other kind of dtype, an unknown
-            distribution.
+        ExampleError: no dtype with a shape, a number out of its range, statistics of the other kind of
+            dtype, an unknown distribution or argument.
     """
 
     spec: Spec
@@ -69,7 +71,7 @@ class Input(JsonMixin):
 
     def __init__(
         self,
-        spec: Spec | str,
+        spec: Spec | str = "",
         *,
         mean: float = 0.0,
         std: float = 1.0,
@@ -79,8 +81,10 @@ class Input(JsonMixin):
         distribution: str = "uniform",
         exponent: float = 1.0,
         probabilities: Sequence[float] = (),
+        **unknown: Never,
     ) -> None:
-        parsed = spec if isinstance(spec, Spec) else parse_spec(spec, "Input")
+        _require_known(unknown)
+        parsed = _spec(spec)
         axes = (positions,) if isinstance(positions, int) else positions
         given = {
             "spec": parsed,
@@ -88,10 +92,10 @@ class Input(JsonMixin):
             "std": std,
             "correlation": correlation,
             "position_correlation": position_correlation,
-            "positions": None if axes is None else tuple(axes),
+            "positions": None if axes is None else _sequence(parsed, "positions", axes, _WHOLE),
             "distribution": distribution,
             "exponent": exponent,
-            "probabilities": tuple(float(p) for p in probabilities),
+            "probabilities": _sequence(parsed, "probabilities", probabilities, _NUMBERS),
         }
         for name, value in given.items():
             object.__setattr__(self, name, value)
@@ -179,6 +183,44 @@ def _number(name: str, value: str, text: str, where: str) -> float | int:
 
 
 # what makes no sense
+
+
+_WHOLE = (int, "an axis, or several: 1 or (2, 3)")
+_NUMBERS = (float, "numbers, one for each integer")
+
+
+def _require_known(unknown: Mapping[str, Any]) -> None:
+    """Raise ExampleError for an argument that an Input has not."""
+    if unknown:
+        name, value = next(iter(unknown.items()))
+        legal = [field.name for field in dataclasses.fields(Input)]
+        raise ExampleError(f"argument {name}={value!r}", where="Input", legal=legal, given=name, fix=FORM)
+
+
+def _spec(given: Any) -> Spec:
+    if isinstance(given, Spec):
+        return given
+    if not isinstance(given, str) or not given:
+        got = f"spec {given!r}" if given != "" else "no spec"
+        raise ExampleError(got, where="Input", expected="a dtype and a shape as text", fix=FORM)
+    return parse_spec(given, "Input")
+
+
+def _sequence(spec: Spec, name: str, given: Any, wanted: tuple[Callable[[Any], Any], str]) -> tuple[Any, ...]:
+    """`given` as a tuple of what is wanted."""
+    kind, words = wanted
+    try:
+        values = tuple(given)
+        found = tuple(map(kind, values))
+    except (TypeError, ValueError):
+        raise _refused_values(spec, name, given, words) from None
+    if isinstance(given, str) or found != values:  # int(1.5) is 1
+        raise _refused_values(spec, name, given, words)
+    return found
+
+
+def _refused_values(spec: Spec, name: str, given: Any, words: str) -> ExampleError:
+    return ExampleError(f"{name} {given!r}", where=f'Input("{spec}")', expected=words)
 
 
 def _require_sense(x: Input) -> None:
