@@ -2,11 +2,13 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from initwise.core.paths import paths
 from initwise.core.records import LayerSignal, Signals
 from initwise.core.trends import Growth, Trend
+from initwise.report.cells import number
 
 NAN = math.nan
 
@@ -115,6 +117,51 @@ def test_zeros_and_unknowns_are_left_out_and_said():
     assert growth.law == "exponential"
     assert growth.factor == pytest.approx(0.5)
     assert growth.remark == "1 of 10 are exactly zero; 1 of 10 are not known"
+
+
+def broken(factor, law=lambda i: 1.0, at=(6,), steps=12):
+    """Values of a law, from each place of `at` on times `factor`."""
+    return [law(i) * factor ** sum(i >= place for place in at) for i in range(steps)]
+
+
+@pytest.mark.parametrize("factor", [1e-4, 0.2, 5.0, 1e4])
+@pytest.mark.parametrize(
+    ("law", "named"),
+    [
+        (lambda i: 1.0, "flat"),
+        (lambda i: 0.7**i, "exponential"),
+        (lambda i: (1 + i) ** 0.5, "linear"),
+    ],
+)
+def test_one_layer_that_follows_no_law_is_told_apart_from_the_law_of_the_others(factor, law, named):
+    growth = chain(broken(factor, law)).growths[0]
+    ((name, found),) = growth.breaks
+    assert (name, growth.law, growth.confidence) == ("6", named, "clear")
+    assert found == pytest.approx(factor * law(6) / law(5))
+    assert growth.last == pytest.approx(factor * law(11))  # the values themselves are as they were
+    assert growth.factor == pytest.approx(law(11) ** (1 / 11), rel=0.01)
+    assert f"but for ×{number(found)} at '6':" in " ".join(str(chain(broken(factor, law))).split())
+
+
+def test_backward_a_break_is_told_in_the_direction_of_travel():
+    gradients = [1e-5] * 6 + [1.0] * 6
+    growth = chain([1.0] * 12, gradients).growths[1]
+    assert growth.breaks == (("6", pytest.approx(1e-5)),)
+    assert (growth.law, growth.factor) == ("flat", pytest.approx(1.0))
+
+
+def test_several_breaks_are_told_and_many_are_none():
+    assert [name for name, _ in chain(broken(1e-3, at=(4, 9), steps=16)).growths[0].breaks] == ["4", "9"]
+    assert chain(broken(0.1, at=range(1, 16), steps=16)).growths[0].breaks == ()
+
+
+def test_luck_and_what_a_law_explains_are_no_breaks():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        walk = np.exp(np.cumsum(0.2 * rng.standard_normal(24)))
+        assert chain(list(walk)).growths[0].breaks == ()
+    # a power law that begins with a step of 4 in ln q
+    assert chain([(1 + i / 0.02) ** -0.5 for i in range(20)]).growths[0].breaks == ()
 
 
 def test_no_depth_is_said():

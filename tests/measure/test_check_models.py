@@ -48,7 +48,7 @@ def test_one_bad_layer_is_the_one_named(mlp):
     model = mlp(nn.ReLU, 10, "he")
     with torch.no_grad():
         model[8].weight *= 1e-5
-    assert findings(model) == [("vanishing", "8"), ("vanishing", "7")]
+    assert findings(model) == [("vanishing", "8"), ("vanishing", "8")]
 
 
 def test_identical_cells_of_an_lstm_are_symmetric(recurrent, filled):

@@ -235,8 +235,8 @@ REFUSED = [
     ),
     (
         lambda: Input("f32[8,4]", men=0.5),
-        "Input: argument men=0.5.\n  Did you mean 'mean'?\n  Known: correlation, distribution, exponent, mean, "
-        f"position_correlation, positions, probabilities, spec, std.\n  {FORM}",
+        "Input: argument men=0.5.\n  Did you mean 'mean'?\n  Known: correlation, distribution, exponent, "
+        f"mean, position_correlation, positions, probabilities, spec, std.\n  {FORM}",
     ),
     (
         lambda: Input(foo=1),

@@ -66,6 +66,30 @@ def test_forward_vanishing_begins_where_it_falls_below_a_thousandth_for_good(ove
     assert found(rows) == expected
 
 
+def test_the_layer_that_brings_most_of_a_drift_is_named_not_the_one_behind_it_that_passes_the_threshold():
+    rows = changed(chain(), "fc2", "relu4", forward_rms=1.1 / DRIFT)
+    rows = changed(rows, "relu3", "relu4", forward_rms=0.9 / DRIFT)
+    layers, (finding,) = judged(rows)
+    assert (finding.verdict, finding.layer) == ("vanishing", "fc2")
+    assert {row.verdict for row in layers[at(rows, "fc2") : -1]} == {"vanishing"}
+    assert {row.verdict for row in layers[: at(rows, "fc2")]} == {"ok"}
+
+
+def test_of_many_layers_that_bring_a_little_each_none_is_to_blame():
+    rows = [replace(row, forward_rms=0.3**i) for i, row in enumerate(chain())]
+    assert found(rows) == [("vanishing", "fc3")]  # 0.3⁶ < 1/1000 < 0.3⁵
+
+
+@pytest.mark.parametrize(("rms", "named"), [(0.1, "relu1"), (0.1 / DRIFT, "fc2")])
+def test_a_gradient_that_one_layer_s_weights_take_is_blamed_on_that_layer(rms, named):
+    # σ·√fan_in is 0.8 or 0.0008
+    rows = changed(chain(), "fc0", "relu1", gradient_rms=0.9 / DRIFT)
+    rows = changed(rows, "fc2", weight_rms=rms, weight_count=64 * 64)
+    (finding,) = judged(rows)[1]
+    assert (finding.verdict, finding.layer) == ("vanishing", named)
+    assert ("through this layer: what it passes on is 0.0009" in finding.reason) == (named == "fc2")
+
+
 def test_a_small_branch_on_a_sound_stream_is_no_fault():
     assert found(changed(chain(), "fc2", "relu2", forward_rms=1e-5, gradient_rms=1e-5)) == []
 

@@ -40,6 +40,10 @@ SLOWEST, FASTEST = 4.0, 60.0
 LOWEST, HIGHEST = 1e-6, 1e12
 """|q₀ - q∞|/q∞ of what levels off: rising from nearly nothing, falling from far above."""
 GRID = 60
+BREAK = math.log(10)
+"""A single step that changes ln q by less (rms by a factor of 3.2) is no break."""
+EVIDENCE, PARTS = 10.0, 3
+"""By so much Schwarz's criterion has to improve for breaks, odds of 150 to 1; so many are looked for."""
 MOST = 256
 """Of longer sequences so many steps are looked at."""
 
@@ -92,6 +96,46 @@ def _bounded(number: Callable[[], float]) -> float:
         return math.inf
 
 
+def breaks(depths: Sequence[float], logs: Sequence[float]) -> list[int]:
+    """Places whose values no law of the others leads to: each begins a part that goes on from elsewhere.
+
+    A break takes two numbers, where it is and how large: it has to be worth them.
+    """
+    tried = [_largest(depths, logs, count) for count in range(1, PARTS + 1)]
+    known = [places for places in tried if places and len(depths) - len(places) > LEAST]
+    scores = [(_evidence(depths, logs, places), places) for places in known]
+    best, places = max(scores, default=(0.0, []))
+    return sorted(places) if best >= EVIDENCE else []
+
+
+def _largest(depths: Sequence[float], logs: Sequence[float], count: int) -> list[int]:
+    """The places with the `count` steps that stray farthest from the middling one; [] if one is no break."""
+    steps = np.diff(np.asarray(logs, dtype=float)) / np.sqrt(np.diff(depths))
+    if len(steps) <= count:
+        return []
+    strays = np.abs(steps - np.median(steps))
+    order = np.argsort(-strays)[:count]
+    return [] if strays[order[-1]] < BREAK else [int(step) + 1 for step in order]
+
+
+def joined(logs: Sequence[float], broken: Sequence[int]) -> list[float]:
+    """`logs` with middling steps to the places `broken` in place of their own."""
+    steps = np.diff(np.asarray(logs, dtype=float))
+    taken = [place - 1 for place in broken]
+    steps[taken] = np.median(np.delete(steps, taken)) if len(steps) > len(taken) else 0.0
+    return [float(value) for value in logs[0] + np.concatenate([[0.0], np.cumsum(steps)])]
+
+
+def _evidence(depths: Sequence[float], logs: Sequence[float], broken: list[int]) -> float:
+    """By how much the best law's criterion is smaller with the breaks than without any."""
+    steps = len(_places(depths)) - 1
+    without, with_them = (
+        min(fit.criterion(steps) for fit in _candidates(depths, values))
+        for values in (logs, joined(logs, broken))
+    )
+    return without - with_them - 2 * len(broken) * math.log(steps)
+
+
 def fits(depths: Sequence[float], logs: Sequence[float]) -> list[tuple[Fit, float]]:
     """All laws with their probabilities, the likeliest first; empty with fewer than `LEAST` steps.
 
@@ -101,16 +145,24 @@ def fits(depths: Sequence[float], logs: Sequence[float]) -> list[tuple[Fit, floa
     """
     if len(depths) <= LEAST:
         return []
-    places = np.unique(np.linspace(0, len(depths) - 1, MOST + 1).round().astype(int))
-    depth = np.asarray(depths, dtype=float)[places] - depths[0]
-    steps = len(places) - 1
-    walk = _Walk(depth, np.asarray(logs, dtype=float)[places])
-    found = [walk.flat(), walk.exponential(), walk.linear(), walk.harmonic()]
-    if steps >= RICH:
-        found += [walk.power(), walk.levelling()]
-    scores = np.array([fit.criterion(steps) for fit in found])
+    found = _candidates(depths, logs)
+    scores = np.array([fit.criterion(len(_places(depths)) - 1) for fit in found])
     odds = np.exp(-(scores - scores.min()) / 2)
     return _by_law(found, (odds / odds.sum()).tolist())
+
+
+def _places(depths: Sequence[float]) -> npt.NDArray[np.intp]:
+    """Which values are looked at."""
+    return np.unique(np.linspace(0, len(depths) - 1, MOST + 1).round().astype(int))
+
+
+def _candidates(depths: Sequence[float], logs: Sequence[float]) -> list[Fit]:
+    """The best fit of each law."""
+    places = _places(depths)
+    depth = np.asarray(depths, dtype=float)[places] - depths[0]
+    walk = _Walk(depth, np.asarray(logs, dtype=float)[places])
+    found = [walk.flat(), walk.exponential(), walk.linear(), walk.harmonic()]
+    return [*found, walk.power(), walk.levelling()] if len(places) > RICH else found
 
 
 def _by_law(found: Sequence[Fit], shares: Sequence[float]) -> list[tuple[Fit, float]]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from .codec import JsonMixin
-from .growth import LEAST, Fit, fits
+from .codec import LATER, JsonMixin
+from .growth import LEAST, Fit, breaks, fits, joined
 from .paths import Path, Row, paths
 from .rendering import Rendered
 
@@ -38,6 +38,8 @@ class Growth(JsonMixin):
         exponent, offset: p and s (in steps) of linear and power laws, NaN otherwise.
         tenfold: the number of steps over which rms changes tenfold; inf if it never does.
         remark: why no law is told, or what was left out.
+        breaks: (layer's name, factor of rms in the direction of travel) of single layers that change the
+            signal or the gradient in a way that no law of the others does; law and factor are without them.
     """
 
     direction: str
@@ -55,6 +57,7 @@ class Growth(JsonMixin):
     offset: float = math.nan
     tenfold: float = math.nan
     remark: str = ""
+    breaks: tuple[tuple[str, float], ...] = field(default=(), metadata=LATER)
 
     @property
     def confidence(self) -> str:
@@ -94,9 +97,17 @@ def growth(path: Path, direction: str) -> Growth:
     if not steps:
         return found
     ends = (known[0][1], known[-1][1]) if forward else (known[-1][1], known[0][1])
-    factor = math.exp(math.log(ends[1] / ends[0]) / steps)
-    found = replace(found, first=ends[0], last=ends[1], factor=factor)
-    laws = fits([depth for depth, _ in known], [2 * math.log(value) for _, value in known])
+    depths, logs = [depth for depth, _ in known], [2 * math.log(value) for _, value in known]
+    sign = 1 if forward else -1
+    broken = breaks(depths, logs)
+    jumps = tuple(
+        (path.rows[depths[place]].name, math.exp(sign * (logs[place] - logs[place - 1]) / 2))
+        for place in broken[::sign]
+    )
+    logs = joined(logs, broken)
+    factor = math.exp(sign * (logs[-1] - logs[0]) / 2 / steps)
+    found = replace(found, first=ends[0], last=ends[1], factor=factor, breaks=jumps)
+    laws = fits(depths, logs)
     return _told(found, laws) if laws else found
 
 

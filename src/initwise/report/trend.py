@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..core.trends import Growth, Trend
-from .cells import number, plural
+from .cells import ROOT, number, plural
 from .document import Block, Column, Document, Items, Prose, fields_table
 
 COLUMNS = (
@@ -53,7 +53,8 @@ def sentence(growth: Growth) -> str:
     if not growth.steps:
         return f"{growth.direction} not told ({growth.name}): {growth.remark}"
     span = f"{number(growth.first)} → {number(growth.last)} over {_steps(growth, growth.steps)}"
-    told = f"{growth.direction} {_how(growth)}: {_rate(growth)}{span} ({growth.name}){_tenfold(growth)}"
+    law = f"{growth.direction} {_how(growth)}{_breaks(growth)}"
+    told = f"{law}: {_rate(growth)}{span} ({growth.name}){_tenfold(growth)}"
     return told + _doubt(growth) + (f"; {growth.remark}" if growth.remark else "")
 
 
@@ -64,10 +65,15 @@ def _steps(growth: Growth, count: float) -> str:
 def _how(growth: Growth) -> str:
     if growth.law == "flat":
         return "flat"
-    verb = "grows" if growth.last >= growth.first else "shrinks"
+    verb = "grows" if growth.factor >= 1 else "shrinks"
     if growth.law == "levels off":
         return f"{verb} and levels off"
     return f"{verb} {VERBS[growth.law]}" if growth.law else verb
+
+
+def _breaks(growth: Growth) -> str:
+    told = ", ".join(f"×{number(factor)} at {(name or ROOT)!r}" for name, factor in growth.breaks)
+    return f" but for {told}" if told else ""
 
 
 def _rate(growth: Growth) -> str:
@@ -81,7 +87,7 @@ def _rate(growth: Growth) -> str:
 def _tenfold(growth: Growth) -> str:
     if not growth.tenfold < 1e6:
         return ""
-    change = "tenfold" if growth.last >= growth.first else "a tenth"
+    change = "tenfold" if growth.factor >= 1 else "a tenth"
     count = max(1, math.ceil(growth.tenfold - 1e-9))
     return f", {change} after {_steps(growth, count)}"
 

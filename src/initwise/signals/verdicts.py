@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from .culprits import begun, does
 from .reading import WEIGHTED, Reading
 
 DRIFT = 1e3
@@ -170,6 +171,9 @@ def forward_drift(readings: Sequence[Reading]) -> list[Mark]:
     Measured against the last norm layer before, or the first layer. Vanishing counts only if it
     lasts to the last hidden layer: a small residual branch on a sound stream is no fault. Nor is
     what a bounded activation takes from a large signal: that is `saturated`.
+
+    Where one layer brought most of the drift, that layer is named, though only a later one passes the
+    threshold.
     """
     drifts, capped = _forward_drifts(readings), _forward_drifts(readings, capped=True)
     large = [i for i, drift in drifts.items() if drift > DRIFT]
@@ -178,10 +182,21 @@ def forward_drift(readings: Sequence[Reading]) -> list[Mark]:
     small = _run(within[::-1], lambda i: capped.get(i, 0.0) < 1 / DRIFT or readings[i].forward_rms < FLOOR)
     if any(row.bad > 0 for row in readings):
         small = []  # past an overflow nothing says how the signal would have gone on
+    large = _from_culprit(list(drifts), large, drifts)
+    small = _from_culprit(within, small[::-1], capped)
     return [
         *(_forward_mark(readings, i, large, "exploding", drifts) for i in large),
-        *(_forward_mark(readings, i, small[::-1], "vanishing", capped) for i in small[::-1]),
+        *(_forward_mark(readings, i, small, "vanishing", capped) for i in small),
     ]
+
+
+def _from_culprit(travelled: Sequence[int], run: list[int], drifts: dict[int, float]) -> list[int]:
+    """`run`, which begins where a drift is noticed, from the place on that brought most of it."""
+    if not run or 1 / DRIFT <= drifts.get(run[0], 0.0) <= DRIFT:
+        return run
+    noticed = travelled.index(run[0])
+    start = begun(drifts, travelled, noticed)
+    return run if start is None else [*travelled[start:noticed], *run]
 
 
 def _forward_drifts(readings: Sequence[Reading], *, capped: bool = False) -> dict[int, float]:
@@ -210,7 +225,7 @@ def _forward_mark(
     reason = f"the signal has {how} to rms {rms:.3g}, {drift:.2g} times what it began with"
     if not drift:
         reason = "the signal has shrunk to zero"
-    elif 1 / DRIFT <= drift <= DRIFT:
+    elif rms < FLOOR and drift >= 1 / DRIFT:
         reason = f"the signal has rms {rms:.3g}, less than a normalisation's epsilon lets through"
     if place == run[0] and len(run) > 1:
         last = readings[run[-1]]
@@ -244,7 +259,7 @@ def backward_drift(readings: Sequence[Reading], input_rms: float = 1.0) -> list[
         ("exploding", lambda i: min(drifts[i], free.get(i, math.inf)) > DRIFT),
     ):
         run = _run(judged, holds)
-        found += [_backward_mark(readings, i, run, verdict, drifts) for i in run]
+        found += _backward_marks(readings, judged[::-1], run, verdict, drifts)
     return found
 
 
@@ -252,6 +267,30 @@ def _input_scales(readings: Sequence[Reading], input_rms: float) -> dict[int, fl
     """Place → the inputs' rms, for the layers before the first norm; empty without one."""
     first = next((i for i, row in enumerate(readings) if row.role == "norm"), 0)
     return dict.fromkeys(range(first), input_rms) if 0 < input_rms < math.inf else {}
+
+
+def _backward_marks(
+    readings: Sequence[Reading], travelled: list[int], run: list[int], verdict: str, drifts: dict[int, float]
+) -> list[Mark]:
+    """One per place of `run`; and one, the finding, on the layer whose weights alone bring most of the drift.
+
+    What such a layer passes on is the gradient at the output of the one before it.
+    """
+    plain = [_backward_mark(readings, i, run, verdict, drifts) for i in run]
+    noticed = travelled.index(run[-1]) if run else 0
+    start = begun(drifts, travelled, noticed) if run else None
+    if not start:
+        return plain
+    first, place = travelled[start], travelled[start - 1]
+    if not drifts[first] or not does(readings[place], drifts[first] / drifts[place]):
+        return plain
+    wide = [*run, *travelled[start:noticed][::-1]]
+    marks = [_backward_mark(readings, i, wide, verdict, drifts) for i in wide]
+    through = marks[-1].reason.replace("way back: here it", "way back through this layer: what it passes on")
+    return [
+        *(replace(mark, finding=False) for mark in marks),
+        replace(marks[-1], place=place, reason=through),
+    ]
 
 
 def _backward_mark(
