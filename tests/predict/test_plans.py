@@ -1,5 +1,7 @@
 """check(plan=…, mode="predict"): what may be asked, of what; and mode "auto"."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -110,6 +112,30 @@ def test_a_squared_errors_gradient_says_that_it_holds_the_outputs():
     assert ECHO in check(build(), EXAMPLE, plan=plan, loss="mse", mode="predict").note
     assert ECHO not in check(build(), EXAMPLE, plan=plan, mode="predict").note
     assert ECHO not in check(build(), EXAMPLE, plan=plan, loss="classification", mode="predict").note
+
+
+@pytest.mark.parametrize("n", [8, 64, 1024])
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_squared_error_s_gradient_below_a_wide_head_holds_the_head_s_own_output(n, bias):
+    d, batch = 64, 8
+    model = lambda: nn.Sequential(nn.Linear(d, d, bias=False), nn.Linear(d, n, bias=bias))  # noqa: E731
+    plan = {"*.weight": "lecun_normal", **({"*.bias": "zeros"} if bias else {})}
+    signals = check(model, f"f32[{batch},{d}]", plan=plan, loss="mse", mode="predict")
+    # Wᵀ(Wh - t)·2/(batch·n), with h = t = 1 and σ² = 1/d: E[(WᵀWh)²] = σ⁴(n² + nd + n), E[(Wᵀt)²] = nσ²
+    exact = 2 / (batch * n) * math.sqrt((n**2 + n * d) / d**2 + n / d)
+    assert signals.layers[0].gradient_rms == pytest.approx(exact, rel=1e-3)
+
+
+def test_what_an_echo_adds_is_known_behind_the_activation_too():
+    """W₂ᵀW₂·relu(W₁x) lies where relu is open, all of it."""
+    n, d = 1024, 64
+    model = lambda: nn.Sequential(nn.Linear(d, d, bias=False), nn.ReLU(), nn.Linear(d, n, bias=False))  # noqa: E731
+    plan = {"0.weight": "he_normal", "2.weight": "lecun_normal"}
+    signals = check(model, f"f32[8,{d}]", plan=plan, loss="mse", mode="predict")
+    # h = relu(z), E[h²] = 1: of (n/d)·h nothing is lost, of the rest half
+    rest = (n * d) / d**2 + n / d
+    exact = 2 / (8 * n) * math.sqrt(n**2 / d**2 + rest / 2)
+    assert signals.layers[0].gradient_rms == pytest.approx(exact, rel=1e-2)
 
 
 def test_identities_are_what_they_let_through():

@@ -62,6 +62,7 @@ class Base:
         self._views: dict[Hashable, Base] = {}
         self.number = luck.number()
         self.uses: list[str] = []
+        self.partners: list[Any] = []
         self.made_from: tuple[weakref.ref[Base], Hashable] | None = None
 
     def _back(self, key: Hashable, change: Callable[[Moments], Moments]) -> Base | None:
@@ -130,6 +131,7 @@ class Base:
                 moments, self.law, self.spread, origin, parameter=self.parameter, grams=grams
             )
             self._views[key].number, self._views[key].uses = self.number, self.uses
+            self._views[key].partners = self.partners
             self._views[key].made_from = (weakref.ref(self), key)
         return self._views[key]
 

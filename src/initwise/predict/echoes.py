@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from . import quadrature
+from . import quadrature, values
 from .bases import PRODUCT, Base
 from .terms import Term
 from .values import Value
@@ -41,10 +41,45 @@ def again(w: Value, operation: str) -> frozenset[str]:
 
 def echo(x: Value, y: Value) -> frozenset[str]:
     """The note, if one of the two holds what the other gave."""
-    return frozenset({ECHO}) if _heard(x, y) or _heard(y, x) else frozenset()
+    return frozenset({ECHO}) if heard(x, y) or heard(y, x) else frozenset()
 
 
-def _heard(gradient: Value, weight: Value) -> bool:
+def meets(w: Value, x: Value) -> None:
+    """Remember that the weight `w` was multiplied with `x` on the way forward, for `answer`."""
+    if w.parameter and torch._C._current_graph_task_id() < 0:
+        next(iter(w.bases)).partners.append(x)
+
+
+def answer(gradient: Value, w: Value, shape: tuple[int, ...], count: int) -> Value | None:
+    """What an echo adds to gradient·Wᵀ: a·n·E[w²]·x, for a gradient a·x·W + …; None where that is not known.
+
+    Σ_j (Σ_l x_l·w_lj)·w_kj has the mean n·E[w²]·x_k over independent weights of mean 0, and beside it what
+    strangers would give.
+
+    Args:
+        shape: of the result. count: n, how many weights one element of it sums over.
+    """
+    partners = next(iter(w.bases)).partners
+    fits = w.parameter and len(partners) == 1 and partners[0].shape == shape
+    if not fits or w.moments.overall_mean**2 > AUDIBLE * w.moments.mean_square:
+        return None
+    numbers = frozenset(base.number for base in w.bases)
+    slope = sum(_slope(term, numbers) for term in gradient.terms if len(term.factors) == 1)
+    return values.scaled(partners[0], slope * count * w.moments.mean_square)
+
+
+def _slope(term: Term, numbers: frozenset[int]) -> float:
+    """Of a function of one base, how much it grows with what came of these draws."""
+    (factor,) = term.factors
+    if not _part(factor.base, numbers):
+        return 0.0
+    known = factor.base.grid.reshape(-1, len(quadrature.GRID)).mean(0)
+    covariance = float(quadrature.mean(factor.overall * quadrature.GRID))
+    return term.coefficient * covariance / max(float(quadrature.mean(known * quadrature.GRID)), 1e-150)
+
+
+def heard(gradient: Value, weight: Value) -> bool:
+    """Does the gradient hold, in a share that counts, what this weight gave?"""
     numbers = frozenset(base.number for base in weight.bases)
     shares = [_share(term, numbers) for term in gradient.terms if len(term.factors) == 1]
     if not any(shares):

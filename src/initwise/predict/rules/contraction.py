@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from .. import values
 from ..algebra import contract, scale, total
-from ..echoes import again, echo, origin
+from ..echoes import again, answer, echo, heard, meets, origin
 from ..grams import product_grams
 from ..luck import Luck
 from ..moments import broadcast
@@ -31,7 +32,8 @@ def product(call: Call, x: Value, x_labels: str, y: Value, y_labels: str, out: s
         one, other = (one.shared, other.shared) if len(out) > 2 else (one, other)
         spread = spread.shared
         moments = scale(moments, one.together(other) ** 0.5)
-    notes = x.notes | y.notes | one_sided(x, y) | one_sided(y, x) | echo(x, y)
+    echoes = _echoes(x, x_labels, y, y_labels, out)
+    notes = x.notes | y.notes | one_sided(x, y) | one_sided(y, x) | (frozenset() if echoes else echo(x, y))
     notes |= again(x, call.name) | again(y, call.name)
     if x.bases & y.bases:
         notes |= {DEPENDENT.format(call.name)}
@@ -39,7 +41,21 @@ def product(call: Call, x: Value, x_labels: str, y: Value, y_labels: str, out: s
     if extra is not None:
         moments, extra = broadcast(moments, extra)
         moments = replace(moments, second=moments.second + extra.second)
-    return values.fresh(moments, spread=spread, notes=notes, grams=grams, origin=origin(x, y))
+    meets(x, y)
+    meets(y, x)
+    found = values.fresh(moments, spread=spread, notes=notes, grams=grams, origin=origin(x, y))
+    return values.plus(found, echoes) if echoes else found
+
+
+def _echoes(x: Value, x_labels: str, y: Value, y_labels: str, out: str) -> Value | None:
+    """What a product has because one operand holds what the other gave, where that is known."""
+    sizes = dict(zip(x_labels + y_labels, x.shape + y.shape, strict=True))
+    count = math.prod(size for label, size in sizes.items() if label not in out)
+    shape = tuple(sizes[label] for label in out)
+    for gradient, weight in ((x, y), (y, x)):
+        if heard(gradient, weight):
+            return answer(gradient, weight, shape, count)
+    return None
 
 
 def _summed(x: Value, labels: str, out: str) -> Luck:
