@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Grams = dict[frozenset["Base"], Moments]
 """Root (the bases of a tensor) → how far the second moments, given the root, stray; see `grams`."""
-KEPT = (("largest",), ("square",), ("of square",))
+KEPT = (("largest",), ("square",), ("of square",), ("projected",))
 """Origins that views keep."""
 PRODUCT = "product"
 """The origin of a product: (PRODUCT, numbers of what was drawn for both)."""

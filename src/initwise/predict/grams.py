@@ -25,6 +25,7 @@ from .values import Value
 
 MOST = 2
 """Roots that a base remembers, the last ones."""
+NOTHING = 1e-6
 
 
 def product_grams(x: Value, x_labels: str, y: Value, y_labels: str, out: str) -> tuple[Grams, Moments | None]:
@@ -41,12 +42,28 @@ def product_grams(x: Value, x_labels: str, y: Value, y_labels: str, out: str) ->
             part = contract(mine[root], x_labels, theirs[root], y_labels, out)
             extra = part if extra is None else add(extra, part)
     found: Grams = {}
-    for root, gram in x.grams.items():
+    for root, gram in _kept(x.grams, x_labels, out).items():
         found[root] = _plain(contract(gram, x_labels, y.moments, y_labels, out))
-    for root, gram in y.grams.items():
+    for root, gram in _kept(y.grams, y_labels, out).items():
         part = _plain(contract(x.moments, x_labels, gram, y_labels, out))
         found[root] = add(found[root], part) if root in found else part
     return dict(list(found.items())[-MOST:]), extra
+
+
+def _kept(grams: Grams, labels: str, out: str) -> Grams:
+    """Those that a sum does not average away: over the tokens of the root every pair strays by itself."""
+    summed = [d for d, label in enumerate(labels) if label not in out]
+    return {root: gram for root, gram in grams.items() if not any(_of_pairs(gram, d) for d in summed)}
+
+
+def _of_pairs(gram: Moments, dim: int) -> bool:
+    """Is axis `dim` one of the root's, along which only different places stray?"""
+    strays = gram.second
+    for d, atoms in enumerate(gram.axes):
+        for offset, atom in enumerate(atoms):
+            if d != dim:
+                strays = np.compress(patterns(atom).equal, strays, axis=start(gram.axes, d) + offset)
+    return bool(gram.square.max(initial=0.0) < NOTHING * strays.max(initial=0.0))
 
 
 def _with_itself(x: Value, labels: str, other: Value, out: str) -> Grams:

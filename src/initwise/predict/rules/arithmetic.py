@@ -9,13 +9,14 @@ from typing import Any
 from torch import Tensor
 
 from .. import values
-from ..algebra import centre, scale
+from ..algebra import centre
 from ..bases import Factor
 from ..parts import complex_sum, is_complex
 from ..values import Value
 from .calling import Call, UnpredictedError, rule
 from .complex import as_complex, product_with_complex
 from .masks import additive
+from .parted import by_its_rms, product, total
 from .pointwise import elementwise
 from .reduction import reduced
 
@@ -41,7 +42,7 @@ def _sum(call: Call, x: Value | float, y: Value | float, alpha: float) -> Value:
         return values.shifted(values.scaled(y, alpha), x)
     if isinstance(y, float):
         return values.shifted(x, alpha * y) if y else x
-    return _centred(x, y, alpha) or _centred(values.scaled(y, alpha), x, 1.0) or values.plus(x, y, alpha)
+    return _centred(x, y, alpha) or _centred(values.scaled(y, alpha), x, 1.0) or total(x, y, alpha)
 
 
 def _centred(x: Value, y: Value, alpha: float) -> Value | None:
@@ -107,24 +108,7 @@ def multiply(call: Call) -> Value:
         return values.fixed(call.shape, x * y)
     if isinstance(y, float):
         return values.scaled(x, y)
-    return _by_its_rms(x, y) or _by_its_rms(y, x) or values.times(x, y)
-
-
-def _by_its_rms(x: Value, rate: Value) -> Value | None:
-    """x·f(m), m the mean of the squares of that very x: a norm in parts. What luck x had is divided out."""
-    factor = rate.single
-    origin = factor.base.origin if factor is not None else ()
-    if factor is None or factor.values is None or origin[:1] not in (("of square",), ("square",)):
-        return None
-    whole = x if x.single is not None else x.rebased()
-    single = whole.single
-    if single is None or single.values is not None or single.base.number != origin[1]:
-        return None
-    moments = values.times(whole, rate).moments
-    size = x.moments.mean_square
-    share = (moments.mean_square / size) ** 0.5 if size > 0 else 0.0
-    grams = {root: scale(gram, share) for root, gram in whole.grams.items()}
-    return values.fresh(moments, notes=x.notes | rate.notes, grams=grams)
+    return by_its_rms(x, y) or by_its_rms(y, x) or product(x, y)
 
 
 @rule("div")

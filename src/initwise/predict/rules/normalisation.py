@@ -91,13 +91,18 @@ def gradient(
 ) -> Value:
     """The gradient at x."""
     scaled = affine(g, weight, None, shape)
-    projected = average(values.times(scaled, norm.value).moments, dims).mean_square
     moments = centre(scaled.moments, dims)
-    left = max(1 - projected / moments.mean_square, 0.0) if moments.mean_square > 0 else 1.0
-    lucky = divided(scaled, x, dims)
-    moments = rated(scale(moments, (left * lucky) ** 0.5), x.moments, norm.rate)
+    left = across(scaled, norm.value, dims, moments.mean_square) * divided(scaled, x, dims)
+    moments = rated(scale(moments, left**0.5), x.moments, norm.rate)
     spread = scaled.spread + _lucky(x, dims) * -1.0
     return values.fresh(moments, spread=spread, notes=scaled.notes | x.notes)
+
+
+def across(g: Value, norm: Value, dims: Sequence[int], size: float | None = None) -> float:
+    """What is left of E[g²] (or of `size`) without g's part along x̂, as a share."""
+    size = g.moments.mean_square if size is None else size
+    projected = average(values.times(g, norm).moments, dims).mean_square
+    return max(1 - projected / size, 0.0) if size > 0 else 1.0
 
 
 def divided(g: Value, x: Value, dims: Sequence[int]) -> float:
@@ -205,7 +210,8 @@ def rms_norm_gradient(call: Call) -> list[Value | None]:
     dims = list(range(rank - len(size), rank))
     norm = _known(x, tuple(dims), 1e-6, centred=False)
     scaled = affine(g, _optional(call, "weight"), None, (1,) * (rank - len(size)) + size)
-    moments = rated(scale(scaled.moments, divided(scaled, x, dims) ** 0.5), x.moments, norm.rate)
+    left = across(scaled, norm.value, dims) * divided(scaled, x, dims)
+    moments = rated(scale(scaled.moments, left**0.5), x.moments, norm.rate)
     at_input = values.fresh(moments, spread=scaled.spread, notes=scaled.notes | x.notes)
     return [at_input if mask[0] else None, parameter_gradients(g, norm.value, dims, [mask[1], False])[0]]
 

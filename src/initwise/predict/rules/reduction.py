@@ -21,6 +21,8 @@ def reduced(x: Value, dims: list[int], keep: bool, factor: float = 1.0) -> Value
     if not plain or not keep or term.coefficient == 0:
         squared = _squared(x) if keep else None
         known: tuple[object, ...] = ("square", squared) if squared is not None else ()
+        if "along" in x.memo:
+            known = (*x.memo["along"], dims)
         return values.scaled(
             values.fresh(moments, spread=x.scale_spread, notes=x.notes, origin=known), factor
         )
