@@ -204,7 +204,9 @@ def _read(subject: Subject, record: _Record, seconds: float, given: tuple[str, .
     for name, why in missed:
         reasons.setdefault(why.partition(": ")[2], []).append(name)
     missing = tuple(Missing(why, names[0], len(names)) for why, names in reasons.items())
-    status = "partly" if missing or record.weights else "predicted"
+    if record.weights and not missing:  # its row has other weights, whose gradients are known
+        missing = (Missing("; ".join(dict.fromkeys(record.weights)), "a weight beside others", 0),)
+    status = "partly" if missing else "predicted"
     counts = record.interpreter.operations
     return Outcome(
         subject.name, subject.kind, status,

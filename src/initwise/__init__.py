@@ -130,7 +130,9 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    """The public names, the rooms used by their own name, and what every module has."""
+    special = {name for name in globals() if name.startswith("__")}
+    return sorted({*special, *__all__, *_ROOMS})
 
 
 class _House(ModuleType):

@@ -305,9 +305,22 @@ class TestMup:
     def test_the_table(self):
         adam = [mup_learning_rate(kind, 4) for kind in ("input", "hidden", "output", "vector")]
         sgd = [mup_learning_rate(kind, 4, "sgd") for kind in ("input", "hidden", "output", "vector")]
-        assert (adam, sgd) == ([1, 0.25, 0.25, 1], [4, 1, 0.25, 4])
+        assert (adam, sgd) == ([1, 0.25, 1, 1], [4, 1, 4, 4])
         with pytest.raises(OptionError, match="optimizer 'adamm'"):
             mup_learning_rate("hidden", 4, "adamm")
+
+    @pytest.mark.parametrize(
+        ("optimizer", "step"), [("adam", torch.sign), ("sgd", lambda gradient: gradient)]
+    )
+    def test_a_step_of_the_head_changes_the_output_alike_at_every_width(self, optimizer, step):
+        """y = (1/m)·w·h, as the scheme says: the head starts at 0, so one step is all of it."""
+        changes = []
+        for m in (1, 4, 16):
+            h = torch.ones(64 * m, dtype=torch.float64)
+            gradient = h / m  # of y with respect to w
+            rate = mup_learning_rate("output", m, optimizer)
+            changes.append(float((rate * step(gradient)) @ h) / m)
+        assert changes == pytest.approx([changes[0]] * 3)
 
     def test_kinds_without_parts_go_by_position(self):
         kinds = [mup_kind(Site(position=where)) for where in ("first", "middle", "last")]

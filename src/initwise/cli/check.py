@@ -13,6 +13,7 @@ from ..core.problem import LOSSES
 from ..core.records import Signals
 from ..measure import check as check_model
 from ..race.progress import reporting
+from ..signals.precision import FORMATS
 from .options import Command, Debug, Example, Html, Json, Seed, Target
 from .output import note, refuse_page, show, write_page
 from .plans import Options, plan_of, told_as_options
@@ -33,7 +34,7 @@ def check(
     ] = False,
     dtype: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Judge as if all were kept in it: float16, bfloat16, e4m3, e5m2."),
+        typer.Option(metavar="NAME", help=f"Judge as if all were kept in it: {', '.join(FORMATS)}."),
     ] = None,
     widths: Annotated[
         str | None,

@@ -18,10 +18,15 @@ NTK = "Jacot, Gabriel, Hongler 2018, arXiv:1806.07572; neural_tangents, stax/lin
 INPUTS = frozenset({"embedding", "position", "token_type", "patch", "label", "class_token", "mask_token"})
 
 RATES = {
-    "adam": {"input": 0, "hidden": -1, "output": -1, "vector": 0},
-    "sgd": {"input": 1, "hidden": 0, "output": -1, "vector": 1},
+    "adam": {"input": 0, "hidden": -1, "output": 0, "vector": 0},
+    "sgd": {"input": 1, "hidden": 0, "output": 1, "vector": 1},
 }
-"""Exponents of m = width/base_width in the learning rate, by optimizer and kind of parameter."""
+"""Exponents of m = width/base_width in the learning rate, by optimizer and kind of parameter.
+
+They belong to a head whose output is multiplied by 1/m (the paper's table 8; table 3 has no multiplier, a
+smaller head and -1 for both). One step changes the output by (1/m)·Σ_k ΔW_k·h_k over m times as many terms:
+ΔW = η·sign under Adam makes that go as η; under SGD ΔW = η·G, and G has the 1/m too, so η must go as m.
+"""
 
 
 def mup_kind(at: Site) -> str:
@@ -127,8 +132,8 @@ registry.add(
         summary="The maximal update parametrisation: what was tuned on a narrow model holds for a wide one. "
         "Each reason states the parameter's learning rate.",
         formula="m = d/base_width: hidden std/√m (1/√fan_in); inputs, tables unchanged; head 0, its output "
-        "× 1/m. Learning rates, Adam: inputs, tables and vectors 1, hidden and head 1/m; SGD: inputs and "
-        "vectors m, hidden 1, head 1/m",
+        "× 1/m. Learning rates, Adam: hidden 1/m, all else 1; SGD: hidden 1, "
+        "all else m",
         citation=f"{YANG} (recalled, with the learning rates); microsoft/mup, init.py and README "
         "(hidden std over "
         "√m, readout 0)",

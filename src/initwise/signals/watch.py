@@ -90,7 +90,7 @@ class Watch(TorchFunctionMode):
         self._names = {module: clean(model, path) for path, module in model.named_modules()}
         self._marks: Any = WeakIdKeyDictionary()
         self._calls: dict[str, int] = {}
-        self._stack: list[tuple[nn.Module, int]] = []
+        self._stack: list[tuple[nn.Module, int, bool]] = []
         self._handles: list[Any] = []
         self._forward = True
         self._model = model
@@ -124,8 +124,9 @@ class Watch(TorchFunctionMode):
     def _started(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         if self._forward:
             with torch._C.DisableTorchFunction():
-                given = next((t for t in tensors(args) if t.is_floating_point()), None)
-                self._stack.append((module, -1 if given is None else given.dim()))
+                found = [t for t in tensors(args) if t.is_floating_point()]
+                rank = found[0].dim() if found else -1
+                self._stack.append((module, rank, len(found) == 1 and _bare(module)))
 
     def _ended(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         # hooks run under the mode too, and what they compute is not the model's
@@ -246,7 +247,14 @@ class Watch(TorchFunctionMode):
             return False
         if (one.is_leaf and one.requires_grad) or (other.is_leaf and other.requires_grad):
             return False  # a parameter: a bias or a table, no second signal
-        module, rank = self._stack[-1]
+        module, rank, function = self._stack[-1]
+        if function and module is not self._model:
+            return False  # x + c·x³ inside an activation: there is one signal
         if "parametrizations" in self._names[module].split("."):
             return False
         return module is self._model or rank in (-1, one.dim())
+
+
+def _bare(module: nn.Module) -> bool:
+    """Has it neither weights nor parts: is it no more than a function?"""
+    return not module._modules and not module._parameters

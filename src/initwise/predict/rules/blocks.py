@@ -9,10 +9,10 @@ import numpy as np
 
 from .. import maps, values
 from ..axes import Array
+from ..lines import Line
 from ..moments import Moments
 from ..values import Value
 from .calling import Call, rule
-from .convolution import Line
 from .pooling import per_axis
 from .separable import mapped
 

@@ -17,11 +17,11 @@ from torch._subclasses.fake_tensor import FakeTensor
 from .. import quadrature, values
 from ..axes import Array, Axes, atoms_of, patterns, start
 from ..bases import Base, Factor
+from ..lines import Line
 from ..moments import independent
 from ..terms import Term
 from ..values import Value
 from .calling import Call, UnpredictedError, rule
-from .convolution import Line
 from .indexing import one_of, resized
 from .pointwise import elementwise
 from .pooling import per_axis, space
