@@ -50,14 +50,13 @@ def test_rule_a_is_orthogonal_when_the_chain_is_deep() -> None:
     assert made["l0"].law == "normal"
 
 
-@pytest.mark.parametrize("activation", ["tanh", "relu", "gelu"])
-def test_rule_a2_brings_each_layer_to_the_working_point(activation: str) -> None:
-    depth = 20
+@pytest.mark.parametrize(("activation", "depth"), [("tanh", 20), ("relu", 6), ("gelu", 6)])
+def test_rule_a2_brings_each_layer_to_the_working_point(activation: str, depth: int) -> None:
     made, point = plan(chain(depth, activation)), operating_point(activation, depth)
     assert gain_of(made["l0"]) == pytest.approx(math.sqrt(point.q))
-    assert gain_of(made["l7"]) == pytest.approx(math.sqrt(point.q / point.second))
+    assert gain_of(made["l3"]) == pytest.approx(math.sqrt(point.q / point.second))
     assert gain_of(made["head"]) == pytest.approx(HEAD / math.sqrt(point.second))
-    assert made["l7"].law == "orthogonal"
+    assert made["l3"].law == "orthogonal"
     assert {made[f"l{k}.bias"].mean for k in range(depth - 1)} == {0.0}
 
 

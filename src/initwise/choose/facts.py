@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ..core.codec import JsonMixin
@@ -53,6 +54,9 @@ class WeightFacts(JsonMixin):
         depth: number of weights on the longest path before it.
         chain: number of weights on the longest path through it with neither norm nor residual sum.
         square: it is a dense matrix with at most as many outputs as inputs.
+        inputs, outputs: units of its one matrix, kernel elements not counted; 0 if it has groups, parts or
+            several matrices.
+        outputs_first: its layout has the output axis before the input axis, as torch's layers do.
         uses: how many times it ran.
         tied: it is also an embedding's table.
     """
@@ -74,6 +78,9 @@ class WeightFacts(JsonMixin):
     depth: int = 0
     chain: int = 1
     square: bool = False
+    inputs: int = 0
+    outputs: int = 0
+    outputs_first: bool = False
     uses: int = 1
     tied: bool = False
 
@@ -108,7 +115,23 @@ class Structure(JsonMixin):
 
     def find(self, name: str) -> WeightFacts | None:
         """The facts of the weight called `name`, or None."""
-        return next((facts for facts in self.weights if facts.name == name), None)
+        return self._by_name.get(name)
+
+    @functools.cached_property
+    def _by_name(self) -> Mapping[str, WeightFacts]:
+        return {facts.name: facts for facts in reversed(self.weights)}
+
+    def consumers(self, name: str) -> tuple[WeightFacts, ...]:
+        """The weights fed by the activation that takes the output of the weight `name`, and by it alone."""
+        return self._consumers.get(name, ())
+
+    @functools.cached_property
+    def _consumers(self) -> Mapping[str, tuple[WeightFacts, ...]]:
+        found: dict[str, tuple[WeightFacts, ...]] = {}
+        for facts in self.weights:
+            if facts.before:
+                found[facts.before] = (*found.get(facts.before, ()), facts)
+        return found
 
     @property
     def depth(self) -> int:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..core.fill import Fill
 from ..core.layout import Fans
 from ..core.parameter import ParameterInfo
 
-LAWS = ("normal", "orthogonal", "identity", "small")
+LAWS = ("normal", "orthogonal", "delta_orthogonal", "identity", "small")
 MEASURES = ("second", "relative", "spread")
 SMALL_STD = 0.02
+NAMES = {"o": "rows", "i": "columns"}
 
 
 @dataclass(frozen=True)
@@ -21,9 +22,11 @@ class Decision:
 
     Attributes:
         gain: entries get the standard deviation gain/√fan_in.
-        law: "normal", "orthogonal", "identity" or "small" (N(0, 0.02) cut at ±0.04, whatever the fans).
+        law: "normal", "orthogonal", "delta_orthogonal", "identity" or "small" (N(0, 0.02) cut at ±0.04,
+            whatever the fans).
         bias: the constant its bias gets.
         target: what a data pass steers its output y to; None where none should rescale it.
+        mirror: "rows" if outputs come in pairs ±z, "columns" if inputs do, "both", or "" (see `mirror`).
         measure: what `target` is: "second", E[(y − bias)²]; "relative", the variance of y as a share of
             the residual stream's; "spread", the variance of y from input to input.
         reason, citation: for the Fill.
@@ -34,6 +37,7 @@ class Decision:
     bias: float = 0.0
     target: float | None = None
     measure: str = "second"
+    mirror: str = ""
     reason: str = ""
     citation: str = ""
 
@@ -41,7 +45,16 @@ class Decision:
         """The Fill for the weight `info`, or None if its fans are unknown."""
         if info.fans is None:
             return None
-        make = {"normal": normal, "orthogonal": orthogonal, "identity": identity, "small": small}[self.law]
+        if self.mirror:
+            fill = mirrored(info.fans, self.gain, self.mirror, self.law)
+            return fill.because(self.reason, self.citation)
+        make = {
+            "normal": normal,
+            "orthogonal": orthogonal,
+            "delta_orthogonal": delta_orthogonal,
+            "identity": identity,
+            "small": small,
+        }[self.law]
         return by_parts(info.fans, lambda fans: make(fans, self.gain)).because(self.reason, self.citation)
 
 
@@ -71,6 +84,41 @@ def orthogonal(fans: Fans, gain: float) -> Fill:
         return normal(fans, gain)
     factor = gain / (unit * math.sqrt(max(fans.fan_in, 1e-12)))
     return Fill.matrix("orthogonal", factor, shape=fans.shape, layout=fans.layout)
+
+
+def delta_orthogonal(fans: Fans, gain: float) -> Fill:
+    """Orthogonal at the centre of the kernel and zero elsewhere, entries with the std gain/√fan_in."""
+    unit = Fill.matrix("delta_orthogonal", 1.0, shape=fans.shape, layout=fans.layout).std
+    factor = gain / (unit * math.sqrt(max(fans.fan_in, 1e-12)))
+    return Fill.matrix("delta_orthogonal", factor, shape=fans.shape, layout=fans.layout)
+
+
+def mirrored(fans: Fans, gain: float, sides: str, law: str = "orthogonal") -> Fill:
+    """[[Q, −Q], [−Q, Q]] or its first column or row, Q orthogonal and entries with the std gain/√fan_in.
+
+    Args:
+        sides: "rows" for [Q; −Q], "columns" for [Q, −Q], "both".
+        law: "orthogonal" or "delta_orthogonal", of Q. All blocks draw the numbers of one.
+    """
+    assert fans.layout is not None
+    layout, shape = fans.layout, list(fans.shape)
+    wanted = "".join(letter for letter, name in NAMES.items() if sides in (name, "both"))
+    for letter in wanted:
+        shape[layout.axes.index(letter)] //= 2
+    unit = Fill.matrix(law, 1.0, shape=shape, layout=layout).std
+    block = gain / (unit * math.sqrt(max(fans.fan_in, 1e-12)))
+    swapped = replace(layout, axes=layout.axes.translate({ord("o"): "i", ord("i"): "o"}), transposed=False)
+
+    def part(factor: float, letters: str, draw: str) -> Fill:
+        if not letters:
+            return Fill.matrix(law, factor, shape=shape, layout=layout, draw=draw)
+        letter, rest = letters[0], letters[1:]
+        size = shape[layout.axes.index(letter)]
+        name = NAMES[letter]
+        halves = [(name, size, part(factor, rest, "")), (f"mirrored {name}", size, part(-factor, rest, name))]
+        return Fill.packed(halves, layout=layout if letter == "o" else swapped, draw=draw)
+
+    return part(block, wanted, "")
 
 
 def small(fans: Fans, gain: float) -> Fill:

@@ -60,6 +60,7 @@ class OperatingPoint(JsonMixin):
         q: variance of its input around the bias.
         bias: constant bias added before it.
         centred: its mean is taken out by the next layer's bias, exactly (see the module's text).
+        mirrored: units come in pairs ±z, and what counts is half of φ(z) − φ(−z) (see `mirror`).
         mean, second: E[φ(z)] and E[φ(z)²], z ~ N(bias, q).
         slope_second: E[φ′(z)²].
         growth: q·dE[φ²]/dq.
@@ -71,6 +72,7 @@ class OperatingPoint(JsonMixin):
     q: float = 1.0
     bias: float = 0.0
     centred: bool = False
+    mirrored: bool = False
     mean: float = 0.0
     second: float = 1.0
     slope_second: float = 1.0
@@ -188,7 +190,7 @@ def centred_point(name: str, depth: int) -> OperatingPoint | None:
 def _iterated(phi: Function, gain: float, start: float, q: float, depth: int) -> tuple[float, float]:
     """Second moment of z and of its derivative after `depth` steps z ← gain·(φ(z) − start), over those
     at the beginning; tiny or huge numbers instead of 0 and infinity."""
-    nodes, weights = _grid()
+    nodes, weights = grid()
     inner = np.abs(nodes) <= UNITS_REACH
     z, weights = math.sqrt(q) * nodes[inner], weights[inner] / weights[inner].sum()
     first = float(weights @ z**2)
@@ -225,29 +227,45 @@ def points(
     name: str, depth: int, biases: tuple[float, ...], variances: tuple[float, ...]
 ) -> Iterator[OperatingPoint]:
     """All operating points on a grid, those left out whose moments vanish or overflow."""
-    z, weights = _grid()
     phi, steepest = activation(name).elementwise, activation(name).max_slope
     for bias in biases:
         for q in variances:
-            u = bias + math.sqrt(q) * z
-            value = np.asarray(phi(u), dtype=np.float64)
-            # φ′ over each interval: exact at a kink that lies on a grid point, as ReLU's does
-            slope = np.diff(value) / np.diff(u)
-            middle = (weights[1:] + weights[:-1]) / 2
-            point = OperatingPoint(
-                name,
-                depth,
-                q=q,
-                bias=bias,
-                flat=float(middle @ (np.abs(slope) < 0.05 * steepest)),
-                mean=float(weights @ value),
-                second=float(weights @ value**2),
-                slope_second=float(middle @ slope**2),
-                # q·dE[φ²]/dq, by Stein's lemma
-                growth=float(weights @ (value**2 * (z**2 - 1))) / 2,
-            )
-            if _usable(point):
+            point = point_of_function(name, depth, phi, steepest, q=q, bias=bias)
+            if point is not None:
                 yield point
+
+
+def point_of_function(
+    name: str,
+    depth: int,
+    phi: Function,
+    steepest: float,
+    *,
+    q: float,
+    bias: float = 0.0,
+    mirrored: bool = False,
+) -> OperatingPoint | None:
+    """The operating point of φ at z ~ N(bias, q), by quadrature; None if its moments vanish or overflow."""
+    z, weights = grid()
+    u = bias + math.sqrt(q) * z
+    value = np.asarray(phi(u), dtype=np.float64)
+    # φ′ over each interval: exact at a kink that lies on a grid point, as ReLU's does
+    slope = np.diff(value) / np.diff(u)
+    middle = (weights[1:] + weights[:-1]) / 2
+    point = OperatingPoint(
+        name,
+        depth,
+        q=q,
+        bias=bias,
+        mirrored=mirrored,
+        flat=float(middle @ (np.abs(slope) < 0.05 * steepest)),
+        mean=float(weights @ value),
+        second=float(weights @ value**2),
+        slope_second=float(middle @ slope**2),
+        # q·dE[φ²]/dq, by Stein's lemma
+        growth=float(weights @ (value**2 * (z**2 - 1))) / 2,
+    )
+    return point if _usable(point) else None
 
 
 def _usable(point: OperatingPoint) -> bool:
@@ -256,7 +274,7 @@ def _usable(point: OperatingPoint) -> bool:
 
 
 @functools.cache
-def _grid() -> tuple[Array, Array]:
+def grid() -> tuple[Array, Array]:
     """Points of N(0, 1) and their weights: the trapezoid rule, whose error is far below 1e-4 here."""
     z = np.linspace(-REACH, REACH, POINTS)
     density = np.exp(-(z**2) / 2)

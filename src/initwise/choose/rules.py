@@ -15,10 +15,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 from ..core.parameter import ParameterInfo
 from .facts import Structure, WeightFacts
 from .laws import Decision
+from .mirror import BALDUZZI, mirrored_point, mirrors
 from .operating import OperatingPoint, known, operating_point, point_at
 
 Rule = Callable[[WeightFacts, Structure, ParameterInfo], Decision]
@@ -34,8 +36,10 @@ IDENTITY = "Le et al. 2015, arXiv:1504.00941; Zhao et al. 2022 (ZerO), arXiv:211
 LSUV = "Mishkin and Matas 2015, arXiv:1511.06422"
 RECURRENT = "Saxe et al. 2013, arXiv:1312.6120; Le et al. 2015, arXiv:1504.00941"
 
+DELTA = "Xiao et al. 2018, arXiv:1806.05393"
+
 DEEP = 10
-"""Rule A draws orthogonal matrices in chains longer than this."""
+"""Chains longer than this are deep: rule A draws orthogonal matrices, A2 delta-orthogonal kernels."""
 HEAD = 0.3
 """Standard deviation that the model's output starts with: small, so that no class is preferred."""
 
@@ -68,12 +72,12 @@ def rule_a2(facts: WeightFacts, structure: Structure, info: ParameterInfo) -> De
     if facts.normed_output:
         return _before_norm(facts)
     if facts.role == "head":
-        return _head(input_point(facts, structure))
+        return _mirrored(_head(input_point(facts, structure)), facts, structure, info)
     if facts.role == "branch_end":
         return _branch_end(facts, structure, input_point(facts, structure).carried)
     if facts.role == "input":
         return Decision(1.0, reason=_unit("a recurrent layer's input"), citation=LECUN)
-    return _inner(facts, structure)
+    return _mirrored(_inner(facts, structure), facts, structure, info)
 
 
 def rule_lsuv(facts: WeightFacts, structure: Structure, info: ParameterInfo) -> Decision:
@@ -85,6 +89,9 @@ def rule_lsuv(facts: WeightFacts, structure: Structure, info: ParameterInfo) -> 
 
 def point_of(facts: WeightFacts, structure: Structure) -> OperatingPoint:
     """The operating point of the activation that this weight feeds."""
+    mirrored = mirrored_point(facts.feeds, facts.chain) if mirrors(facts, structure) else None
+    if mirrored is not None:
+        return mirrored
     chained = facts.role in ("stem", "hidden") and not facts.gate
     return operating_point(
         facts.feeds,
@@ -127,6 +134,34 @@ def _inner(facts: WeightFacts, structure: Structure) -> Decision:
     if orthogonal:
         citation = f"{citation}; {SAXE}"
     return Decision(gain, law, point.bias, target, reason=reason, citation=citation)
+
+
+def _mirrored(decision: Decision, facts: WeightFacts, structure: Structure, info: ParameterInfo) -> Decision:
+    """The decision, with pairs ±z of outputs or inputs, and at the centre of kernels in deep chains."""
+    law = "delta_orthogonal" if deep_kernel(facts, info) else decision.law
+    reason, citation = decision.reason, decision.citation
+    if law == "delta_orthogonal":
+        reason += f"; at the kernel's centre, so that {facts.chain} convolutions keep every place's length"
+        citation = f"{citation}; {DELTA}"
+    rows, columns = mirrors(facts, structure), input_point(facts, structure).mirrored
+    if not rows and not columns:
+        return replace(decision, law=law, reason=reason, citation=citation)
+    if columns:
+        reason += f"; rows [Q, −Q] over pairs ±z cancel the mean of {facts.fed_by} in every draw"
+    if rows:
+        reason += "; outputs in pairs ±z"
+    sides = "both" if rows and columns else "rows" if rows else "columns"
+    law = law if law == "delta_orthogonal" else "orthogonal"
+    return replace(decision, law=law, mirror=sides, reason=reason, citation=f"{citation}; {BALDUZZI}")
+
+
+def deep_kernel(facts: WeightFacts, info: ParameterInfo) -> bool:
+    """Is it a convolution in a chain so deep that only its centre should start with weights?"""
+    if facts.chain <= DEEP or not facts.inputs or info.layout is None:
+        return False
+    sizes = [info.shape[axis] for axis in info.layout.spatial]
+    odd = all(size % 2 for size in sizes) and math.prod(sizes) > 1
+    return odd and facts.role == "hidden" and facts.inputs <= facts.outputs
 
 
 def _head(before: OperatingPoint) -> Decision:

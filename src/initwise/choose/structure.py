@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..core.graph import Graph, Node
 from ..core.parameter import ParameterInfo
@@ -185,6 +186,7 @@ class _Reader:
             depth=self.chains.depth[node.index],
             chain=self.chains.through(node.index),
             square=_square(info),
+            **_units(info),
             tied=info.role == "embedding",
         )
 
@@ -316,6 +318,18 @@ def _square(info: ParameterInfo) -> bool:
     if info.layout is None or info.layout.axes not in ("oi", "io") or info.layout.parts:
         return False
     return info.layout.size(info.shape, "o") <= info.layout.size(info.shape, "i")
+
+
+def _units(info: ParameterInfo) -> dict[str, Any]:
+    """Inputs and outputs of a weight that is one matrix, at every place of a kernel."""
+    layout = info.layout
+    if layout is None or layout.transposed or layout.groups > 1 or layout.parts:
+        return {}
+    if layout.axes.count("o") != 1 or layout.axes.count("i") != 1 or set(layout.axes) & set("bv"):
+        return {}
+    inputs, outputs = layout.size(info.shape, "i"), layout.size(info.shape, "o")
+    first = layout.axes.index("o") < layout.axes.index("i")
+    return {"inputs": inputs, "outputs": outputs, "outputs_first": first}
 
 
 def _attention_name(parts: set[str]) -> str:

@@ -22,6 +22,10 @@ def _curve(fill: Fill) -> str:
     return text if fill.gain == 1 else f"({text}) × {fill.gain:.6g}"
 
 
+def _part(fill: Fill) -> str:
+    return f"({fill.formula})" if fill.law == "packed" else fill.formula
+
+
 _FORMULA: Mapping[str, Callable[[Fill], str]] = {
     "constant": lambda f: f"{f.mean:g}",
     "normal": lambda f: f"N({f.mean:g}, {f.std:.6g})",
@@ -39,7 +43,7 @@ _FORMULA: Mapping[str, Callable[[Fill], str]] = {
     "mapped": _curve,
     "whole": _curve,
     "repeated": lambda f: f"{f.parts[0][2].formula}, each filter {f.repeat.times if f.repeat else 1} times",
-    "packed": lambda f: " | ".join(f"{name}: {part.formula}" for name, _, part in f.parts),
+    "packed": lambda f: " | ".join(f"{name}: {_part(part)}" for name, _, part in f.parts),
 }
 
 

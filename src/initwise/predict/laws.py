@@ -6,7 +6,8 @@ elements owe each other is of the order 1/n and not kept). Those that do not:
 - an identity, or a kernel with one at its centre, picks inputs; on average over the places of rows and
   columns it has the moments of a permutation, and where nothing else happens to x it gives x itself;
 - a kernel with all its weight at the centre has no borders: its taps are blocks;
-- filters that stand several times are the same ones;
+- filters that stand several times are the same ones, and so are, but for their sign, mirrored rows and
+  columns;
 - what is computed from the place alone has the moments of its numbers, averaged over rows and columns.
 """
 
@@ -23,8 +24,10 @@ from ..core.fill import Fill
 from ..core.layout import Layout
 from ..core.parameter import ParameterInfo
 from ..core.shaped import matrix_sizes
+from ..core.twins import twin_factor
 from ..frameworks.memory import fill as written
 from . import quadrature, values
+from .algebra import multiply
 from .axes import Dim, block_shape, pattern_shape, patterns, single
 from .maps import concatenate, reshape
 from .moments import Moments, expand, independent, measured, simplified
@@ -102,14 +105,30 @@ def _strata() -> NDArray[np.float64]:
 
 
 def _packed(fill: Fill, shape: Shape, layout: Layout, name: str) -> Moments:
-    """Parts as blocks."""
+    """Parts as blocks; two that are ± the same numbers as an axis of twins."""
     axis = layout.part_axis
     pieces = [
-        moments_of(part, (*shape[:axis], size, *shape[axis + 1 :]), layout, f"{name}#{part_name}")
+        moments_of(
+            part,
+            (*shape[:axis], size, *shape[axis + 1 :]),
+            part.layout or replace(layout, parts=()),
+            f"{name}#{part_name}",
+        )
         for part_name, size, part in fill.parts
         if size
     ]
+    factor = twin_factor(fill)
+    if factor is not None and len(pieces) == 2:
+        return _twins(pieces[0], factor, axis)
     return simplified(concatenate(pieces, axis))
+
+
+def _twins(half: Moments, factor: float, axis: int) -> Moments:
+    """`half`, and after it along `axis` `half` times `factor`."""
+    thin = reshape(half, (*half.shape[:axis], 1, *half.shape[axis:]))
+    wide = expand(thin, (*thin.shape[:axis], 2, *thin.shape[axis + 1 :]))
+    signs = measured(np.reshape([1.0, factor], [2 if d == axis else 1 for d in range(len(wide.shape))]))
+    return reshape(multiply(wide, signs), (*half.shape[:axis], 2 * half.shape[axis], *half.shape[axis + 1 :]))
 
 
 def _repeated(fill: Fill, shape: Shape, layout: Layout, name: str) -> Moments:
