@@ -66,6 +66,23 @@ def test_a_weight_in_several_places_is_said(build, example):
     assert SHARED in initwise.check(build, example, mode="predict").note
 
 
+def encoder(own: bool) -> nn.Module:
+    def layer() -> nn.Module:
+        return nn.TransformerEncoderLayer(16, 2, 32, 0.0, batch_first=True)
+
+    made = nn.TransformerEncoder(layer(), 2, enable_nested_tensor=False)
+    if own:
+        made.layers = nn.ModuleList(layer() for _ in range(2))
+    return made
+
+
+def test_copies_with_the_same_numbers_are_said():
+    """torch's TransformerEncoder copies its layer: other parameters, the same numbers."""
+    for model in (encoder(own=False), lambda: encoder(own=False)):
+        assert SHARED in initwise.check(model, "f32[4,6,16]", mode="predict").note
+    assert SHARED not in initwise.check(encoder(own=True), "f32[4,6,16]", mode="predict").note
+
+
 @pytest.mark.parametrize("build", [lambda: Repeated(1), Again], ids=["once", "checkpoint"])
 def test_a_weight_in_one_place_is_not(build):
     assert SHARED not in initwise.check(build, "f32[16,32]", mode="predict").note

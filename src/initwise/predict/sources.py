@@ -31,6 +31,19 @@ def of_numbers(tensor: Tensor) -> Value:
     return values.fresh(independent(tuple(tensor.shape), mean, variance), parameter=True)
 
 
+def _copies_used_as_one(value: Value, parameter: Tensor, met: list[tuple[Value, Tensor]]) -> None:
+    """A weight with the very numbers of another is that one in several places, and `echoes` says so."""
+    moments = value.moments
+    if moments.fixed:
+        return
+    for other, numbers in met:
+        alike = other.moments.shape == moments.shape and other.moments.mean_square == moments.mean_square
+        if alike and torch.equal(numbers, parameter.detach()):
+            value.terms[0].factors[0].base.uses = other.terms[0].factors[0].base.uses
+            return
+    met.append((value, parameter.detach()))
+
+
 def of_input(given: Tensor | Input, shape: tuple[int, ...]) -> Value:
     """An input, with the moments of its numbers, or with those that are declared."""
     if isinstance(given, Input):
@@ -79,6 +92,7 @@ def weights(
         ModelError: a lazy parameter, or one on the meta device that nothing is said about.
     """
     found: dict[str, Tensor] = {}
+    met: list[tuple[Value, Tensor]] = []
     for name, own in model.named_parameters():
         # one that its constructor wrote drawn numbers into is no longer what its memory says
         parameter = interpreter.standing(own)
@@ -106,5 +120,6 @@ def weights(
             )
         else:
             value = of_numbers(parameter)
+            _copies_used_as_one(value, parameter, met)
         found[name] = interpreter.fake(tuple(parameter.shape), parameter.dtype, value)
     return found
