@@ -43,7 +43,7 @@ def advised() -> dict[str, Advice]:
         torch.manual_seed(0)
         model = make()
         before, generator = state(model), torch.get_rng_state()
-        wanted = None if name in ("sigmoid", "post_norm") else FEW
+        wanted = "all" if name in ("sigmoid", "post_norm") else FEW
         found[name] = choose(model, example, candidates=wanted)
         assert state(model) == before, f"{name} was changed"
         assert torch.equal(generator, torch.get_rng_state())
@@ -171,6 +171,7 @@ def test_every_candidate_has_a_row_with_a_prior_for_every_family() -> None:
         ({}, OptionError, "neither a model nor a problem"),
         ({"model": nn.Linear(2, 2), "race": True}, ProblemError, "race=True without a problem"),
         ({"model": nn.Linear(2, 2), "problem": 3}, ProblemError, "problem is a int"),
+        ({"model": nn.Linear(2, 2), "method": "calibratd"}, OptionError, "Did you mean 'calibrated'"),
         ({"model": nn.Linear(2, 2), "budget": 0}, OptionError, "budget=0"),
         ({"model": nn.Linear(2, 2), "lr": float("nan")}, OptionError, "lr=nan"),
         (

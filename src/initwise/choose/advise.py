@@ -6,7 +6,7 @@ import importlib
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Any
 
@@ -14,12 +14,13 @@ from ..core.errors import ModelError, OptionError, ProblemError
 from ..core.problem import Problem
 from ..core.records import Advice, Race
 from ..core.stream import checked_seed
-from .candidates import CandidateRow, family, resolve
-from .planners import Case, study
+from .candidates import family, resolve
+from .measuring import Progress, measured
+from .planners import ASKED, Case, require_method, study
 from .quiet import first_inputs, model_of
 from .rank import HOPELESS, after_race, ranked, tied, ties_after
 from .reasons import confidence, reasons
-from .verdicts import Judged, judge
+from .verdicts import Judged
 
 RACE = "initwise.race"
 """race lies above choose in the house, so it is asked for by name, and only when a race is wanted."""
@@ -29,14 +30,13 @@ CONTROLS = 4
 """Fewer healthy candidates than this are joined by vetoed ones, so that a race tests the vetoes too."""
 DEFAULT = "torch_default"
 
-Progress = Callable[[str, int, int], None]
-
 
 def choose(
     model: Any = None,
     example: Any = None,
     *,
     problem: Problem | None = None,
+    method: str | None = None,
     race: bool = False,
     budget: float = 0.10,
     lr: float | None = None,
@@ -48,19 +48,26 @@ def choose(
 ) -> Advice:
     """Which initialization should I use for this model, why, and how sure is that?
 
-    The model runs once to see what feeds what; every candidate's weights are then measured by one
-    forward and backward pass beside the model. Broken candidates are vetoed with the reason, the
-    others ranked; with `race=True` a short, learning-rate-fair training race decides among the best.
+    The model runs once to see what feeds what; candidates' weights are then measured by one forward and
+    backward pass beside the model: the one that is best by what is known first, others as long as
+    asking takes no longer than three training steps and a second (estimated from shapes, so that the
+    Advice is the same each time). Broken candidates are vetoed with the reason, the others ranked; with
+    `race=True` all are measured, and a short, learning-rate-fair training race decides among the best.
 
     Args:
         model: any model an adapter knows. It stays bit for bit as it is. None means problem.model().
+            One on the meta device is read and judged by prediction, without memory.
         example: a batch, or shapes and dtypes ("f32[8,3,224,224]"); at least 8 different inputs, better
             32 or more. None means the inputs of the problem's first batch.
         problem: model, data and loss; needed for a race, and a source of model and example.
+        method: "analytic", no data pass: rule A2, and no candidate that needs one; "calibrated", rule B
+            with its data pass in the order in which the layers run. None: calibrated where the model has
+            values and runs, else analytic; the Advice says which and why.
         race: train the best candidates for a short while.
         budget: what the race may cost, as a share of one full grid (candidates × rates × 1 seed).
         lr: the learning rate you will use; the race then runs at this one only. None: a grid.
-        candidates: None for all; names of candidates or schemes; or {name: Plan | Scheme | name}.
+        candidates: None for all, measured as far as asking stays cheap; "all": all measured; names of
+            candidates or schemes, or {name: Plan | Scheme | name}: these, all measured.
         seed: of the weights to be drawn, of data drawn from shapes, and of everything random here; a
             race runs seed and seed + 1.
         executor: where the race trains; None trains here.
@@ -71,22 +78,23 @@ def choose(
         An Advice: the plan, the reasons, all candidates ranked, ties, and the lines that apply it.
 
     Raises:
-        OptionError: neither model nor problem; a budget or rate that makes no sense.
+        OptionError: neither model nor problem; a method, budget or rate that makes no sense.
         ProblemError: a race without a problem; a problem whose data cannot be read.
         UnknownNameError: an unknown candidate.
-        ExampleError, ForwardError, ModelError: the model does not run on the example, or nothing in it
-            can be filled.
+        ExampleError, ForwardError, ModelError: the model does not run on the example, nothing in it
+            can be filled, or it has no values for method="calibrated".
     """
     began = time.perf_counter()
     seed = checked_seed(seed)
     _require(model, problem, race, budget, lr)
+    require_method(method, "choose")
     rows = resolve(candidates)
     report = on_progress or _silent
     source = "model, example" if problem is None else "problem=problem"
-    case = _case(model, example, problem, seed)
+    case = _case(model, example, problem, seed, method)
     _require_fillable(case)
-    judged = _judged(rows, case, report)
     kind = family(case.structure)
+    judged = measured(rows, case, kind, everything=race or candidates is not None, report=report)
     order = ranked(judged, kind)
     ties, run = tied(order), None
     if race and problem is not None:
@@ -125,11 +133,11 @@ def _positive(value: Any) -> bool:
     return bool(number and math.isfinite(value) and value > 0)
 
 
-def _case(model: Any, example: Any, problem: Problem | None, seed: int) -> Case:
+def _case(model: Any, example: Any, problem: Problem | None, seed: int, method: str | None) -> Case:
     if problem is not None:
         model = model_of(problem) if model is None else model
         example = first_inputs(problem) if example is None else example
-    return study(model, example, seed=seed)
+    return study(model, example, seed=seed, method=method)
 
 
 def _require_fillable(case: Case) -> None:
@@ -147,15 +155,6 @@ def _require_fillable(case: Case) -> None:
         cause="bare parameters are not touched unasked, and frozen ones belong to somebody",
         fix="Unfreeze what is to be filled; name bare parameters in init_(model, …, rules={…}).",
     )
-
-
-def _judged(rows: Sequence[CandidateRow], case: Case, report: Progress) -> list[Judged]:
-    judged = []
-    for place, row in enumerate(rows):
-        report(f"measuring {row.name}", place, len(rows))
-        judged.append(judge(row, case))
-    report("measured", len(rows), len(rows))
-    return judged
 
 
 def _race(
@@ -220,13 +219,15 @@ def _advice(
         cost=seconds,
         signals=best.signals,
         race=run,
-        apply=_apply(source, run, case.seed),
+        apply=_apply(source, run, case),
     )
 
 
-def _apply(source: str, run: Race | None, seed: int) -> str:
+def _apply(source: str, run: Race | None, case: Case) -> str:
     """Three lines: import, choose, fill."""
-    how = ", race=True" if run is not None else ""
+    seed, how = case.seed, ", race=True" if run is not None else ""
+    if case.why == ASKED:
+        how += f', method="{case.method}"'
     return "\n".join(
         (
             "import initwise",

@@ -18,6 +18,7 @@ from ..core.registry import unknown
 from ..frameworks.initialize import plan_for
 from ..schemes import Scheme, scheme
 from ..schemes import registry as scheme_registry
+from ..schemes.base import SchemeRow
 from .facts import Structure
 from .planners import Case, plan_a, plan_a2, plan_b, plan_lsuv
 
@@ -25,6 +26,8 @@ FAMILIES = ("deep", "shallow", "residual", "normed", "post_norm", "recurrent")
 SHALLOW, FEW_SUMS = 5, 6
 """Networks of at most this many weights in a row, or residual sums, count as shallow."""
 UNKNOWN_PRIOR = 0.35
+ALL = "all"
+"""What `choose(candidates=…)` calls the whole table, measured whatever that costs."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class CandidateRow:
         prior: mean regret by family, in the order of `FAMILIES`; () if nothing is known.
         says: what it does, in a few words.
         scheme: the whole-model scheme that makes it anew for every seed of a race; "" for a fixed plan.
+        data: it needs a data pass.
     """
 
     name: str
@@ -45,6 +49,7 @@ class CandidateRow:
     says: str = ""
     aliases: tuple[str, ...] = ()
     scheme: str = ""
+    data: bool = False
 
     def expected(self, family: str) -> float:
         """The prior for a family of networks."""
@@ -83,6 +88,7 @@ CANDIDATES: tuple[CandidateRow, ...] = (
         "operating points for this depth, then one data pass",
         ("B", "auto"),
         "auto",
+        data=True,
     ),
     CandidateRow(
         "rule_a2",
@@ -105,6 +111,7 @@ CANDIDATES: tuple[CandidateRow, ...] = (
         "orthogonal, then variance 1 by one data pass",
         ("LSUV",),
         "lsuv",
+        data=True,
     ),
     CandidateRow(
         "orthogonal", by_scheme("orthogonal"), (0.32, 0.05, 0.69, 0.21, 0.88, 0.24), "orthogonal, gain 1"
@@ -178,21 +185,27 @@ def candidate(name: str) -> CandidateRow:
     if name in scheme_registry:
         row_of = scheme_registry[name]
         named = next((row for row in CANDIDATES if row.name == row_of.name), None)
-        return named or CandidateRow(name, by_scheme(name), says=row_of.summary)
+        return named or CandidateRow(name, by_scheme(name), says=row_of.summary, data=needs_data(row_of))
     listing = "initwise list candidates; initwise list schemes"
     raise unknown(name, scheme_registry, kind="candidate", legal=names(), listing=listing)
+
+
+def needs_data(row: SchemeRow) -> bool:
+    """Does a scheme look at numbers, beyond the model's structure?"""
+    return bool(row.planner) and row.name not in ("rule_a", "rule_a2")
 
 
 def resolve(candidates: Any = None) -> tuple[CandidateRow, ...]:
     """The rows meant by `choose(candidates=…)`.
 
     Args:
-        candidates: None for all; names; or a mapping from your own name to a Plan, a Scheme or a name.
+        candidates: None or "all" for all; names; or a mapping from your own name to a Plan, a Scheme or
+            a name.
 
     Raises:
         UnknownNameError: an unknown name. OptionError: nothing to choose from, or of another type.
     """
-    if candidates is None:
+    if candidates is None or candidates == ALL:
         return CANDIDATES
     if isinstance(candidates, str):
         candidates = (candidates,)
@@ -215,10 +228,12 @@ def _own(name: str, value: Any) -> CandidateRow:
     if isinstance(value, Plan):
         return CandidateRow(name, lambda case: value, says="your plan")
     if isinstance(value, Scheme):
-        return CandidateRow(name, lambda case: plan_for(case.model, value), says=str(value))
+        return CandidateRow(
+            name, lambda case: plan_for(case.model, value), says=str(value), data=needs_data(value.row)
+        )
     if isinstance(value, str):
         row = candidate(value)
-        return CandidateRow(name, row.plan, row.prior, row.says, scheme=row.scheme)
+        return CandidateRow(name, row.plan, row.prior, row.says, scheme=row.scheme, data=row.data)
     raise OptionError(
         f"candidate {name!r} is a {type(value).__name__}",
         where="choose",

@@ -13,14 +13,22 @@ from ..core.errors import ModelError, OptionError, UnsupportedError
 from ..core.parameter import ParameterInfo
 from ..core.plan import Plan
 from ..frameworks.protocol import adapter_for
+from ..measure.checking import on_meta
 from .assemble import assemble, decisions
 from .calibrate import SILENT, Target, calibrated, measure_factors, unscaled
 from .facts import Structure
 from .laws import Decision
 from .rules import Rule, rule_a, rule_a2, rule_lsuv
 from .structure import guess_structure, read_structure
+from .work import NO_WORK, Work, work_of
 
 METHODS = ("analytic", "calibrated")
+
+ASKED = "asked for"
+NO_VALUES = "the model is on the meta device, where no data can pass"
+NO_TRACE = "the model could not be run, so no data can pass through it"
+RUNS = "the model has weights and runs on the example"
+"""Why a method was taken."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,9 @@ class Case:
         structure: what the rules see.
         parameters: of the model.
         seed: for drawing numbers and for examples given as shapes.
+        method, why: one of `METHODS`, and why it was taken.
+        valueless: the model is on the meta device: what it does can be predicted, not measured.
+        work: what running the model takes.
     """
 
     model: Any
@@ -39,23 +50,58 @@ class Case:
     structure: Structure
     parameters: tuple[ParameterInfo, ...]
     seed: int = 0
+    method: str = "calibrated"
+    why: str = ASKED
+    valueless: bool = False
+    work: Work = NO_WORK
 
 
-def study(model: Any, example: Any, *, seed: int = 0) -> Case:
-    """Read `model` by running it once on `example`.
+def study(model: Any, example: Any, *, seed: int = 0, method: str | None = None) -> Case:
+    """Read `model` by running it once on `example`; on the meta device without values.
 
-    A framework whose adapter cannot trace gives a guessed structure (`Structure.traced` is False).
+    A framework whose adapter cannot trace, or a forward on the meta device that asks for values, gives a
+    guessed structure (`Structure.traced` is False).
+
+    Args:
+        method: one of `METHODS`; None: the data pass wherever there can be one.
 
     Raises:
-        ModelError: no framework knows the model. ExampleError, ForwardError: it does not run.
+        ModelError: no framework knows the model; a data pass is asked of one without values.
+        ExampleError, ForwardError: it does not run.
     """
     adapter = adapter_for(model)
     parameters = adapter.parameters(model)
+    valueless = on_meta(model)
+    if valueless and method == "calibrated":
+        raise ModelError(
+            "is on the meta device: it has no values that data could pass through",
+            where="model",
+            fix='Ask for method="analytic"; or give it memory and values: model.to_empty(device="cpu"), then '
+            "initwise.init_(model, …).",
+        )
+    work = NO_WORK
     try:
-        structure = read_structure(adapter.trace(model, example), parameters)
+        graph = adapter.trace(model, example)
+        structure, work = read_structure(graph, parameters), work_of(graph, parameters)
     except UnsupportedError:
         structure = guess_structure(parameters)
-    return Case(model, example, structure, parameters, seed)
+    taken, why = _taken(method, valueless, structure.traced)
+    return Case(model, example, structure, parameters, seed, taken, why, valueless, work)
+
+
+def _taken(method: str | None, valueless: bool, traced: bool) -> tuple[str, str]:
+    """The method, and why."""
+    if method is not None:
+        return method, ASKED
+    if valueless:
+        return "analytic", NO_VALUES
+    return ("calibrated", RUNS) if traced else ("analytic", NO_TRACE)
+
+
+def require_method(method: str | None, where: str) -> None:
+    """Raise OptionError for a method that there is not."""
+    if method is not None and method not in METHODS:
+        raise OptionError(f"method {method!r}", where=where, legal=METHODS, given=str(method))
 
 
 def plan_a(case: Case) -> Plan:
@@ -104,9 +150,8 @@ def auto_plan(model: Any, example: Any = None, *, seed: int = 0, method: str = "
         OptionError: another method. ExampleError, ForwardError, ModelError: see `study`; also when the
             example, or what the model makes of it, is not finite or all zero.
     """
-    if method not in METHODS:
-        raise OptionError(f"method {method!r}", where="scheme 'auto'", legal=METHODS, given=str(method))
-    case = study(model, example, seed=seed)
+    require_method(method, "scheme 'auto'")
+    case = study(model, example, seed=seed, method=method)
     if method == "analytic" or not case.structure.traced:
         return plan_a2(case)
     return plan_b(case)

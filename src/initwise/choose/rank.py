@@ -7,7 +7,8 @@ score = prior regret for this family of networks (`candidates.CANDIDATES`)
 The ratios count for little, because at initialization they rank healthy schemes poorly (Spearman −.02 to
 +.18 with the final order in the study). Scores within 0.03 of the best are ties, and within a tie the order
 of the table of candidates decides: rule B first, because it adapts to what was read of the network.
-Vetoed candidates come last, the least damaged first.
+Candidates that were not measured come behind the healthy, by their prior; vetoed ones come last, the least
+damaged first.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..core.records import Candidate, Race
+from .candidates import CandidateRow
 from .verdicts import Judged
 
 FLATNESS, CAP = 0.02, 4.0
@@ -27,7 +29,7 @@ TIE = 0.03
 
 def score(judged: Judged, family: str) -> float:
     """The number the ranking goes by without a race; smaller is better, inf if there is no plan."""
-    if judged.plan is None:
+    if judged.plan is None and not judged.unmeasured:
         return math.inf
     prior = judged.row.expected(family)
     if family in NORMED:
@@ -44,15 +46,23 @@ def steepness(ratio: float) -> float:
 
 
 def ranked(judged: Sequence[Judged], family: str) -> list[Judged]:
-    """Best first: the healthy by score (ties in the given order), the vetoed, those without a plan."""
+    """Best first: the healthy by score (ties in the given order), those not measured, of which any that has
+    a plan comes first, the vetoed, those without a plan."""
     scored = [replace(one, candidate=_explained(one, family)) for one in judged]
     best = min((one.candidate.score for one in scored if one.healthy), default=math.inf)
 
-    def place(one: Judged) -> tuple[bool, bool, float]:
+    def place(one: Judged) -> tuple[bool, bool, bool, float]:
         tie = one.healthy and one.candidate.score <= best + TIE
-        return not one.healthy, one.plan is None, -math.inf if tie else one.candidate.score
+        score = -math.inf if tie else one.candidate.score
+        return not one.healthy, not one.unmeasured, one.plan is None, score
 
     return sorted(scored, key=place)
+
+
+def expected(rows: Sequence[CandidateRow], family: str) -> list[CandidateRow]:
+    """The rows by what is known before anything is measured: by prior, ties in the given order."""
+    best = min((row.expected(family) for row in rows), default=math.inf)
+    return sorted(rows, key=lambda row: max(row.expected(family), best + TIE))
 
 
 def tied(order: Sequence[Judged]) -> tuple[str, ...]:
@@ -65,10 +75,13 @@ def tied(order: Sequence[Judged]) -> tuple[str, ...]:
 
 def _explained(judged: Judged, family: str) -> Candidate:
     candidate = replace(judged.candidate, score=score(judged, family))
-    if not judged.healthy:
+    if not (judged.healthy or judged.unmeasured):
         return candidate
     known = f"prior regret {judged.row.expected(family):.2f} on {family} networks"
-    reason = f"healthy; {known if judged.row.prior else 'no prior'}"
+    found = "healthy" if judged.healthy else "not measured"
+    reason = f"{found}; {known if judged.row.prior else 'no prior'}"
+    if judged.unmeasured and judged.plan is not None:
+        return replace(candidate, reason=f"{reason}; {judged.candidate.reason}")
     return replace(candidate, reason=f"{reason}; {judged.row.says}" if judged.row.says else reason)
 
 

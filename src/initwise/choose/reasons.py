@@ -9,7 +9,7 @@ from ..core.records import Race
 from .calibrate import unscaled
 from .candidates import family
 from .facts import Structure
-from .planners import Case
+from .planners import ASKED, Case
 from .rules import point_of
 from .verdicts import Judged
 
@@ -46,9 +46,11 @@ def reasons(order: Sequence[Judged], ties: Sequence[str], case: Case, race: Race
 def _all(order: Sequence[Judged], ties: Sequence[str], case: Case, race: Race | None) -> Iterator[str]:
     structure = case.structure
     yield describe(structure)
+    yield _method(case)
     if race is not None:
         yield _raced(order, race)
     yield _chosen(order[0])
+    yield from _unmeasured(order, case)
     if race is None or order[0].row.name.startswith("rule_"):
         yield from _depth(structure, order[0])
     yield from _vetoed(order)
@@ -77,12 +79,33 @@ def describe(structure: Structure) -> str:
     return f"The network: {', '.join(parts)}."
 
 
+def _method(case: Case) -> str:
+    """Which method was taken, and why."""
+    return f"Method {case.method}: {'it was ' if case.why == ASKED else ''}{case.why}."
+
+
+def _unmeasured(order: Sequence[Judged], case: Case) -> Iterator[str]:
+    """Those that were left out because asking is to stay cheap."""
+    left = [one.row.name for one in order[1:] if one.unmeasured]
+    if not left:
+        return
+    shown = ", ".join(left[:SHOWN]) + (f" and {len(left) - SHOWN} more" if len(left) > SHOWN else "")
+    if case.valueless:
+        why = "each prediction takes as long as the first"
+    else:
+        why = "asking takes no longer than three training steps and a second"
+    yield f'Not measured: {shown}, because {why}; candidates="all" looks at every one.'
+
+
 def _chosen(best: Judged) -> str:
     text = f"{best.row.name}: {best.row.says}." if best.row.says else f"{best.row.name}."
+    if best.unmeasured:
+        return f"{text} Nothing was measured or predicted ({best.candidate.reason})."
     if not best.healthy:
         return f"{text} Every candidate was vetoed; this one is the least damaged ({best.candidate.reason})."
-    told = ratios(best.candidate.forward, best.candidate.backward)
-    return f"{text} Measured on the example: {told}." if told else f"{text} Measured on the example: healthy."
+    told = ratios(best.candidate.forward, best.candidate.backward) or "healthy"
+    predicted = best.signals is not None and best.signals.mode == "predict"
+    return f"{text} {'Predicted, without values' if predicted else 'Measured on the example'}: {told}."
 
 
 def ratios(forward: float, backward: float) -> str:
@@ -119,7 +142,7 @@ def _depth(structure: Structure, best: Judged) -> Iterator[str]:
 
 def _vetoed(order: Sequence[Judged]) -> Iterator[str]:
     """One sentence per verdict, the best known schemes first, each with its number."""
-    broken = [one for one in order[1:] if one.plan is not None and not one.healthy]
+    broken = [one for one in order[1:] if one.plan is not None and not (one.healthy or one.unmeasured)]
     for verdict in dict.fromkeys(one.candidate.verdict for one in broken):
         those = [one for one in broken if one.candidate.verdict == verdict]
         those.sort(key=lambda one: one.row.name not in FAMILIAR)
@@ -184,10 +207,8 @@ def caveats(case: Case) -> Iterator[str]:
     if structure.recurrent:
         yield "Caveat: two recurrent networks in the study are thin evidence; the schemes differed little."
     if isinstance(case.example, str) or case.example is None:
-        yield (
-            "Caveat: the example was drawn at random from shapes; a batch of your data makes the measured "
-            "numbers true."
-        )
+        told = "predicted numbers nearer" if case.valueless else "measured numbers true"
+        yield f"Caveat: the example was drawn at random from shapes; a batch of your data makes the {told}."
     if structure.unnamed:
         yield (
             f"Caveat: {structure.unnamed} elementwise functions are no activation that initwise knows; "

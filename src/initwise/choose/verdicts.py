@@ -16,6 +16,9 @@ from ..measure import check
 from .candidates import CandidateRow
 from .planners import Case
 
+UNMEASURED = "unmeasured"
+"""The verdict on a candidate of which only what is known from elsewhere is known."""
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -31,20 +34,61 @@ class Judged:
         """Was nothing found against it?"""
         return self.plan is not None and self.candidate.verdict == "ok"
 
+    @property
+    def unmeasured(self) -> bool:
+        """Was it not looked at, or could it not be?"""
+        return self.candidate.verdict == UNMEASURED
+
 
 def judge(row: CandidateRow, case: Case) -> Judged:
-    """Make the row's plan and measure it on the case's example.
+    """Make the row's plan and measure it on the case's example; predict it where nothing can be measured.
 
     A plan that cannot be made for this model is a verdict ("unpredicted"), not an error.
     """
+    if row.data and case.method == "analytic":
+        return _planless(row, 'it needs a data pass, and the method is "analytic"')
+    if case.valueless:
+        return _predicted(row, case)
     try:
         plan = row.plan(case)
         signals = check(case.model, case.example, plan=plan, seed=case.seed)
     except (ExampleError, ForwardError):
         raise
     except InitwiseError as error:
-        reason = str(error).splitlines()[0]
-        return Judged(row, Candidate(row.name, "unpredicted", f"no plan for this model: {reason}"))
+        return _planless(row, str(error).splitlines()[0])
+    return _judged(row, plan, signals)
+
+
+def _planless(row: CandidateRow, why: str) -> Judged:
+    return Judged(row, Candidate(row.name, "unpredicted", f"no plan for this model: {why}"))
+
+
+def _predicted(row: CandidateRow, case: Case) -> Judged:
+    """As `judge`, without values; what cannot be predicted is left unmeasured, with its plan."""
+    try:
+        plan = row.plan(case)
+    except InitwiseError as error:
+        return _planless(row, str(error).splitlines()[0])
+    try:
+        signals = check(case.model, case.example, plan=plan, seed=case.seed, mode="predict")
+    except ExampleError:
+        raise
+    except InitwiseError as error:
+        return Judged(row, Candidate(row.name, UNMEASURED, str(error).splitlines()[0]), plan)
+    judged = _judged(row, plan, signals)
+    if judged.candidate.verdict == "unpredicted":
+        return replace(judged, candidate=replace(judged.candidate, verdict=UNMEASURED))
+    return judged
+
+
+def unjudged(row: CandidateRow, case: Case) -> Judged:
+    """The row without a plan, because it was not its turn to be measured."""
+    if row.data and case.method == "analytic":
+        return judge(row, case)
+    return Judged(row, Candidate(row.name, UNMEASURED, row.says))
+
+
+def _judged(row: CandidateRow, plan: Plan, signals: Signals) -> Judged:
     forward, backward = ratios(signals)
     judged = Candidate(row.name, forward=forward, backward=backward)
     if signals.findings:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ..choose import choose as choose_initialization
+from ..choose.candidates import ALL
 from ..core.errors import OptionError
 from ..core.records import Advice
 from ..problems import DEFAULT, BundledProblem, problems
@@ -39,9 +40,19 @@ Race = Annotated[
     typer.Option("--race/--no-race", help="Train the best candidates for a short while [bundled: yes]."),
 ]
 Budget = Annotated[float, typer.Option(help="What a race may cost, as a share of a full grid.")]
+Method = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help='"analytic" (no data pass) or "calibrated"; none: what the model allows.'
+    ),
+]
 Rate = Annotated[float | None, typer.Option(help="The learning rate you will use; else a grid.")]
 Candidates = Annotated[
-    str | None, typer.Option(metavar="NAMES", help="Separated by commas (initwise list candidates).")
+    str | None,
+    typer.Option(
+        metavar="NAMES",
+        help='Separated by commas (initwise list candidates), all measured; "all" for every one.',
+    ),
 ]
 Store = Annotated[
     Path | None, typer.Option(metavar="PATH", help="Keep finished trainings here, to take up again.")
@@ -51,6 +62,7 @@ Store = Annotated[
 def choose(
     target: Target = None,
     example: Example = None,
+    method: Method = None,
     race: Race = None,
     budget: Budget = 0.10,
     lr: Rate = None,
@@ -62,7 +74,14 @@ def choose(
     debug: Debug = False,
 ) -> None:
     """Choose the initialization: candidates measured on your model, broken ones vetoed, the rest ranked."""
-    options = {"budget": budget, "lr": lr, "candidates": _names(candidates), "store": store, "seed": seed}
+    options = {
+        "method": method,
+        "budget": budget,
+        "lr": lr,
+        "candidates": _names(candidates),
+        "store": store,
+        "seed": seed,
+    }
     refuse_page(html)
     with _bundled(example) if target is None else _own(target, example, race, seed) as subject:
         advice = _advice(subject, race=target is None if race is None else race, options=options)
@@ -127,9 +146,9 @@ def _preamble(target: str | None, subject: Subject, example: str | None) -> tupl
     return of_target(target, subject, example)
 
 
-def _names(candidates: str | None) -> tuple[str, ...] | None:
-    if candidates is None:
-        return None
+def _names(candidates: str | None) -> tuple[str, ...] | str | None:
+    if candidates is None or candidates == ALL:
+        return candidates
     names = tuple(name.strip() for name in candidates.split(",") if name.strip())
     if not names:
         raise OptionError("no names", where="--candidates", expected="names separated by commas")
@@ -166,6 +185,7 @@ COMMAND = Command(
         "initwise choose                                        the bundled digits, with a race",
         "initwise choose --example digits-cnn",
         "initwise choose model.py:make_model --example 'f32[32,1,28,28]'",
+        "initwise choose model.py:make_model --example 'i64[1,128]<50257' --method analytic",
         "initwise choose train.py:problem --race --budget 0.2   problem() returns an initwise.Problem",
         "initwise choose train.py:problem --race --lr 1e-3 --candidates he_normal,lsuv,rule_b",
     ),

@@ -179,7 +179,7 @@ class Candidate(JsonMixin):
 
     Attributes:
         name: the scheme's or rule's name.
-        verdict: "ok", or the verdict that vetoed it.
+        verdict: "ok", the verdict that vetoed it, or "unmeasured": only its prior is known.
         reason: why it was vetoed, or what speaks for it.
         forward: last over first hidden forward rms; 1 is flat.
         backward: first over last hidden gradient rms; 1 is flat.

@@ -158,7 +158,7 @@ def _judged(passed: Any, form: str) -> tuple[tuple[LayerSignal, ...], tuple[Find
 
 def _way(model: Any) -> str:
     """What "auto" is for this subject: only one that holds weights can be measured."""
-    return "predict" if is_maker(model) or _on_meta(model) else "measure"
+    return "predict" if is_maker(model) or on_meta(model) else "measure"
 
 
 def is_maker(model: Any) -> bool:
@@ -175,7 +175,7 @@ def is_maker(model: Any) -> bool:
     return True
 
 
-def _on_meta(model: Any) -> bool:
+def on_meta(model: Any) -> bool:
     """Is it a torch module with a parameter that has no memory?"""
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(model, torch.nn.Module):

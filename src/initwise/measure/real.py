@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,10 +33,11 @@ class Real:
 
     def output(self, x: Tensor, axis: int, batch: int, batch_axis: int) -> Read:
         """Of a layer's output."""
+        rms, bad = statistics.size(x)
         return {
-            "forward_rms": statistics.rms(x),
+            "forward_rms": rms,
             "forward_mean": statistics.mean(x),
-            "bad": statistics.bad(x),
+            "bad": bad,
             "dead": statistics.dead(x, axis),
             "unit_spread": statistics.unit_spread(x, axis),
             "correlation": statistics.correlation(x, batch, batch_axis),
@@ -45,7 +45,8 @@ class Real:
 
     def gradient(self, x: Tensor) -> Read:
         """Of the gradient there."""
-        return {"gradient_rms": statistics.rms(x), "gradient_bad": statistics.bad(x)}
+        rms, bad = statistics.size(x)
+        return {"gradient_rms": rms, "gradient_bad": bad}
 
     def dead(self, x: Tensor, axis: int) -> Tensor | None:
         """See `statistics.dead`."""
@@ -68,7 +69,8 @@ class Real:
     def cotangent(self, end: Tensor, seed: int, index: int) -> Tensor:
         """A standard normal of unit rms, the same on every device."""
         numbers = draw(Spec("float64", tuple(end.shape)), seed=seed, where=f"cotangent[{index}]")
-        numbers = np.asarray(numbers / max(math.sqrt(float((numbers**2).mean())), 1e-30))
+        flat = numbers.reshape(-1)
+        numbers /= max(math.sqrt(float(flat @ flat) / flat.size), 1e-30)
         return torch.from_numpy(numbers).to(device=end.device, dtype=end.dtype)
 
     def number(self, x: Tensor) -> Tensor:

@@ -1,11 +1,13 @@
 """The statistics of one tensor, as 0-d tensors on its own device; nothing here waits for it.
 
-Sums run in float64 (float32 where there is none): a gradient of 1e-30 squared is still a number.
+Sums run in float64 (float32 where there is none): a gradient of 1e-30 squared is still a number. On a CPU
+large tensors are widened piece by piece, in its cache: the logits of a language model in float64 would be the
+largest tensors of all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -14,26 +16,63 @@ from torch import Tensor
 from ..signals.gauge import FLAT, REACH, STEPS
 from ..signals.scalars import widened
 
+PIECE = 2**17
+"""Elements widened at a time on a CPU: one megabyte."""
+
 
 def rms(x: Tensor) -> Tensor:
     """Root mean square of all elements."""
-    return widened(x).square().mean().sqrt()
+    if not _large(x):
+        return widened(x).square().mean().sqrt()
+    return (_total(torch.dot(piece, piece) for piece in _pieces(x)) / x.numel()).sqrt()
 
 
 def std(x: Tensor) -> Tensor:
     """Standard deviation of all elements, exactly 0 where all are the same."""
-    wide = widened(x)
-    return (wide - wide.mean()).square().mean().sqrt() * (wide.amax() != wide.amin())
+    if not _large(x):
+        wide = widened(x)
+        return (wide - wide.mean()).square().mean().sqrt() * (wide.amax() != wide.amin())
+    centre = mean(x)
+    squares = _total((piece - centre).square().sum() for piece in _pieces(x))
+    return (squares / x.numel()).sqrt() * (x.amax() != x.amin())
 
 
 def mean(x: Tensor) -> Tensor:
     """Mean of all elements."""
-    return widened(x).mean()
+    return _total(piece.sum() for piece in _pieces(x)) / x.numel() if _large(x) else widened(x).mean()
 
 
 def bad(x: Tensor) -> Tensor:
     """Share of elements that are infinite or NaN."""
-    return 1 - widened(torch.isfinite(x)).mean()
+    if not _large(x):
+        return 1 - widened(torch.isfinite(x)).mean()
+    return 1 - _total(widened(torch.isfinite(piece)).sum() for piece in _pieces(x)) / x.numel()
+
+
+def size(x: Tensor) -> tuple[Tensor, Tensor]:
+    """(rms, bad) of `x`, in one reading where it is large."""
+    if not _large(x):
+        return rms(x), bad(x)
+    squares = _total(torch.dot(piece, piece) for piece in _pieces(x))
+    # the squares of finite numbers of at most 32 bits have a finite sum in 64
+    finite = x.element_size() <= 4 and bool(torch.isfinite(squares))
+    return (squares / x.numel()).sqrt(), squares.new_zeros(()) if finite else bad(x)
+
+
+def _large(x: Tensor) -> bool:
+    """Is `x` better widened piece by piece? Only on a CPU, where doing so waits for nothing."""
+    return x.device.type == "cpu" and x.numel() > PIECE and not x.is_complex()
+
+
+def _pieces(x: Tensor) -> Iterator[Tensor]:
+    """All elements of `x` in float64, some at a time, in the order of its memory."""
+    order = sorted(range(x.dim()), key=lambda axis: -x.stride(axis))
+    flat = x.permute(order).reshape(-1)
+    return (widened(piece) for piece in flat.split(PIECE))
+
+
+def _total(parts: Iterator[Tensor]) -> Tensor:
+    return torch.stack(list(parts)).sum()
 
 
 def dead(x: Tensor, axis: int) -> Tensor | None:
@@ -52,7 +91,8 @@ def unit_spread(x: Tensor, axis: int) -> Tensor | None:
     units = _by_unit(x, axis)
     if units.shape[0] < 2:
         return None
-    return relative((units.amax(0) - units.amin(0)).amax(), units.abs().amax())
+    high, low = units.amax(0), units.amin(0)
+    return relative((high - low).amax(), torch.maximum(high.amax(), -low.amin()))
 
 
 def relative(part: Tensor, whole: Tensor) -> Tensor:
@@ -72,10 +112,19 @@ def correlation(x: Tensor, batch: int, axis: int = 0) -> Tensor | None:
     rows = x.movedim(axis, 0)
     if rows.shape[0] != batch:
         return None
-    rows = widened(rows.reshape(batch, -1))
-    rows = rows / rows.norm(dim=1, keepdim=True)
-    total: Tensor = rows.sum(0).square().sum()
+    total = _squared_sum_of_directions(rows.reshape(batch, -1))
     return (total - batch) / (batch * (batch - 1))
+
+
+def _squared_sum_of_directions(rows: Tensor) -> Tensor:
+    """|Σ_b x_b/|x_b||² over the rows x_b."""
+    if not _large(rows):
+        rows = widened(rows)
+        whole: Tensor = (rows / rows.norm(dim=1, keepdim=True)).sum(0).square().sum()
+        return whole
+    lengths = torch.stack([_total(torch.dot(piece, piece) for piece in _pieces(row)) for row in rows]).sqrt()
+    width = max(PIECE // len(rows), 64)
+    return _total((1 / lengths @ widened(part)).square().sum() for part in rows.split(width, dim=1))
 
 
 def flatness(
@@ -118,7 +167,7 @@ def row_spread(gradient: Tensor, gates: int = 1) -> Tensor | None:
     """
     if gradient.dim() < 2 or min(gradient.shape[:2]) < 1:
         return None
-    peak = gradient.abs().amax()
+    peak = torch.maximum(gradient.amax(), -gradient.amin())
     blocks = gradient.reshape(gates, gradient.shape[0] // gates, -1)
     spread = (blocks.amax(1) - blocks.amin(1)).amax()
     if gates == 1:

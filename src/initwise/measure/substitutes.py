@@ -13,7 +13,7 @@ from ..core.records import Advice
 from ..frameworks.initialize import plan_for
 from ..frameworks.torch.adapter import weights
 from ..frameworks.torch.run import arguments, example_for, require_data
-from ..frameworks.torch.walk import parameters
+from ..frameworks.torch.walk import parameters, unchanging
 from ..signals.passing import Pass, run_pass
 from ..signals.watch import OnProgress
 from .real import Real
@@ -51,9 +51,10 @@ def weights_for(model: nn.Module, plan: Any, example: Any = None, *, seed: int =
     Raises:
         UnknownNameError, OptionError, ModelError, LayoutError, FillError: as `plan_for` does.
     """
-    made = plan_for(model, plan, example=example, seed=seed)
-    if isinstance(plan, (Plan, Advice)):
-        # as `init_` does: only a rule that gives a frozen parameter's name fills it
-        frozen = {info.name for info in parameters(model) if info.status == "frozen"}
-        return weights(model, {name: fill for name, fill in made.items() if name not in frozen}, seed=seed)
-    return weights(model, made, seed=seed)
+    with unchanging():
+        made = dict(plan_for(model, plan, example=example, seed=seed))
+        if isinstance(plan, (Plan, Advice)):
+            # as `init_` does: only a rule that gives a frozen parameter's name fills it
+            frozen = {info.name for info in parameters(model) if info.status == "frozen"}
+            made = {name: fill for name, fill in made.items() if name not in frozen}
+        return weights(model, made, seed=seed)

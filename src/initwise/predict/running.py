@@ -19,6 +19,7 @@ from ..frameworks.initialize import plan_for
 from ..frameworks.inputs import Input
 from ..frameworks.torch.run import arguments, example_for
 from ..frameworks.torch.state import reseed, untouched
+from ..frameworks.torch.valueless import stand_in_buffers
 from ..frameworks.torch.walk import parameters
 from ..schemes import Scheme, scheme, schemes
 from ..signals.passing import Pass, run_pass
@@ -90,7 +91,8 @@ def _predicted(
         return interpreter.fake(shape, dtype, sources.of_input(given, shape))
 
     args, kwargs = arguments(subject, example, seed=seed, floats=stand_in)
-    weights = sources.weights(subject, interpreter, fills)
+    # a buffer on the meta device has no numbers either
+    weights = sources.weights(subject, interpreter, fills) | stand_in_buffers(subject)
     gauge = Expected(interpreter)
     try:
         with failing.quietly():

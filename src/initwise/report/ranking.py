@@ -47,14 +47,19 @@ def ranking_table(candidates: tuple[Candidate, ...], ties: tuple[str, ...], titl
 
 
 def ranking_blocks(candidates: tuple[Candidate, ...], ties: tuple[str, ...]) -> tuple[Table, ...]:
-    """For the eye: those in the running, best first, and below them those that are out, and why."""
+    """For the eye: those in the running, best first, those not measured, and those that are out, and why."""
     running = tuple(candidate for candidate in candidates if candidate.verdict == "ok")
-    vetoed = tuple(candidate for candidate in candidates if candidate.verdict != "ok")
-    if not running:
+    unmeasured = tuple(candidate for candidate in candidates if candidate.verdict == "unmeasured")
+    vetoed = tuple(candidate for candidate in candidates if candidate.verdict not in ("ok", "unmeasured"))
+    if not running and not unmeasured:
         return (ranking_table(vetoed, ties, "All are out, the least damaged first"),)
-    ranking = ranking_table(running, ties, "Ranking, best first")
-    out = replace(ranking_table(vetoed, ties, "Out, and why"), note="")
-    return (ranking, out) if vetoed else (ranking,)
+    tables = (
+        ranking_table(running, ties, "Ranking, best first"),
+        ranking_table(unmeasured, ties, "Not measured, by what is known from elsewhere"),
+        ranking_table(vetoed, ties, "Out, and why"),
+    )
+    first, *others = (table for table in tables if table.rows)
+    return first, *(replace(table, note="") for table in others)
 
 
 def _row(rank: str, candidate: Candidate) -> tuple[object, ...]:

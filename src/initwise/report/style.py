@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 GOOD = frozenset({"ok", "filled", "finished"})
-QUIET = frozenset({"untouched", "unpredicted", "tied", "kept", "frozen", "empty", "eliminated"})
+QUIET = frozenset({"untouched", "unpredicted", "unmeasured", "tied", "kept", "frozen", "empty", "eliminated"})
 """Verdicts and statuses that are neither good nor bad; every other word is bad."""
 
 

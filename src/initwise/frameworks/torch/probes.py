@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
+from .state import readable
+
 GRID = torch.arange(-160, 161, dtype=torch.float64, device="cpu") / 16
 """From −10 to 10; zero, ±1, ±3 and ±6, where published activations bend, are among its points."""
 
@@ -43,7 +45,7 @@ def constant(tensor: Tensor) -> Tensor | None:
     """A tensor of equal numbers as one number; None where the place matters, and for masks."""
     if tensor.dtype == torch.bool or tensor.is_complex() or not tensor.numel():
         return None
-    if tensor.device.type == "meta" or tensor.layout != torch.strided or tensor.is_nested:
+    if not readable(tensor) or tensor.layout != torch.strided or tensor.is_nested:
         return None
     with torch.no_grad():
         first = tensor.detach().flatten()[0]

@@ -22,6 +22,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from ...core.graph import Node
 from .ops import OTHER, TABLE, Op, operation
 from .probes import GRID, constant, replay
+from .state import readable
 
 Root = tuple[int, int]
 """A node and which of its outputs."""
@@ -336,7 +337,7 @@ def number(value: Any) -> float | None:
     """A Python number or a one-element constant tensor as a float."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
-    if isinstance(value, Tensor) and value.numel() == 1 and value.device.type != "meta":
+    if isinstance(value, Tensor) and value.numel() == 1 and readable(value):
         found = float(value.detach().reshape(()).real if value.is_complex() else value.detach().reshape(()))
         return found if math.isfinite(found) else None
     return None

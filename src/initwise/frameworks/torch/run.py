@@ -175,18 +175,24 @@ def smallest_table(model: nn.Module) -> int | None:
 
 def require_data(model: nn.Module) -> None:
     """Raise ModelError, with the fix, for a model that has no values to run with."""
+    require_shapes(model)
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        if tensor.device.type == "meta":
+            raise ModelError(
+                "is on the meta device: it has no values",
+                where=name,
+                fix='Give it memory and values: model.to_empty(device="cpu"), then initwise.init_(model, …).',
+            )
+
+
+def require_shapes(model: nn.Module) -> None:
+    """Raise ModelError, with the fix, for a model with a lazy layer."""
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         if nn.parameter.is_lazy(tensor):
             raise ModelError(
                 "is lazy: it has no shape before the first forward",
                 where=name,
                 fix="Run the model once on a real batch, then ask again.",
-            )
-        if tensor.device.type == "meta":
-            raise ModelError(
-                "is on the meta device: it has no values",
-                where=name,
-                fix='Give it memory and values: model.to_empty(device="cpu"), then initwise.init_(model, …).',
             )
 
 

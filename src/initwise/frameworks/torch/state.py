@@ -207,6 +207,12 @@ def has_data(tensor: Tensor) -> bool:
     return not nn.parameter.is_lazy(tensor) and tensor.device.type != "meta"
 
 
+def readable(tensor: Tensor) -> bool:
+    """Are there numbers behind `tensor`: is it neither on the meta device nor fake?"""
+    # by its name: fake tensors are no part of a plain `import torch`
+    return tensor.device.type != "meta" and type(tensor).__name__ != "FakeTensor"
+
+
 def _once(place: Tensor) -> Tensor:
     """`place` without the axes along which it was expanded: each element of memory once."""
     for axis, (stride, size) in enumerate(zip(place.stride(), place.shape, strict=True)):

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten_with_path, tree_leaves
 
+from ...core.errors import ForwardError, UnsupportedError
 from ...core.graph import Graph
 from .fuse import graph
 from .recorder import Origin, Recorder, Tape
 from .rules import RULES
-from .run import arguments, call, tensors, untouched
+from .run import arguments, call, require_shapes, tensors, untouched
 from .walk import underlying
 from .wrappers import clean, unwrapped
 
@@ -27,23 +28,55 @@ def trace(model: nn.Module, example: Any) -> Graph:
     The model, its mode, buffers, hooks, gradients and every random state are afterwards as they
     were, also when the forward raises.
 
+    A model on the meta device, which has no values, runs on fake tensors: the same graph, in no memory.
+
     Args:
         example: see `initwise.frameworks.example`.
 
     Raises:
         ExampleError: the example cannot be read or does not fit the model.
         ForwardError: the forward raised.
-        ModelError: a lazy or meta model, which cannot run.
+        ModelError: a lazy model, which cannot run.
+        UnsupportedError: the model has no values, and its forward asks for some.
     """
+    require_shapes(model)
+    if any(tensor.device.type == "meta" for tensor in [*model.parameters(), *model.buffers()]):
+        return _traced_without_values(model, example)
     args, kwargs = arguments(model, example)
+    return _traced(model, args, kwargs, {})
+
+
+def _traced_without_values(model: nn.Module, example: Any) -> Graph:
+    from .valueless import Constants, StandIns, asked_for_values
+
+    stand_ins = StandIns.new()
+    args, kwargs = arguments(model, example, floats=stand_ins.fake)
+    try:
+        with Constants():
+            return _traced(model, args, kwargs, stand_ins.weights(model))
+    except ForwardError as error:
+        if not asked_for_values(error):
+            raise
+        raise UnsupportedError(
+            "a model without values, whose forward decides by values",
+            where=type(model).__name__,
+            expected="a forward that depends on shapes alone, or a model with memory",
+            cause=str(error).splitlines()[0],
+            fix='Give it memory and values: model.to_empty(device="cpu"), then initwise.init_(model, …).',
+        ) from error
+
+
+def _traced(
+    model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], weights: Mapping[str, Tensor]
+) -> Graph:
     tape = Tape()
     for tensor, name in zip(tree_leaves((args, kwargs)), _labels(model, args, kwargs), strict=True):
         if isinstance(tensor, Tensor):
             tape.mark(tensor, tape.add("input", name, shape=tensor.shape))
     with untouched(model), _eager(), _layers(model, tape):
-        _know_parameters(model, tape)
+        _know_parameters(model, tape, weights)
         with Recorder(tape, RULES):
-            output = call(model, args, kwargs)
+            output = call(model, args, kwargs, weights)
         _outputs(output, tape)
     return graph(tape.drafts)
 
@@ -62,10 +95,11 @@ def _labels(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) 
         yield ".".join(str(key) for key in (position, *keys[2:]))
 
 
-def _know_parameters(model: nn.Module, tape: Tape) -> None:
+def _know_parameters(model: nn.Module, tape: Tape, weights: Mapping[str, Tensor]) -> None:
     names = underlying(model)
-    for parameter in model.parameters():
-        tape.origins[parameter] = Origin(parameters=(names.get(id(parameter), ""),))
+    for name, parameter in model.named_parameters():
+        held = weights.get(name, parameter)
+        tape.origins[held] = Origin(parameters=(names.get(id(parameter), ""),))
 
 
 @contextmanager

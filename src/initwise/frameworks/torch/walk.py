@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 
 from torch import nn
@@ -25,6 +27,19 @@ MARKS = {
 BY_NAME = "only a rule with its full name fills it"
 
 
+_KNOWN: ContextVar[dict[int, tuple[ParameterInfo, ...]] | None] = ContextVar("known", default=None)
+
+
+@contextmanager
+def unchanging() -> Iterator[None]:
+    """Within the body no model's parameters change their names, shapes or status: each is walked once."""
+    token = _KNOWN.set({} if _KNOWN.get() is None else _KNOWN.get())
+    try:
+        yield
+    finally:
+        _KNOWN.reset(token)
+
+
 def parameters(model: nn.Module) -> tuple[ParameterInfo, ...]:
     """Every parameter of `model`, each tensor once, under its owner's name.
 
@@ -39,6 +54,15 @@ def parameters(model: nn.Module) -> tuple[ParameterInfo, ...]:
     Raises:
         ModelError: lazy parameters, which have no shape yet; all are named.
     """
+    known = _KNOWN.get()
+    if known is None:
+        return _walked(model)
+    if id(model) not in known:
+        known[id(model)] = _walked(model)
+    return known[id(model)]
+
+
+def _walked(model: nn.Module) -> tuple[ParameterInfo, ...]:
     _no_lazy(model)
     names = _names(model)
     blocked = shared(model)
