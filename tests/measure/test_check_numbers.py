@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from initwise.frameworks.torch.run import arguments
-from initwise.measure import check
+from initwise.measure import check, statistics
 from initwise.signals.scalars import Scalars
 
 RELATIVE = 1e-6
@@ -199,3 +199,26 @@ def test_scalars_come_back_in_order():
     scalars = Scalars()
     places = [scalars.add(torch.tensor(value)) for value in (1.5, True, -2, 2.0**-140)]
     assert [scalars.fetch()[place] for place in places] == [1.5, 1.0, -2.0, 2.0**-140]
+
+
+@pytest.mark.parametrize("shape", [(8, 70, 501), (300_000,), (7, 40_000)])
+def test_large_tensors_read_in_pieces_have_the_numbers_of_whole_ones(shape, monkeypatch):
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(0)) * 3 + 1
+    x = x.transpose(0, 1) if len(shape) == 2 else x
+
+    def numbers(piece: int) -> list[float]:
+        monkeypatch.setattr(statistics, "PIECE", piece)
+        found = [statistics.rms(x), statistics.std(x), statistics.mean(x), *statistics.size(x)]
+        found += [statistics.correlation(x, x.shape[0])] if x.dim() > 1 else []
+        return [float(value) for value in found]
+
+    # sums of n numbers in float64, in two orders: they differ by less than n·ε of their terms
+    assert numbers(2**12) == pytest.approx(numbers(x.numel()), rel=x.numel() * 2.3e-16)
+
+
+def test_infinities_and_nan_are_counted_in_pieces_too(monkeypatch):
+    monkeypatch.setattr(statistics, "PIECE", 2**12)
+    x = torch.zeros(3, 5000)
+    x[0, 0], x[2, 4999] = math.inf, math.nan
+    assert float(statistics.size(x)[1]) == pytest.approx(2 / 15000)
+    assert float(statistics.size(torch.full((2, 5000), 1e300, dtype=torch.float64))[1]) == 0

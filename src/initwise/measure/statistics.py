@@ -66,9 +66,10 @@ def _large(x: Tensor) -> bool:
 
 def _pieces(x: Tensor) -> Iterator[Tensor]:
     """All elements of `x` in float64, some at a time, in the order of its memory."""
-    order = sorted(range(x.dim()), key=lambda axis: -x.stride(axis))
+    strides = x.stride()
+    order = sorted(range(x.dim()), key=lambda axis: -strides[axis])
     flat = x.permute(order).reshape(-1)
-    return (widened(piece) for piece in flat.split(PIECE))
+    return (widened(piece) for piece in torch.split(flat, PIECE))
 
 
 def _total(parts: Iterator[Tensor]) -> Tensor:
@@ -124,7 +125,7 @@ def _squared_sum_of_directions(rows: Tensor) -> Tensor:
         return whole
     lengths = torch.stack([_total(torch.dot(piece, piece) for piece in _pieces(row)) for row in rows]).sqrt()
     width = max(PIECE // len(rows), 64)
-    return _total((1 / lengths @ widened(part)).square().sum() for part in rows.split(width, dim=1))
+    return _total((1 / lengths @ widened(part)).square().sum() for part in torch.split(rows, width, dim=1))
 
 
 def flatness(
