@@ -195,7 +195,7 @@ def _mean(values: Sequence[float]) -> float:
 def deep_relu(method: str) -> Found:
     """64 × 256 ReLU with Adagrad; "rezero" is the changed architecture with torch's weights."""
     make = (lambda: ReZero(64, 256)) if method == "rezero" else (lambda: mlp(64, "relu", 256))
-    return Training(make, digits, (1e-3, 1e-2), 70, 128, "Adagrad").run(method)
+    return Training(make, digits, (1e-4, 1e-3, 1e-2), 70, 128, "Adagrad").run(method)
 
 
 def reader(method: str) -> Found:
