@@ -31,7 +31,11 @@ from regret_problem import Problem
 from regret_table import Row, table
 
 ROOT = Path(__file__).resolve().parent.parent
-SETS = {"development": "regret_development", "wide": "regret_development_wide"}
+SETS = {
+    "development": "regret_development",
+    "wide": "regret_development_wide",
+    "validation": "regret_validation",
+}
 SEEDS = (0, 1, 2)
 SEEN = 64
 """Inputs that a rule may look at."""
