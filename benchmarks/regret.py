@@ -57,7 +57,8 @@ NAMED = (
     "rule_a2",
     "rule_b",
 )
-CHOSEN = "choose"
+CHOSEN, BLIND = "choose", "choose_blind"
+"""choose(problem=…), which sees the targets of the same inputs, and choose(model, example), which does not."""
 PEERS = {"anyinit_analytic": "analytic", "anyinit_empirical": "empirical"}
 """Scheme → AnyInit's mode."""
 
@@ -92,8 +93,12 @@ def planned(problem: Problem, model: nn.Module, scheme: str, seed: int) -> objec
     """The plan of a scheme, a rule, or of choose itself."""
     data = problem.data()
     example = data.inputs[:SEEN]
-    if scheme == CHOSEN:
+    if scheme == BLIND:
         return initwise.choose(model, example, seed=seed).plan
+    if scheme == CHOSEN:
+        batch = (example, data.targets[:SEEN])
+        asked = initwise.Problem(lambda: model, [batch], problem.loss, optimizer=problem.optimizer)
+        return initwise.choose(problem=asked, seed=seed).plan
     return candidate(scheme).plan(study(model, example, seed=seed))
 
 
@@ -156,7 +161,7 @@ def main() -> None:
     reader = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     reader.add_argument("--set", choices=sorted(SETS), default="development")
     reader.add_argument("--only", nargs="*", help="names of problems")
-    reader.add_argument("--schemes", nargs="*", default=[*NAMED, CHOSEN], help="peers too")
+    reader.add_argument("--schemes", nargs="*", default=[*NAMED, BLIND, CHOSEN], help="peers too")
     reader.add_argument("--again", action="store_true", help="train again what is kept")
     reader.add_argument("--write", action="store_true", help="the table into docs/benchmarks")
     given = reader.parse_args()

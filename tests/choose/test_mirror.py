@@ -10,16 +10,16 @@ from choose_graphs import Sketch
 
 from initwise.activations import activation
 from initwise.choose.assemble import assemble, decisions
-from initwise.choose.mirror import MIRRORED, mirrored_point, mirrors
+from initwise.choose.mirror import MIRRORED, linear_share, mirrored_point, mirrors, pays
 from initwise.choose.operating import operating_point
-from initwise.choose.rules import HEAD, rule_a2
+from initwise.choose.rules import HEADS, rule_a2
 from initwise.choose.structure import read_structure
 from initwise.core.plan import Plan
 from initwise.core.twins import twin_factor
 from initwise.frameworks.memory import fill as written
 
 WIDTH, DEPTH = 8, MIRRORED + 5
-LINEAR = ("relu", "leaky_relu", "softplus", "silu", "gelu")
+LINEAR = ("relu", "leaky_relu", "softplus")
 
 
 def chain(name: str, *, width: int = WIDTH, depth: int = DEPTH) -> Sketch:
@@ -75,6 +75,25 @@ def test_a_chain_whose_odd_part_is_linear_starts_linear(name: str) -> None:
     assert point.stability == pytest.approx(1, abs=1e-6)
 
 
+@pytest.mark.parametrize("name", ["silu", "gelu"])
+def test_gates_of_their_own_input_are_linear_in_pairs_at_any_size(name: str) -> None:
+    point = mirrored_point(name, 100)
+    assert point is not None
+    assert point.q == 1
+    assert point.chi == pytest.approx(1, abs=1e-6)
+
+
+def test_pairs_pay_where_the_plain_working_point_is_far_from_linear_or_none_exists() -> None:
+    assert pays("relu", MIRRORED + 1)
+    assert not pays("relu", MIRRORED)
+    assert not pays("gelu", 30)
+    assert pays("sigmoid", 3)
+    assert pays("softplus", 3)
+    assert not pays("tanh", 100)
+    # Cov(max(z, 0), z)² / Var max(z, 0) = (1/4) / (1/2 − 1/(2π))
+    assert linear_share("relu", 1.0) == pytest.approx(0.25 / (0.5 - 1 / (2 * math.pi)), rel=1e-4)
+
+
 def test_mirrored_sigmoid_works_where_its_odd_part_does() -> None:
     # σ(z) − σ(−z) = tanh(z/2): the working point of tanh, at twice its input
     point, tanh = mirrored_point("sigmoid", 30), operating_point("tanh", 30, biased=False)
@@ -89,11 +108,11 @@ def test_odd_functions_need_no_mirror(name: str) -> None:
 
 
 def test_entries_have_the_std_that_the_gain_says() -> None:
-    made, point = plan(chain("gelu")), mirrored_point("gelu", DEPTH)
+    made, point = plan(chain("relu")), mirrored_point("relu", DEPTH)
     assert point is not None
     assert made["l4"].std == pytest.approx(point.gain / math.sqrt(WIDTH))
     assert made["l0"].std == pytest.approx(1 / math.sqrt(WIDTH))
-    assert made["head"].std == pytest.approx(HEAD / math.sqrt(point.carried * WIDTH))
+    assert made["head"].std == pytest.approx(HEADS[""] / math.sqrt(point.carried * WIDTH))
     assert twin_factor(made["l4"]) == -1
     assert "1702.08591" in made["l4"].citation
     assert "±z" in made["l4"].reason
@@ -101,8 +120,8 @@ def test_entries_have_the_std_that_the_gain_says() -> None:
 
 @pytest.mark.parametrize(
     "sketch",
-    [chain("relu", depth=MIRRORED), chain("relu", width=7), chain("tanh")],
-    ids=["shallow", "odd width", "odd function"],
+    [chain("relu", depth=MIRRORED), chain("relu", width=7), chain("tanh"), chain("gelu")],
+    ids=["shallow", "odd width", "odd function", "nearly linear at its working point"],
 )
 def test_elsewhere_nothing_is_mirrored(sketch: Sketch) -> None:
     structure = read_structure(sketch.graph, sketch.infos)

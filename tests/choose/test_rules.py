@@ -7,9 +7,9 @@ import math
 import pytest
 from choose_graphs import Sketch
 
-from initwise.choose.assemble import assemble, decisions
+from initwise.choose.assemble import LIGHT, assemble, decisions
 from initwise.choose.operating import operating_point, point_at
-from initwise.choose.rules import HEAD, rule_a, rule_a2, rule_lsuv
+from initwise.choose.rules import HEADS, SMALL, STEADY, rule_a, rule_a2, rule_lsuv
 from initwise.choose.structure import read_structure
 from initwise.core.plan import Plan
 
@@ -21,8 +21,8 @@ def plan(sketch: Sketch, rule=rule_a2) -> Plan:
     return assemble("test", decisions(rule, structure, sketch.infos), structure, sketch.infos)
 
 
-def chain(depth: int, activation: str, *, bias: bool = True) -> Sketch:
-    s = Sketch(WIDTH)
+def chain(depth: int, activation: str, *, bias: bool = True, width: int = WIDTH) -> Sketch:
+    s = Sketch(width)
     x = s.op("input")
     for k in range(depth - 1):
         x = s.op("activation", s.weight(f"l{k}", x, bias=bias), label=activation)
@@ -39,7 +39,7 @@ def test_rule_a_keeps_the_second_moment_at_one() -> None:
     made = plan(chain(4, "relu"), rule_a)
     assert gain_of(made["l0"]) == pytest.approx(1)
     assert gain_of(made["l1"]) == pytest.approx(math.sqrt(2))
-    assert gain_of(made["head"]) == pytest.approx(HEAD * math.sqrt(2))
+    assert gain_of(made["head"]) == pytest.approx(HEADS[""] * math.sqrt(2))
     assert made["l1"].law == "normal"
 
 
@@ -55,33 +55,34 @@ def test_rule_a2_brings_each_layer_to_the_working_point(activation: str, depth: 
     made, point = plan(chain(depth, activation)), operating_point(activation, depth)
     assert gain_of(made["l0"]) == pytest.approx(math.sqrt(point.q))
     assert gain_of(made["l3"]) == pytest.approx(math.sqrt(point.q / point.second))
-    assert gain_of(made["head"]) == pytest.approx(HEAD / math.sqrt(point.second))
+    assert gain_of(made["head"]) == pytest.approx(HEADS[""] / math.sqrt(point.second))
     assert made["l3"].law == "orthogonal"
     assert {made[f"l{k}.bias"].mean for k in range(depth - 1)} == {0.0}
 
 
 def test_rule_a2_cancels_the_mean_of_sigmoid_exactly_and_without_drawing() -> None:
-    made, point = plan(chain(10, "sigmoid")), operating_point("sigmoid", 10, centred=True)
+    # an odd width knows no pairs ±z, which would do it otherwise
+    made, point = plan(chain(10, "sigmoid", width=7)), operating_point("sigmoid", 10, centred=True)
     fill = made["l4"]
     assert fill.law == "identity"
     # every row of gain·I sums to the gain, so W·E[φ] + b = 0
     assert fill.gain * point.mean + made["l4.bias"].mean == pytest.approx(0)
     assert fill.gain == pytest.approx(math.sqrt(point.q / (point.second - point.mean**2)))
-    assert made["l0"].law == "normal"
+    assert made["l0"].law == "orthogonal"
     assert made["l0.bias"].mean == 0
     assert made["head.bias"].mean == 0
 
 
 def test_a_sigmoid_chain_that_widens_gets_a_bias_that_makes_it_critical() -> None:
-    s = Sketch(WIDTH)
+    s = Sketch(7)  # odd widths know no pairs ±z
     x = s.op("activation", s.weight("l0", s.op("input")), label="sigmoid")
-    x = s.op("activation", s.weight("wide", x, out=3 * WIDTH), label="sigmoid")
+    x = s.op("activation", s.weight("wide", x, out=21), label="sigmoid")
     s.op("output", s.weight("head", s.op("activation", s.weight("l2", x), label="sigmoid")))
     made, point = plan(s), operating_point("sigmoid", 4)
     assert made["wide"].law == "orthogonal"
     assert made["wide.bias"].mean == made["l0.bias"].mean == point.bias < 0
     # orthogonal columns scaled so that entries still have std gain/√fan_in
-    assert made["wide"].std == pytest.approx(point.gain / math.sqrt(WIDTH))
+    assert made["wide"].std == pytest.approx(point.gain / math.sqrt(7))
 
 
 def test_without_biases_a_sigmoid_chain_gets_none() -> None:
@@ -97,7 +98,7 @@ def test_what_goes_into_a_norm_gets_he() -> None:
     made = plan(s)
     assert gain_of(made["a"]) == pytest.approx(1)
     assert gain_of(made["b"]) == pytest.approx(math.sqrt(2))
-    assert made["b"].law == "normal"
+    assert made["b"].law == "orthogonal"
     assert "norm" in made["b"].reason
 
 
@@ -124,7 +125,9 @@ def test_residual_ends_shrink_with_the_number_of_sums() -> None:
 
 def test_post_norm_networks_get_the_published_small_start() -> None:
     made = plan(residual(4, "post"))
-    assert made["2.out"].scale == made["2.in"].scale == made["head"].scale == 0.02
+    # BERT's 0.02 at its width of 768 is 0.55/√fan_in
+    assert [gain_of(made[name]) for name in ("2.out", "2.in", "head")] == pytest.approx([SMALL] * 3)
+    assert SMALL == pytest.approx(0.02 * math.sqrt(768), abs=0.005)
     assert "post-LN" in made["2.in"].reason
     assert "1810.04805" in made["2.in"].citation
 
@@ -148,15 +151,24 @@ def test_gated_units_divide_by_the_gate_s_second_moment() -> None:
     gate = s.op("activation", s.weight("gate", x), label="silu")
     s.op("output", s.weight("mid", s.weight("down", s.op("mul", gate, s.weight("up", x)))))
     made = plan(s)
-    assert gain_of(made["down"]) == pytest.approx(1 / math.sqrt(point_at("silu").second))
-    assert gain_of(made["gate"]) == gain_of(made["up"]) == pytest.approx(1)
+    # norms and gates keep the signal steady: activations start nearly linear, at STEADY of the variance
+    assert gain_of(made["gate"]) == gain_of(made["up"]) == pytest.approx(math.sqrt(STEADY))
+    assert gain_of(made["down"]) == pytest.approx(1 / math.sqrt(point_at("silu", STEADY).second))
 
 
 def test_embeddings_by_their_use() -> None:
     s = Sketch(WIDTH)
     x = s.op("embedding", s.op("input"), name="free", role="embedding")
     s.op("output", s.weight("head", x))
-    assert plan(s)["free"].std == 1
+    assert plan(s)["free"].std == LIGHT
+    s = Sketch(WIDTH)
+    x = s.op("norm", s.op("embedding", s.op("input"), name="normed", role="embedding"))
+    s.op("output", s.weight("head", x))
+    assert plan(s)["normed"].std == 1
+    s = Sketch(WIDTH)
+    x = s.op("embedding", s.op("input"), name="factors", role="embedding")
+    s.op("output", s.op("mul", x, x))
+    assert plan(s)["factors"].std == pytest.approx(LIGHT / math.sqrt(WIDTH))
     s = Sketch(WIDTH)
     x = s.op("norm", s.op("embedding", s.op("input"), name="tied", role="embedding"))
     s.op("output", s.op("weight", x, name="tied"))

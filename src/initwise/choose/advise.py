@@ -15,9 +15,10 @@ from ..core.problem import Problem
 from ..core.records import Advice, Race
 from ..core.stream import checked_seed
 from .candidates import family, resolve
+from .losses import of_targets, require_loss
 from .measuring import Progress, measured
 from .planners import ASKED, Case, require_method, study
-from .quiet import first_inputs, model_of
+from .quiet import first_batch, model_of
 from .rank import HOPELESS, after_race, ranked, tied, ties_after
 from .reasons import confidence, reasons
 from .verdicts import Judged
@@ -40,6 +41,7 @@ def choose(
     race: bool = False,
     budget: float = 0.10,
     lr: float | None = None,
+    loss: str | None = None,
     candidates: Any = None,
     seed: int = 0,
     executor: Executor | None = None,
@@ -66,6 +68,8 @@ def choose(
         race: train the best candidates for a short while.
         budget: what the race may cost, as a share of one full grid (candidates × rates × 1 seed).
         lr: the learning rate you will use; the race then runs at this one only. None: a grid.
+        loss: "classification" (logits) or "regression" (numbers to be met): it decides how large the
+            model's output starts. None: what the problem's targets say, or the model gives away.
         candidates: None for all, measured as far as asking stays cheap; "all": all measured; names of
             candidates or schemes, or {name: Plan | Scheme | name}: these, all measured.
         seed: of the weights to be drawn, of data drawn from shapes, and of everything random here; a
@@ -88,10 +92,11 @@ def choose(
     seed = checked_seed(seed)
     _require(model, problem, race, budget, lr)
     require_method(method, "choose")
+    require_loss(loss, "choose")
     rows = resolve(candidates)
     report = on_progress or _silent
     source = "model, example" if problem is None else "problem=problem"
-    case = _case(model, example, problem, seed, method)
+    case = _case(model, example, problem, seed, method, loss)
     _require_fillable(case)
     kind = family(case.structure)
     judged = measured(rows, case, kind, everything=race or candidates is not None, report=report)
@@ -133,11 +138,15 @@ def _positive(value: Any) -> bool:
     return bool(number and math.isfinite(value) and value > 0)
 
 
-def _case(model: Any, example: Any, problem: Problem | None, seed: int, method: str | None) -> Case:
+def _case(
+    model: Any, example: Any, problem: Problem | None, seed: int, method: str | None, loss: str | None
+) -> Case:
     if problem is not None:
         model = model_of(problem) if model is None else model
-        example = first_inputs(problem) if example is None else example
-    return study(model, example, seed=seed, method=method)
+        inputs, targets = first_batch(problem)
+        example = inputs if example is None else example
+        loss = (of_targets(targets) or None) if loss is None else loss
+    return study(model, example, seed=seed, method=method, loss=loss)
 
 
 def _require_fillable(case: Case) -> None:

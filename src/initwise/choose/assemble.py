@@ -11,10 +11,13 @@ from ..core.parameter import ParameterInfo
 from ..core.plan import Plan
 from ..schemes import Scheme, scheme
 from .facts import Structure
-from .laws import SMALL_STD, Decision
-from .rules import BERT, Rule
+from .laws import Decision
+from .rules import Rule
 
 FORGET = "Jozefowicz et al. 2015, ICML (forget gate bias 1)"
+FACTORS = "Rendle 2010, ICDM (factorization machines start from small factors)"
+LIGHT = 0.3
+"""Std of an embedding that nothing normalises: small steps of an optimiser then matter to its rows."""
 EMBEDDED = "Vaswani et al. 2017, arXiv:1706.03762, sec. 3.4"
 
 
@@ -82,6 +85,8 @@ class _Others:
             return self.chosen[info.name].fill(info)
         if info.role == "embedding" and self.embeddings:
             return self._table(info)
+        if info.name in self.biases and self.biases[info.name].spread:
+            return _drawn_bias(self.biases[info.name])
         if info.name in self.biases and self.biases[info.name].bias:
             decision = self.biases[info.name]
             reason = (
@@ -98,11 +103,15 @@ class _Others:
 
     def _table(self, info: ParameterInfo) -> Fill:
         width = info.shape[-1]
-        if self.structure.post_norm:
-            return Fill.normal(0.0, SMALL_STD, reason="embedding of a post-LN model: std 0.02", citation=BERT)
         if self.structure[info.name].tied or info.aliases:
             reason = f"embedding and head in one: std 0.5/√{width} gives logits of std 0.5"
             return Fill.normal(0.0, 0.5 / math.sqrt(width), reason=reason, citation=EMBEDDED)
+        if info.name in self.structure.direct:
+            reason = f"embedding whose values reach the output unweighted: std {LIGHT}/√{width}, so it starts small"
+            return Fill.normal(0.0, LIGHT / math.sqrt(width), reason=reason, citation=FACTORS)
+        if not self.structure.norms:
+            reason = f"embedding before weights without a norm: std {LIGHT}, so that rows can move by training"
+            return Fill.normal(0.0, LIGHT, reason=reason, citation=FACTORS)
         reason = "embedding: one row is one active input, so std 1 gives the next layer unit variance"
         return Fill.normal(0.0, 1.0, reason=reason, citation="torch.nn.Embedding's default")
 
@@ -118,3 +127,9 @@ class _Others:
         reason = "forget gate 1, others 0: an open forget gate keeps the memory's gradient"
         layout = info.layout if info.layout.parts else replace(info.layout, parts=tuple(gates))
         return Fill.packed(parts, layout=layout, reason=reason, citation=FORGET)
+
+
+def _drawn_bias(decision: Decision) -> Fill:
+    reach = math.sqrt(3) * decision.spread
+    reason = "counts as one more input of a stem of few: spreads the units' thresholds over the data"
+    return Fill.uniform(-reach, reach, reason=reason, citation=decision.citation)

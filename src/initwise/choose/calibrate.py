@@ -38,11 +38,13 @@ class Target(JsonMixin):
         measure: "second", E[(y − bias)²]; "relative", the variance of y as a share of the residual
             stream's at that place; "spread", the variance of y from input to input.
         bias: the constant in "second".
+        spread: standard deviation of the bias where it is drawn: that share of `value` is not the weight's.
     """
 
     value: float
     measure: str = "second"
     bias: float = 0.0
+    spread: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,9 @@ class _Pass(TorchFunctionMode):
         if self.targets[name].measure == "relative":
             self.marked[id(output)] = (output, name)
             return result
-        return func(*args, **kwargs) if self._fit(name, output) else result
+        if self.targets[name].spread:
+            output = _first(func(*_unbiased(args), **{**kwargs, **({"bias": None} if "bias" in kwargs else {})}))
+        return func(*args, **kwargs) if output is not None and self._fit(name, output) else result
 
     def _attend(self, func: Any, args: Any, kwargs: Any) -> Any:
         given = inspect.signature(func).bind(*args, **kwargs).arguments
@@ -165,7 +167,8 @@ class _Pass(TorchFunctionMode):
     def _fit(self, name: str, output: Tensor) -> bool:
         target = self.targets[name]
         self._look(name, output)
-        return self._scale(name, _measured(output.double(), target), target.value)
+        # a drawn bias has its own share of the target, and is not in the output
+        return self._scale(name, _measured(output.double(), target), target.value - target.spread**2)
 
     def _look(self, name: str, *outputs: Tensor) -> None:
         if self.broken is None and not all(bool(torch.isfinite(output).all()) for output in outputs):
@@ -197,6 +200,11 @@ class _Pass(TorchFunctionMode):
         if found is not None and isinstance(result, Tensor) and result.is_floating_point():
             self.marked[id(result)] = (result, found[1])
         return result
+
+
+def _unbiased(args: Sequence[Any]) -> tuple[Any, ...]:
+    """The positional arguments of a linear layer or convolution, (input, weight, bias, …), without the bias."""
+    return (*args[:2], None, *args[3:]) if len(args) > 2 else tuple(args)
 
 
 def _not_finite(name: str, example: Any) -> ExampleError | ModelError:

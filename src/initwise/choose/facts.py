@@ -97,6 +97,9 @@ class Structure(JsonMixin):
         post_norm: True if most residual sums are normalised (post-LN).
         traced: False when the model could not be traced and this is a guess from its parameters.
         unnamed: number of elementwise functions that are no registered activation.
+        embeddings: number of look-ups in embeddings.
+        loss: "classification", "regression", or "" where it is not known.
+        direct: embeddings whose values reach the model's result with no weight in between.
     """
 
     weights: tuple[WeightFacts, ...]
@@ -106,6 +109,19 @@ class Structure(JsonMixin):
     post_norm: bool = False
     traced: bool = True
     unnamed: int = 0
+    embeddings: int = 0
+    loss: str = ""
+    direct: tuple[str, ...] = ()
+
+    @property
+    def language(self) -> bool:
+        """Is it a transformer over tokens: embeddings, attention, norms?"""
+        return self.embeddings > 0 and self.attention and self.norms > 0
+
+    @property
+    def steadied(self) -> bool:
+        """Do norms or gates keep the signal's size over the depth?"""
+        return bool(self.norms) or any(facts.gate for facts in self.weights)
 
     def __iter__(self) -> Iterator[WeightFacts]:
         return iter(self.weights)

@@ -10,9 +10,8 @@ from ..core.fill import Fill
 from ..core.layout import Fans
 from ..core.parameter import ParameterInfo
 
-LAWS = ("normal", "orthogonal", "delta_orthogonal", "identity", "small")
+LAWS = ("normal", "orthogonal", "delta_orthogonal", "identity")
 MEASURES = ("second", "relative", "spread")
-SMALL_STD = 0.02
 NAMES = {"o": "rows", "i": "columns"}
 
 
@@ -25,6 +24,7 @@ class Decision:
         law: "normal", "orthogonal", "delta_orthogonal", "identity" or "small" (N(0, 0.02) cut at ±0.04,
             whatever the fans).
         bias: the constant its bias gets.
+        spread: standard deviation of its bias, where that is drawn and not constant.
         target: what a data pass steers its output y to; None where none should rescale it.
         mirror: "rows" if outputs come in pairs ±z, "columns" if inputs do, "both", or "" (see `mirror`).
         measure: what `target` is: "second", E[(y − bias)²]; "relative", the variance of y as a share of
@@ -38,6 +38,7 @@ class Decision:
     target: float | None = None
     measure: str = "second"
     mirror: str = ""
+    spread: float = 0.0
     reason: str = ""
     citation: str = ""
 
@@ -53,7 +54,6 @@ class Decision:
             "orthogonal": orthogonal,
             "delta_orthogonal": delta_orthogonal,
             "identity": identity,
-            "small": small,
         }[self.law]
         return by_parts(info.fans, lambda fans: make(fans, self.gain)).because(self.reason, self.citation)
 
@@ -119,11 +119,6 @@ def mirrored(fans: Fans, gain: float, sides: str, law: str = "orthogonal") -> Fi
         return Fill.packed(halves, layout=layout if letter == "o" else swapped, draw=draw)
 
     return part(block, wanted, "")
-
-
-def small(fans: Fans, gain: float) -> Fill:
-    """N(0, 0.02) cut at two standard deviations."""
-    return Fill.truncated_normal(0.0, SMALL_STD, -2 * SMALL_STD, 2 * SMALL_STD, layout=fans.layout)
 
 
 def identity(fans: Fans, gain: float) -> Fill:

@@ -24,10 +24,12 @@ import numpy as np
 
 from ..activations import activation
 from .facts import Structure, WeightFacts
-from .operating import DRIFT, PLAIN_Q, Array, OperatingPoint, grid, known, point_of_function
+from .operating import DRIFT, PLAIN_Q, Array, OperatingPoint, grid, known, operating_point, point_of_function
 
 MIRRORED = 10
-"""Chains longer than this start with mirrored units."""
+"""Chains longer than this start with mirrored units, if their plain working point is far from linear."""
+LINEAR = 0.9
+"""Largest linear share (`linear_share`) that is far from linear: ReLU's is 0.73, SELU's 0.97 at q = 1."""
 ODD = 1e-9
 """A function is odd if φ(z) + φ(−z) is below this share of its values."""
 BALDUZZI = "Balduzzi et al. 2017, arXiv:1702.08591"
@@ -35,12 +37,35 @@ BALDUZZI = "Balduzzi et al. 2017, arXiv:1702.08591"
 
 def mirrors(facts: WeightFacts, structure: Structure) -> bool:
     """May, and should, the outputs of this weight come in pairs ±z?"""
-    if facts.chain <= MIRRORED or not _pairs(facts) or facts.outputs % 2 or facts.outputs < 4:
+    if not (_pairs(facts) and pays(facts.feeds, facts.chain)) or facts.outputs % 2 or facts.outputs < 4:
         return False
     after = structure.consumers(facts.name)
     if not after or not all(_takes_pairs(weight, facts) for weight in after):
         return False
     return mirrored_point(facts.feeds, facts.chain) is not None
+
+
+@functools.lru_cache(maxsize=1024)
+def pays(name: str, depth: int) -> bool:
+    """Is a chain of `depth` layers better off with pairs ±z?
+
+    Yes, where no plain working point lets signal and gradient through; and in deep chains where the best
+    plain one is far from linear, so that inputs grow alike layer by layer.
+    """
+    if not known(name) or activation(name).gated:
+        return False
+    plain = operating_point(name, depth, biased=False)
+    if not (plain.within_budget and plain.drift <= DRIFT):
+        return True
+    return depth > MIRRORED and linear_share(name, plain.q) < LINEAR
+
+
+def linear_share(name: str, q: float) -> float:
+    """Share of the variance of φ(z), z ~ N(0, q), that is linear in z: Cov(φ, z)²/(q·Var φ)."""
+    z, weights = grid()
+    value = np.asarray(activation(name).elementwise(np.sqrt(q) * z), np.float64)
+    variance = float(weights @ value**2) - float(weights @ value) ** 2
+    return float(weights @ (value * z)) ** 2 / variance
 
 
 def _pairs(facts: WeightFacts) -> bool:

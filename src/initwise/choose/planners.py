@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..core.errors import ModelError, OptionError, UnsupportedError
@@ -18,6 +18,7 @@ from .assemble import assemble, decisions
 from .calibrate import SILENT, Target, calibrated, measure_factors, unscaled
 from .facts import Structure
 from .laws import Decision
+from .losses import of_model
 from .rules import Rule, rule_a, rule_a2, rule_lsuv
 from .structure import guess_structure, read_structure
 from .work import NO_WORK, Work, work_of
@@ -56,7 +57,9 @@ class Case:
     work: Work = NO_WORK
 
 
-def study(model: Any, example: Any, *, seed: int = 0, method: str | None = None) -> Case:
+def study(
+    model: Any, example: Any, *, seed: int = 0, method: str | None = None, loss: str | None = None
+) -> Case:
     """Read `model` by running it once on `example`; on the meta device without values.
 
     A framework whose adapter cannot trace, or a forward on the meta device that asks for values, gives a
@@ -64,6 +67,7 @@ def study(model: Any, example: Any, *, seed: int = 0, method: str | None = None)
 
     Args:
         method: one of `METHODS`; None: the data pass wherever there can be one.
+        loss: one of `losses.KINDS`; None: what the model gives away.
 
     Raises:
         ModelError: no framework knows the model; a data pass is asked of one without values.
@@ -85,6 +89,7 @@ def study(model: Any, example: Any, *, seed: int = 0, method: str | None = None)
         structure, work = read_structure(graph, parameters), work_of(graph, parameters)
     except UnsupportedError:
         structure = guess_structure(parameters)
+    structure = replace(structure, loss=of_model(structure, parameters) if loss is None else loss)
     taken, why = _taken(method, valueless, structure.traced)
     return Case(model, example, structure, parameters, seed, taken, why, valueless, work)
 
@@ -120,8 +125,11 @@ def plan_b(case: Case) -> Plan:
     plan = assemble("rule_b", chosen, case.structure, case.parameters)
     plan = _measured(plan, chosen, case)
     missed = unscaled(plan)
-    if set(missed.values()) == {SILENT} and len(missed) == len(_targets(plan, chosen)):
-        raise _nothing_scaled("rule_b", missed)
+    first = [facts.name for facts in case.structure if facts.role == "stem"] or list(missed)
+    targets = [name for name in first if name in _targets(plan, chosen)]
+    # without a signal at the first weights, what the later ones show is their biases'
+    if targets and all(missed.get(name) == SILENT for name in targets):
+        raise _nothing_scaled("rule_b", {name: missed[name] for name in targets})
     return plan
 
 
@@ -190,7 +198,7 @@ def _measured(plan: Plan, chosen: Mapping[str, Decision], case: Case) -> Plan:
 
 def _targets(plan: Plan, chosen: Mapping[str, Decision]) -> dict[str, Target]:
     return {
-        name: Target(decision.target, decision.measure, decision.bias)
+        name: Target(decision.target, decision.measure, decision.bias, decision.spread)
         for name, decision in chosen.items()
         if decision.target is not None and name in plan
     }

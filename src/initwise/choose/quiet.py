@@ -52,11 +52,6 @@ def model_of(problem: Problem) -> Any:
             ) from error
 
 
-def first_inputs(problem: Problem) -> Any:
-    """The inputs of the problem's first batch; raises as `first_batch`."""
-    return first_batch(problem)[0]
-
-
 def first_batch(problem: Problem) -> tuple[Any, Any]:
     """The problem's first batch, (inputs, targets).
 

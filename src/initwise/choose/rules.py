@@ -31,17 +31,27 @@ SAXE = "Saxe et al. 2013, arXiv:1312.6120"
 DEPTH = "Schoenholz et al. 2017, arXiv:1611.01232"
 RESIDUAL = "Radford et al. 2019 (GPT-2); De and Smith 2020, arXiv:2002.10444"
 FIXUP = "Zhang et al. 2019, arXiv:1901.09321; De and Smith 2020, arXiv:2002.10444"
+GPT2 = "Radford et al. 2019 (GPT-2)"
 BERT = "Devlin et al. 2018, arXiv:1810.04805"
 IDENTITY = "Le et al. 2015, arXiv:1504.00941; Zhao et al. 2022 (ZerO), arXiv:2110.12661"
 LSUV = "Mishkin and Matas 2015, arXiv:1511.06422"
+SOBER = "Steinwart 2019, arXiv:1903.11482"
 RECURRENT = "Saxe et al. 2013, arXiv:1312.6120; Le et al. 2015, arXiv:1504.00941"
 
 DELTA = "Xiao et al. 2018, arXiv:1806.05393"
 
 DEEP = 10
 """Chains longer than this are deep: rule A draws orthogonal matrices, A2 delta-orthogonal kernels."""
-HEAD = 0.3
-"""Standard deviation that the model's output starts with: small, so that no class is preferred."""
+HEADS = {"classification": 1.0, "regression": 0.3, "": 0.6}
+"""Standard deviation that the model's output starts with, by the kind of loss. Logits of std 1 cost little
+before training and send back gradients that tell the features apart; a regression starts near its mean."""
+STEADY = 0.3
+"""Share of the variance that activations get where norms or gates keep the signal steady over the depth: they
+start nearly linear, as torch's own layers do (variance 1/3)."""
+SMALL = 0.55
+"""Gain of every weight in post-LN networks and language models: BERT's and GPT-2's std 0.02 at width 768."""
+FEW_INPUTS = 0.2
+"""A stem whose bias, as one more input, would have less than this share (five inputs or more) starts without."""
 
 
 def rule_a(facts: WeightFacts, structure: Structure, info: ParameterInfo) -> Decision:
@@ -53,7 +63,8 @@ def rule_a(facts: WeightFacts, structure: Structure, info: ParameterInfo) -> Dec
     law = "orthogonal" if deep else "normal"
     gain, why = point.gain, _keeps(facts, point)
     if facts.role == "head":
-        return Decision(HEAD * gain, reason=f"{why}; × {HEAD} for a small head", citation=HE)
+        size = HEADS[structure.loss]
+        return Decision(size * gain, reason=f"{why}; × {size} for {_output(structure)}", citation=HE)
     if facts.role == "branch_end" and not facts.normed_output:
         gain /= math.sqrt(max(facts.adds, 1))
         why += f"; × 1/√{facts.adds} because {facts.adds} residual sums add up"
@@ -67,17 +78,17 @@ def rule_a2(facts: WeightFacts, structure: Structure, info: ParameterInfo) -> De
     """Rule A2 for one weight; `Decision.target` is what rule B's data pass steers to."""
     if facts.role in ("recurrent", "unused"):
         return _recurrent(facts)
-    if structure.post_norm:
-        return _post_norm()
+    if structure.post_norm or structure.language:
+        return _published(facts, structure)
     if facts.normed_output:
         return _before_norm(facts)
     if facts.role == "head":
-        return _mirrored(_head(input_point(facts, structure)), facts, structure, info)
+        return _mirrored(_head(input_point(facts, structure), structure), facts, structure, info)
     if facts.role == "branch_end":
-        return _branch_end(facts, structure, input_point(facts, structure).carried)
+        return _branch_end(facts, structure)
     if facts.role == "input":
         return Decision(1.0, reason=_unit("a recurrent layer's input"), citation=LECUN)
-    return _mirrored(_inner(facts, structure), facts, structure, info)
+    return _shared(_mirrored(_inner(facts, structure), facts, structure, info), facts, info)
 
 
 def rule_lsuv(facts: WeightFacts, structure: Structure, info: ParameterInfo) -> Decision:
@@ -93,18 +104,23 @@ def point_of(facts: WeightFacts, structure: Structure) -> OperatingPoint:
     if mirrored is not None:
         return mirrored
     chained = facts.role in ("stem", "hidden") and not facts.gate
-    return operating_point(
+    point = operating_point(
         facts.feeds,
-        facts.chain,
+        1 if facts.gate else facts.chain,
         centred=chained and structure.centrable(facts.feeds),
         biased=chained and bool(facts.bias),
     )
+    return point_at(facts.feeds, STEADY * point.q) if structure.steadied else point
 
 
 def input_point(facts: WeightFacts, structure: Structure) -> OperatingPoint:
     """The operating point of the activation that feeds this weight (linear, if none does)."""
     if facts.source not in ("activation", "gate") or not known(facts.fed_by):
         return OperatingPoint("", facts.chain)
+    if facts.source == "gate" and structure.steadied:
+        # a product of two independent signals, the activated one and one of variance STEADY
+        made = point_at(facts.fed_by, STEADY)
+        return replace(made, second=STEADY * made.second, mean=0.0)
     before = structure.find(facts.before)
     if before is None or before.normed_output or before.role not in ("stem", "hidden"):
         return point_at(facts.fed_by)
@@ -124,16 +140,29 @@ def _inner(facts: WeightFacts, structure: Structure) -> Decision:
         )
         bias, citation = point.bias + cancelled, f"{citation}; {IDENTITY}"
         return Decision(gain, "identity", bias, reason=reason, citation=citation)
-    orthogonal = (
-        facts.role == "hidden"
-        and facts.source in ("activation", "linear")
-        and not (facts.attention or facts.gate)
+    citation = f"{citation}; {SAXE}"
+    if facts.attention in ("query", "key", "query_key_value"):
+        return Decision(before.carried**-0.5, "orthogonal", reason=_unit("attention"), citation=citation)
+    return Decision(gain, "orthogonal", point.bias, point.q, reason=reason, citation=citation)
+
+
+def _shared(decision: Decision, facts: WeightFacts, info: ParameterInfo) -> Decision:
+    """The decision for a stem of few inputs, its bias counted as one more of them.
+
+    With zero biases the kinks of all its units meet in the origin; drawn ones spread them over the data.
+    """
+    share = 1 / (1 + info.fans.fan_in) if info.fans else 0.0
+    if facts.role != "stem" or not facts.bias or not facts.feeds or decision.bias or share < FEW_INPUTS:
+        return decision
+    spread = math.sqrt(share * (decision.target or 1.0))
+    reason = f"{decision.reason}; {share:.2g} of it from the bias, which counts as one more input"
+    return replace(
+        decision,
+        gain=decision.gain * math.sqrt(1 - share),
+        spread=spread,
+        reason=reason,
+        citation=f"{decision.citation}; {SOBER}",
     )
-    law = "orthogonal" if orthogonal else "normal"
-    target = None if facts.attention in ("query", "key", "query_key_value") else point.q
-    if orthogonal:
-        citation = f"{citation}; {SAXE}"
-    return Decision(gain, law, point.bias, target, reason=reason, citation=citation)
 
 
 def _mirrored(decision: Decision, facts: WeightFacts, structure: Structure, info: ParameterInfo) -> Decision:
@@ -164,17 +193,24 @@ def deep_kernel(facts: WeightFacts, info: ParameterInfo) -> bool:
     return odd and facts.role == "hidden" and facts.inputs <= facts.outputs
 
 
-def _head(before: OperatingPoint) -> Decision:
-    carried = before.carried
+def _head(before: OperatingPoint, structure: Structure) -> Decision:
+    carried, size = before.carried, HEADS[structure.loss]
     what = "Var[x]" if before.centred else "E[x²]"
-    reason = (
-        f"the head: output std {HEAD}, small beside the loss's scale, from inputs with {what} = {carried:.3g}"
-    )
+    reason = f"the head: std {size}, {_output(structure)}, from inputs with {what} = {carried:.3g}"
     kind = "spread" if before.centred else "second"
-    return Decision(HEAD / math.sqrt(carried), target=HEAD**2, measure=kind, reason=reason, citation=FIXUP)
+    gain = size / math.sqrt(carried)
+    return Decision(gain, "orthogonal", target=size**2, measure=kind, reason=reason, citation=FIXUP)
 
 
-def _branch_end(facts: WeightFacts, structure: Structure, second: float) -> Decision:
+def _output(structure: Structure) -> str:
+    return {
+        "classification": "the usual size of logits",
+        "regression": "small beside the targets",
+        "": "between what logits and what regressions start with, as the loss is not known",
+    }[structure.loss]
+
+
+def _branch_end(facts: WeightFacts, structure: Structure) -> Decision:
     """How much one of N branches may add to the stream.
 
     With norms inside the branches every branch writes at unit scale whatever the stream holds, so 1/√N
@@ -183,29 +219,43 @@ def _branch_end(facts: WeightFacts, structure: Structure, second: float) -> Deci
     """
     count = max(facts.adds, 1)
     if structure.norms:
+        second = point_at(facts.fed_by).carried if known(facts.fed_by) else 1.0
         reason = (
             f"end of one of {count} normalised residual branches: × 1/√{count}, so their sum has variance 1"
         )
-        return Decision(1 / math.sqrt(count * second), reason=reason, citation=RESIDUAL)
+        return Decision(1 / math.sqrt(count * second), "orthogonal", reason=reason, citation=RESIDUAL)
+    second = input_point(facts, structure).carried
     share = min(1.0, 2.0 / count)
     reason = f"end of one of {count} residual branches without a norm: adds {share:.3g} of the stream's std"
     gain = share / math.sqrt(second)
-    return Decision(gain, target=share**2, measure="relative", reason=reason, citation=FIXUP)
+    return Decision(gain, "orthogonal", target=share**2, measure="relative", reason=reason, citation=FIXUP)
 
 
 def _before_norm(facts: WeightFacts) -> Decision:
     """A norm follows, so the forward scale is its matter; He's gain keeps the effective step size usual."""
     point = point_at(facts.fed_by)
     reason = f"a norm follows and fixes the scale; {_keeps(facts, point)}"
-    return Decision(point.gain, reason=reason, citation=HE)
+    return Decision(point.gain, "orthogonal", reason=reason, citation=f"{HE}; {SAXE}")
 
 
-def _post_norm() -> Decision:
-    reason = (
-        "post-LN: the sum of stream and branch is normalised, so every unit of branch variance "
-        "shrinks the gradient of the layers below; the published std 0.02 keeps the branches small"
-    )
-    return Decision(1.0, "small", reason=reason, citation=BERT)
+def _published(facts: WeightFacts, structure: Structure) -> Decision:
+    """Post-LN networks and language models: what BERT and GPT-2 do, at this network's widths.
+
+    Their std 0.02 is 0.55/√fan_in at their width of 768. The N branches of a pre-LN stream are kept from
+    adding up to more than the embeddings' variance, 1: at most 1/√(N·E[φ²]).
+    """
+    if structure.post_norm:
+        reason = (
+            "post-LN: the sum of stream and branch is normalised, so every unit of branch variance shrinks the "
+            f"gradient of the layers below; std {SMALL}/√fan_in, BERT's 0.02 at its width, keeps them small"
+        )
+        return Decision(SMALL, reason=reason, citation=BERT)
+    gain, reason = SMALL, f"a language model: std {SMALL}/√fan_in, GPT-2's 0.02 at its width"
+    if facts.role == "branch_end":
+        second = point_at(facts.fed_by, STEADY).second if known(facts.fed_by) else STEADY
+        gain = min(gain, 1 / math.sqrt(facts.adds * second))
+        reason += f"; the end of one of {facts.adds} branches: at most {gain:.3g}, so their sum has variance 1"
+    return Decision(gain, reason=reason, citation=GPT2)
 
 
 def _recurrent(facts: WeightFacts) -> Decision:

@@ -53,6 +53,8 @@ def read_structure(graph: Graph, parameters: Sequence[ParameterInfo]) -> Structu
         norms=sum(node.op == "norm" for node in graph.nodes),
         post_norm=sum(add.post_norm for add in adds) * 2 > len(adds),
         unnamed=sum(node.op == "pointwise" for node in graph.nodes),
+        embeddings=sum(node.op == "embedding" for node in graph.nodes),
+        direct=reader.direct_tables(),
     )
 
 
@@ -302,6 +304,17 @@ class _Reader:
     def _packed_attention(self, info: ParameterInfo) -> str:
         parts = {name for name, _ in info.layout.parts} if info.layout else set()
         return "query_key_value" if {"q", "k", "v"} <= parts else ""
+
+    def direct_tables(self) -> tuple[str, ...]:
+        """Embeddings whose values reach the result with neither weight nor norm in between."""
+        nodes = [node for node in self.flow.nodes.values() if node.op == "embedding"]
+        found = [
+            name
+            for node in nodes
+            if self.flow.reaches(node.index, lambda n: n.op == "output", lambda n: n.op in WEIGHTS | {"norm"})
+            for name in node.parameters
+        ]
+        return tuple(dict.fromkeys(found))
 
     def branch_norms(self) -> tuple[str, ...]:
         """Gains of norms that a residual branch ends with."""

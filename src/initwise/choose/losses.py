@@ -1,0 +1,72 @@
+"""What kind of loss a model is trained with: it decides how large the output starts.
+
+Told by the targets of a problem, or, where there is none, by a head with one output per row of an embedding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import OptionError
+from ..core.parameter import ParameterInfo
+from .facts import Structure
+
+KINDS = ("classification", "regression", "")
+"""Logits; numbers; not known."""
+
+
+def require_loss(loss: str | None, where: str) -> None:
+    """Raise OptionError for a kind of loss that there is not."""
+    if loss is not None and loss not in KINDS:
+        legal = tuple(kind for kind in KINDS if kind)
+        raise OptionError(f"loss {loss!r}", where=where, legal=legal, given=str(loss))
+
+
+def of_targets(targets: Any) -> str:
+    """The kind of loss that `targets` are for: a tensor, an array, or whatever NumPy makes one of.
+
+    Integers and truth values name classes, and so do numbers that are all 0 or 1, or rows of probabilities.
+    All other numbers are to be met themselves. What is no array is not known.
+    """
+    try:
+        values = np.asarray(targets.detach().cpu() if hasattr(targets, "detach") else targets)
+    except Exception:  # whatever a foreign type raises, it is not known then
+        return ""
+    if values.dtype.kind in "iub":
+        return "classification" if values.size else ""
+    if values.dtype.kind != "f" or not values.size:
+        return ""
+    return "classification" if _labels(values.astype(np.float64)) else "regression"
+
+
+def _labels(values: np.ndarray[Any, Any]) -> bool:
+    if np.isin(values, (0.0, 1.0)).all():
+        return True
+    rows = values.ndim > 1 and values.shape[-1] > 1 and bool((values >= 0).all())
+    return rows and bool(np.allclose(values.sum(-1), 1, atol=1e-4))
+
+
+def of_model(structure: Structure, parameters: Sequence[ParameterInfo]) -> str:
+    """The kind of loss that the model itself gives away, "" if it does not.
+
+    A head with one output per row of an embedding gives logits, as language models do. A single output, or as
+    many outputs as the model has inputs, as autoencoders have, are numbers to be met.
+    """
+    sizes = {info.name: _sizes(info) for info in parameters}
+    rows = {info.shape[0] for info in parameters if info.role == "embedding" and info.shape}
+    heads = [facts for facts in structure if facts.role == "head" or facts.tied]
+    outputs = {sizes[facts.name][0] for facts in heads if facts.name in sizes} - {0}
+    inputs = {sizes[facts.name][1] for facts in structure if facts.role == "stem" and facts.name in sizes}
+    if rows & outputs:
+        return "classification"
+    return "regression" if outputs == {1} or (outputs & inputs and max(outputs) > 4) else ""
+
+
+def _sizes(info: ParameterInfo) -> tuple[int, int]:
+    """Outputs and inputs of a weight; zeros for whatever has none."""
+    if info.layout is None or not {"o", "i"} <= set(info.layout.axes):
+        return 0, 0
+    return info.layout.size(info.shape, "o"), info.layout.size(info.shape, "i")
