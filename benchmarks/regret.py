@@ -58,7 +58,7 @@ NAMED = (
     "rule_b",
 )
 CHOSEN, BLIND = "choose", "choose_blind"
-"""choose(problem=…), which sees the targets of the same inputs, and choose(model, example), which does not."""
+"""choose(problem=…), which sees the targets of the same inputs, and choose(model, example)."""
 PEERS = {"anyinit_analytic": "analytic", "anyinit_empirical": "empirical"}
 """Scheme → AnyInit's mode."""
 

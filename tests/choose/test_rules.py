@@ -127,7 +127,7 @@ def test_post_norm_networks_get_the_published_small_start() -> None:
     made = plan(residual(4, "post"))
     # BERT's 0.02 at its width of 768 is 0.55/√fan_in
     assert [gain_of(made[name]) for name in ("2.out", "2.in", "head")] == pytest.approx([SMALL] * 3)
-    assert SMALL == pytest.approx(0.02 * math.sqrt(768), abs=0.005)
+    assert pytest.approx(0.02 * math.sqrt(768), abs=0.005) == SMALL
     assert "post-LN" in made["2.in"].reason
     assert "1810.04805" in made["2.in"].citation
 

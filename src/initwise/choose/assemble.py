@@ -107,10 +107,10 @@ class _Others:
             reason = f"embedding and head in one: std 0.5/√{width} gives logits of std 0.5"
             return Fill.normal(0.0, 0.5 / math.sqrt(width), reason=reason, citation=EMBEDDED)
         if info.name in self.structure.direct:
-            reason = f"embedding whose values reach the output unweighted: std {LIGHT}/√{width}, so it starts small"
+            reason = f"embedding that reaches the output unweighted: std {LIGHT}/√{width}, so it starts small"
             return Fill.normal(0.0, LIGHT / math.sqrt(width), reason=reason, citation=FACTORS)
         if not self.structure.norms:
-            reason = f"embedding before weights without a norm: std {LIGHT}, so that rows can move by training"
+            reason = f"embedding before weights without a norm: std {LIGHT}, which training moves easily"
             return Fill.normal(0.0, LIGHT, reason=reason, citation=FACTORS)
         reason = "embedding: one row is one active input, so std 1 gives the next layer unit variance"
         return Fill.normal(0.0, 1.0, reason=reason, citation="torch.nn.Embedding's default")

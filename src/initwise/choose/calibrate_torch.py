@@ -128,7 +128,7 @@ class _Pass(TorchFunctionMode):
             self.marked[id(output)] = (output, name)
             return result
         if self.targets[name].spread:
-            output = _first(func(*_unbiased(args), **{**kwargs, **({"bias": None} if "bias" in kwargs else {})}))
+            output = _first(func(*_unbiased(args), **{**kwargs, **dict.fromkeys({"bias"} & set(kwargs))}))
         return func(*args, **kwargs) if output is not None and self._fit(name, output) else result
 
     def _attend(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -203,7 +203,7 @@ class _Pass(TorchFunctionMode):
 
 
 def _unbiased(args: Sequence[Any]) -> tuple[Any, ...]:
-    """The positional arguments of a linear layer or convolution, (input, weight, bias, …), without the bias."""
+    """The positional arguments of a linear layer or convolution: (input, weight, None for the bias, …)."""
     return (*args[:2], None, *args[3:]) if len(args) > 2 else tuple(args)
 
 

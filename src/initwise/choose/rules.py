@@ -51,7 +51,7 @@ start nearly linear, as torch's own layers do (variance 1/3)."""
 SMALL = 0.55
 """Gain of every weight in post-LN networks and language models: BERT's and GPT-2's std 0.02 at width 768."""
 FEW_INPUTS = 0.2
-"""A stem whose bias, as one more input, would have less than this share (five inputs or more) starts without."""
+"""A stem whose bias, as one more input, would have a smaller share (five inputs or more) starts without."""
 
 
 def rule_a(facts: WeightFacts, structure: Structure, info: ParameterInfo) -> Decision:
@@ -246,15 +246,15 @@ def _published(facts: WeightFacts, structure: Structure) -> Decision:
     """
     if structure.post_norm:
         reason = (
-            "post-LN: the sum of stream and branch is normalised, so every unit of branch variance shrinks the "
-            f"gradient of the layers below; std {SMALL}/√fan_in, BERT's 0.02 at its width, keeps them small"
+            "post-LN: the sum of stream and branch is normalised, so every unit of branch variance shrinks "
+            f"the gradient of the layers below; std {SMALL}/√fan_in, BERT's 0.02 at its width, is small"
         )
         return Decision(SMALL, reason=reason, citation=BERT)
     gain, reason = SMALL, f"a language model: std {SMALL}/√fan_in, GPT-2's 0.02 at its width"
     if facts.role == "branch_end":
         second = point_at(facts.fed_by, STEADY).second if known(facts.fed_by) else STEADY
         gain = min(gain, 1 / math.sqrt(facts.adds * second))
-        reason += f"; the end of one of {facts.adds} branches: at most {gain:.3g}, so their sum has variance 1"
+        reason += f"; one of {facts.adds} branch ends: {gain:.3g}, so their sum has at most variance 1"
     return Decision(gain, reason=reason, citation=GPT2)
 
 
