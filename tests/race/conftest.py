@@ -11,6 +11,7 @@ import torch
 
 from initwise.core.problem import Problem
 from initwise.problems.networks import mlp
+from initwise.race import heats
 
 STEPS = 60
 
@@ -35,3 +36,9 @@ def make(batches: list[Any]) -> Callable[..., Problem]:
         return Problem(**{**given, "steps": STEPS, "name": "points", **changes})
 
     return made
+
+
+@pytest.fixture
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arms are not stacked."""
+    monkeypatch.setattr(heats, "WIDTH", 1)

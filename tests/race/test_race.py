@@ -21,7 +21,7 @@ from initwise.core.plan import Plan
 from initwise.core.records import Race
 from initwise.frameworks.initialize import plan_for
 from initwise.problems import problem
-from initwise.race import race
+from initwise.race import heats, race
 from initwise.race.data import Reader
 from initwise.race.entrants import plans
 from initwise.race.progress import reporting
@@ -54,7 +54,6 @@ def test_zeros_lose_and_the_record_is_complete(make):
     assert not result.interrupted
     best = result.ranking[0]
     assert best.loss < 0.8 < 1.3 < result.ranking[-1].loss
-    assert best.learning_rate in GRIDS["adam"]
     finished = [arm for arm in arms(result, best.name) if arm.status == "finished"]
     assert {arm.seed for arm in finished} == {0, 1}
     assert all(0.7 < arm.metric <= 1 for arm in finished if arm.learning_rate == best.learning_rate)
@@ -77,10 +76,15 @@ def test_processes_change_nothing(make):
 
 def test_every_scheme_gets_every_rate_on_the_same_seed_and_length(make):
     result = run(make())
-    first = {name: [(arm.learning_rate, arm.losses[0][0]) for arm in arms(result, name)] for name in NAMES}
-    starts = {name: sorted(set(pairs)) for name, pairs in first.items()}
-    assert starts["zeros"] == starts["he_normal"] == starts["xavier_uniform"]
-    assert [rate for rate, _ in starts["zeros"]] == list(GRIDS["adam"])
+    first = {
+        name: [(arm.learning_rate, arm.losses[0][0]) for arm in arms(result, name) if arm.seed == 0]
+        for name in NAMES
+    }
+    first_look = {look for pairs in first.values() for _, look in pairs}
+    assert len(first_look) == 1
+    for pairs in first.values():
+        # and beyond, where it did best at an edge
+        assert {rate for rate, _ in pairs} >= set(GRIDS["adam"])
 
 
 def test_a_fixed_rate_is_the_only_one(make):
@@ -99,6 +103,7 @@ def test_the_budget_is_kept(make, budget):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.optim, "SGD", Counting)
+        patch.setattr(heats, "WIDTH", 1)
         result = run(make(optimizer="sgd"), ("he_normal", "zeros"), budget=budget, lrs=[0.01, 0.1])
     assert len(counted) <= budget * 2 * 2 * 60
     assert result.cost == pytest.approx(len(counted) / (2 * 2 * 60))
@@ -134,7 +139,7 @@ def test_a_seed_that_is_none(make, seed):
 
 
 def test_identical_candidates_tie(make):
-    result = run(make(), dict.fromkeys("abcdefgh", "he_normal"), budget=0.5)
+    result = run(make(), dict.fromkeys("abcdefgh", "he_normal"), budget=0.5, lrs=[1e-3, 1e-2])
     assert result.ties == tuple("abcdefgh")
     assert result.winner == "a"
 
@@ -181,7 +186,7 @@ def stopped_after(calls):
     return report
 
 
-def test_ctrl_c_in_the_first_rung_keeps_what_ran(make):
+def test_ctrl_c_in_the_first_rung_keeps_what_ran(make, one_by_one):
     result = run(make(), progress=stopped_after(6))
     assert result.interrupted
     statuses = Counter(arm.status for arm in result.arms)
@@ -195,10 +200,15 @@ def test_ctrl_c_in_the_first_rung_keeps_what_ran(make):
     assert 0 < result.cost < 0.4
 
 
-def test_ctrl_c_in_a_later_rung_ranks_by_the_last_one_completed(make):
-    whole = run(make())
-    first = sum(arm.seed == 0 for arm in whole.arms)
-    result = run(make(), progress=stopped_after(1 + first + 2))
+def test_ctrl_c_in_a_later_rung_ranks_by_the_last_one_completed(make, one_by_one):
+    calls = []
+
+    def in_the_last_rung(done, total, text):
+        calls.append(text)
+        if sum(text.startswith("race, rung 2 of 2") for text in calls) == 3:
+            raise KeyboardInterrupt
+
+    result = run(make(), progress=in_the_last_rung)
     assert result.interrupted
     assert len({candidate.share for candidate in result.ranking}) == 1
     assert {arm.status for arm in result.arms} == {"finished", "interrupted", "eliminated"}
@@ -233,7 +243,8 @@ def test_progress_goes_from_nothing_to_everything(make):
     done, totals, texts = zip(*calls, strict=True)
     assert done[0] == 0
     assert list(done) == sorted(done)
-    assert {done[-1]} == set(totals)
+    assert done[-1] == totals[-1]
+    assert all(now <= total for now, total in zip(done, totals, strict=True))
     assert texts[0].startswith("race, rung 1 of ")
 
 

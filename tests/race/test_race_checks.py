@@ -8,6 +8,7 @@ from torch import nn
 
 from initwise.core.errors import ExampleError, ForwardError, ProblemError
 from initwise.race import race
+from initwise.race.budget import EXPECTED
 
 
 def refused(problem, kind=ProblemError, **options):
@@ -56,6 +57,75 @@ def test_a_maker_that_changes_its_mind(make):
     assert refused(make(model=made)).startswith(
         "Problem: two calls of model() returned different architectures: '0.bias' differs;"
     )
+
+
+def test_a_maker_that_draws_what_nobody_fills_from_a_generator_of_its_own(make):
+    generator = torch.Generator()
+
+    class Scaled(nn.Linear):
+        def __init__(self):
+            super().__init__(8, 4)
+            self.factor = torch.rand((), generator=generator)
+
+        def forward(self, x):
+            return self.factor * super().forward(x)
+
+    assert refused(make(model=Scaled)).startswith(
+        "Problem: two models with the same weights, on the same batch and random state, came to different "
+        "losses; expected a model that its weights and the random state decide.\n  Likely cause: model() "
+    )
+
+
+def test_models_that_share_state(make):
+    seen = []
+
+    class Remembering(nn.Linear):
+        def forward(self, x):
+            seen.append(float(x.mean()))
+            return super().forward(x) + len(seen)
+
+    assert "shares state between the models it returns" in refused(make(model=lambda: Remembering(8, 4)))
+
+
+def test_dropout_is_decided_by_the_random_state(make):
+    race(
+        make(model=lambda: nn.Sequential(nn.Linear(8, 4), nn.Dropout(0.5))),
+        candidates=["he_normal"],
+        progress=False,
+        lrs=0.01,
+        budget=1,
+        seeds=1,
+    )
+
+
+def test_a_loss_that_is_nan_at_once(make):
+    def loss(outputs, targets):
+        return (outputs.abs() - outputs.abs() - 1).log().mean()
+
+    assert refused(make(loss=loss)) == (
+        "Problem: the loss is nan on the first batch, before any training; expected a finite number.\n"
+        "  Likely cause: the outputs are finite, so the loss: a log or root of 0, a division by 0, a mask "
+        "that leaves nothing\n"
+        "  Run the loss on this batch by hand; no initialization mends it."
+    )
+    text = refused(make(model=lambda: nn.Sequential(nn.Linear(8, 4), Unbounded())))
+    assert "Likely cause: the model's outputs are not finite" in text
+
+
+class Unbounded(nn.Module):
+    def forward(self, x):
+        return x / 0
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), "long", True])
+def test_a_timeout_that_is_none(make, timeout):
+    text = refused(make(), Exception, timeout=timeout)
+    assert text == f"timeout: {timeout!r}; expected seconds > 0, or None."
+
+
+def test_a_budget_too_small_for_one_rung(make):
+    text = refused(make(), budget="3 steps", lrs=[0.01, 0.1])
+    assert text.startswith("race: the budget pays for 3 optimiser steps, too few for 2 arms")
 
 
 def test_nothing_to_train(make):
@@ -137,7 +207,7 @@ def test_a_backward_that_raises(make):
 @pytest.mark.parametrize("budget", [0, -1, float("nan"), float("inf"), "much", True])
 def test_a_budget_that_is_none(make, budget):
     text = refused(make(), Exception, budget=budget)
-    assert text == f"budget: {budget!r}; expected a positive number, such as 0.10."
+    assert text == f"budget: {budget!r}; expected {EXPECTED}."
 
 
 @pytest.mark.parametrize("seeds", [0, 1.5, True])

@@ -11,7 +11,7 @@ import torch
 
 from initwise.core.errors import ProblemError, RecordError
 from initwise.problems.networks import mlp
-from initwise.race import race, training
+from initwise.race import heats, race, training
 from initwise.race.store import digest
 
 NAMES = ("zeros", "he_normal")
@@ -20,6 +20,7 @@ NAMES = ("zeros", "he_normal")
 @pytest.fixture
 def trained(monkeypatch):
     """The tasks that were really trained."""
+    monkeypatch.setattr(heats, "WIDTH", 1)
     tasks, train = [], training.train
 
     def counting(task):
@@ -153,7 +154,7 @@ def test_a_store_of_another_version_is_refused(make, tmp_path):
     run(make(), path)
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE race SET version = 7")
-    with pytest.raises(RecordError, match=r"version 7; expected version 2\."):
+    with pytest.raises(RecordError, match=r"version 7; expected version 3\."):
         run(make(), path)
 
 

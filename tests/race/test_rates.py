@@ -9,7 +9,7 @@ import pytest
 
 from initwise.core.errors import OptionError
 from initwise.core.problem import OPTIMIZERS
-from initwise.race.rates import GRIDS, learning_rates
+from initwise.race.rates import GRIDS, beyond, grid
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -20,17 +20,40 @@ def test_every_optimiser_has_a_grid_of_half_decades(optimizer):
 
 
 def test_a_given_grid_is_sorted_and_each_rate_counts_once():
-    assert learning_rates("adam", [0.1, 0.01, 0.1]) == (0.01, 0.1)
-    assert learning_rates("sgd", 0.05) == (0.05,)
-    assert learning_rates("sgd") == GRIDS["sgd"]
+    assert grid("adam", [0.1, 0.01, 0.1]).rates == (0.01, 0.1)
+    assert grid("sgd", 0.05).rates == (0.05,)
+    assert grid("sgd").rates == GRIDS["sgd"]
+
+
+def test_only_the_default_grid_may_be_widened():
+    assert grid("adam").open
+    assert not grid("adam", GRIDS["adam"]).open
+
+
+@pytest.mark.parametrize(
+    ("rate", "found"), [(0.01, 0.03), (0.003, None), (3e-4, 1e-4), (0.05, 0.1), (2e-4, 1e-4)]
+)
+def test_beyond_the_edges_lie_the_next_half_decades(rate, found):
+    assert beyond(rate, {3e-4, 1e-3, 3e-3, 0.01, rate} if rate <= 0.01 else {1e-3, rate}) == found
+
+
+def test_a_grid_widens_without_end_but_for_its_limits():
+    rates, rate = [0.01], 0.01
+    while (rate := beyond(rate, rates)) is not None:
+        rates.append(rate)
+    assert rates == [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0]
+    rates, rate = [3e-5, 1.0], 3e-5
+    while (rate := beyond(rate, rates)) is not None:
+        rates.append(rate)
+    assert rates == [3e-5, 1.0, 1e-5, 3e-6, 1e-6]
 
 
 @pytest.mark.parametrize("bad", [0, -0.1, math.nan, math.inf, "fast", [0.1, -1]])
 def test_rates_that_are_none_are_refused(bad):
     with pytest.raises(OptionError, match=r"^lrs: .*; expected positive, finite learning rates\.$"):
-        learning_rates("adam", bad)
+        grid("adam", bad)
 
 
 def test_an_empty_grid_is_refused():
     with pytest.raises(OptionError, match=r"^lrs: no learning rates; expected at least one\.$"):
-        learning_rates("adam", [])
+        grid("adam", [])

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
+import scipy.stats
 
+from initwise.race.climbing import climbing, widening
 from initwise.race.ladder import Rung
 from initwise.race.outcome import Outcome
-from initwise.race.results import Curve, Results, climbing
-from initwise.race.standing import seed_noise, standing
+from initwise.race.results import SLOPE, Curve, Results
+from initwise.race.standing import standing
+from initwise.race.verdict import Noise, adjusted, gap, pooled
 
 SHORT, LONG = Rung(4, 10, 1), Rung(2, 100, 2)
 
@@ -38,15 +42,15 @@ def test_the_lowest_loss_at_its_own_best_rate_wins():
     assert first.loss == pytest.approx(0.51)
     # the standard error of two seeds is half their difference
     assert first.loss_error == pytest.approx(0.01)
-    assert second.reason == "behind: +0.5 ± 0.01 after 100 steps"
+    assert second.reason == "behind: +0.5 ± 0.01 after 100 steps, p = 9.6e-07"
 
 
-def test_a_difference_within_two_standard_errors_is_a_tie():
+def test_a_difference_within_noise_is_a_tie():
     results = raced(a={0.1: {100: [[1.0], [1.2]]}}, b={0.1: {100: [[1.1], [1.4]]}})
     stand = standing(results, ("a", "b"), (LONG,), 100)
     assert stand.ties == ("a", "b")
     # pooled seed variance (.02 + .045)/2, two seeds of a difference of two losses
-    assert stand.ranking[1].reason == "within noise of a: +0.15 ± 0.18 after 100 steps"
+    assert stand.ranking[1].reason == "within noise of a: +0.15 ± 0.18 after 100 steps, p = 0.49"
 
 
 def test_the_noise_is_never_below_that_between_seeds():
@@ -71,7 +75,7 @@ def test_whoever_ran_longer_ranks_higher_and_the_eliminated_are_no_ties():
     assert [candidate.name for candidate in stand.ranking] == ["a", "b"]
     assert stand.ties == ("a",)
     # the noise after 10 steps is known from the finalist's other seed
-    assert seed_noise(results, 10) == pytest.approx(math.sqrt(2))
+    assert pooled(results.of_seeds(SHORT, 100)).deviation == pytest.approx(math.sqrt(2))
     assert stand.ranking[1].reason == "eliminated: +0.1 ± 2 after 10 steps"
     assert math.isnan(stand.ranking[1].loss_error)
 
@@ -116,9 +120,89 @@ def test_one_scheme_does_not_fill_the_next_rung_with_its_rates():
     assert [curve.scheme for curve in climbing(results, SHORT, Rung(3, 100, 1), 2)] == ["a", "a", "b"]
     assert [curve.scheme for curve in climbing(results, SHORT, Rung(2, 100, 1), 1)] == ["a", "b"]
     # unless nobody else wants the place
-    assert [curve.scheme for curve in climbing(results, SHORT, Rung(4, 100, 1), 1)] == ["a", "b", "a", "a"]
+    assert [curve.scheme for curve in climbing(results, SHORT, Rung(4, 100, 1), 1)] == [
+        "a",
+        "b",
+        "a",
+        "a",
+    ]
 
 
 def test_the_order_of_the_candidates_settles_equal_losses():
     results = raced(z={0.1: {10: [[1.0]]}}, a={0.1: {10: [[1.0]]}})
     assert [curve.scheme for curve in climbing(results, SHORT, Rung(2, 100, 1), 2)] == ["z", "a"]
+
+
+def test_the_more_schemes_are_compared_the_more_it_takes_to_be_behind():
+    """The same gap of the same noise, p = .03 alone, is a tie beside a second comparison (Holm)."""
+    a, b = [[1.0, 1.0], [1.1, 1.1]], [[1.26, 1.26], [1.36, 1.36]]
+    alone = raced(a={0.1: {100: a}}, b={0.1: {100: b}}, zero={0.1: {100: [[9.0, 9.0], [9.1, 9.1]]}})
+    # s = .0707, so t = .26/.0707 = 3.68 on 3 degrees
+    p = 2 * scipy.stats.t.sf(0.26 / math.sqrt(0.005), 3)
+    assert 0.025 < p < 0.05
+    assert standing(alone, ("a", "b", "zero"), (LONG,), 100).ties == ("a",)
+    more = raced(a={0.1: {100: a}}, b={0.1: {100: b}}, c={0.1: {100: b}})
+    stand = standing(more, ("a", "b", "c"), (LONG,), 100)
+    assert stand.ties == ("a", "b", "c")
+    assert stand.ranking[1].reason.endswith(f"p = {2 * p:.2g}")
+
+
+def test_holm_multiplies_the_smallest_p_by_their_number():
+    assert adjusted([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
+    assert adjusted([]) == []
+
+
+def test_one_seed_and_one_validation_batch_prove_nothing():
+    results = raced(a={0.1: {100: [[1.0]]}}, b={0.1: {100: [[9.0]]}})
+    assert standing(results, ("a", "b"), (Rung(2, 100, 1),), 100).ties == ("a", "b")
+
+
+def test_both_seeds_and_validation_batches_have_to_agree():
+    noise = Noise(0.1, 4)
+    steady, mixed = np.array([[1.0, 1.0, 1.0]] * 2), np.array([[0.0, 3.0, 0.0]] * 2)
+    zero = np.zeros((2, 3))
+    assert gap(steady, zero, noise).p < 0.001  # t = 10 on 4 degrees; no spread over batches
+    assert gap(mixed, zero, noise).p == pytest.approx(2 * scipy.stats.t.sf(1.0, 5))  # mean 1, SE 1
+
+
+def test_an_early_leader_that_stands_still_loses_to_one_close_behind_that_falls():
+    """1.0 and standing; 1.04 and falling by .2 a doubling, three doublings from the end."""
+    results = raced(
+        early={0.1: {50: [[1.0], [1.01]], 100: [[1.0], [1.01]]}},
+        late={0.1: {50: [[1.24], [1.25]], 100: [[1.04], [1.05]]}},
+    )
+    late = next(curve for curve in results.ranked(LONG) if curve.scheme == "late")
+    assert results.expected(late, LONG, 800).mean() == pytest.approx(1.045 - SLOPE * 0.2 * 3)
+    stand = standing(results, ("early", "late"), (LONG,), 800)
+    assert stand.winner == "late"
+    assert stand.ranking[0].loss == pytest.approx(1.045)
+    assert stand.ranking[0].reason == "falls fastest after 100 steps, and so is expected to end lowest"
+    # at the end there is nothing left to expect
+    assert standing(results, ("early", "late"), (LONG,), 100).winner == "early"
+
+
+def test_a_curve_that_rises_is_expected_to_stay():
+    results = raced(a={0.1: {50: [[1.0]], 100: [[1.2]]}})
+    rung = Rung(1, 100, 1)
+    assert results.expected(results.ranked(rung)[0], rung, 800).tolist() == [[1.2]]
+
+
+def test_a_scheme_that_does_best_at_the_edge_gets_the_next_rate():
+    lengths = {0.1: 3.0, 0.3: 2.0, 1.0: 1.0}
+    results = raced(
+        high={rate: {10: [[loss]]} for rate, loss in lengths.items()},
+        middle={0.1: {10: [[3.0]]}, 0.3: {10: [[1.0]]}, 1.0: {10: [[2.0]]}},
+        low={0.1: {10: [[0.5]]}, 0.3: {10: [[1.0]]}, 1.0: {10: [[2.0]]}},
+    )
+    assert [(curve.scheme, curve.rate) for curve in widening(results, SHORT)] == [
+        ("low", 0.03),
+        ("high", 3.0),
+    ]
+
+
+def test_where_every_rate_diverged_a_lower_one_is_tried_and_where_it_raised_none():
+    results = Results()
+    for rate in (0.1, 0.3):
+        results.add(Curve(0, "hot", rate), 0, 10, Outcome("diverged", 3))
+        results.add(Curve(1, "broken", rate), 0, 10, Outcome("failed", 0, error="ValueError: odd"))
+    assert [(curve.scheme, curve.rate) for curve in widening(results, SHORT)] == [("hot", 0.03)]

@@ -39,13 +39,16 @@ def choose(
     problem: Problem | None = None,
     method: str | None = None,
     race: bool = False,
-    budget: float = 0.10,
+    budget: float | str = 0.10,
     lr: float | None = None,
     loss: str | None = None,
     candidates: Any = None,
     seed: int = 0,
-    executor: Executor | None = None,
+    executor: Executor | str | None = None,
     store: str | os.PathLike[str] | None = None,
+    seeds: int = 2,
+    timeout: float | None = None,
+    memory: int | None = None,
     on_progress: Progress | None = None,
 ) -> Advice:
     """Which initialization should I use for this model, why, and how sure is that?
@@ -66,16 +69,16 @@ def choose(
             with its data pass in the order in which the layers run. None: calibrated where the model has
             values and runs, else analytic; the Advice says which and why.
         race: train the best candidates for a short while.
-        budget: what the race may cost, as a share of one full grid (candidates × rates × 1 seed).
+        budget: what the race may cost, as a share of one full grid (candidates × rates × 1 seed), or as
+            "2000 steps" or "10 min".
         lr: the learning rate you will use; the race then runs at this one only. None: a grid.
         loss: "classification" (logits) or "regression" (numbers to be met): it decides how large the
             model's output starts. None: what the problem's targets say, or the model gives away.
         candidates: None for all, measured as far as asking stays cheap; "all": all measured; names of
             candidates or schemes, or {name: Plan | Scheme | name}: these, all measured.
         seed: of the weights to be drawn, of data drawn from shapes, and of everything random here; a
-            race runs seed and seed + 1.
-        executor: where the race trains; None trains here.
-        store: file that keeps the race's finished trainings.
+            race runs seed, seed + 1, ….
+        executor, store, seeds, timeout, memory: of the race, see `initwise.race`.
         on_progress: called as (what, done, total) while it works.
 
     Returns:
@@ -103,13 +106,14 @@ def choose(
     order = ranked(judged, kind)
     ties, run = tied(order), None
     if race and problem is not None:
-        run = _race(order, problem, seed, budget, lr, executor, store, report)
+        how = {"executor": executor, "store": store, "seeds": seeds, "timeout": timeout, "memory": memory}
+        run = _race(order, problem, seed, budget, lr, how, report)
         order = after_race(order, run)
         ties = ties_after(order, run)
     return _advice(order, ties, case, run, source, time.perf_counter() - began)
 
 
-def _require(model: Any, problem: Any, race: bool, budget: float, lr: float | None) -> None:
+def _require(model: Any, problem: Any, race: bool, budget: float | str, lr: float | None) -> None:
     if model is None and problem is None:
         raise OptionError(
             "neither a model nor a problem",
@@ -127,7 +131,7 @@ def _require(model: Any, problem: Any, race: bool, budget: float, lr: float | No
             cause="a race trains, and training needs data and a loss",
             fix="Pass a problem, or leave race out: without it choose needs no training.",
         )
-    if not _positive(budget):
+    if not isinstance(budget, str) and not _positive(budget):
         raise OptionError(f"budget={budget!r}", where="choose", expected="a share > 0, for example 0.10")
     if lr is not None and not _positive(lr):
         raise OptionError(f"lr={lr!r}", where="choose", expected="a learning rate > 0, or None")
@@ -170,10 +174,9 @@ def _race(
     order: Sequence[Judged],
     problem: Problem,
     seed: int,
-    budget: float,
+    budget: float | str,
     lr: float | None,
-    executor: Executor | None,
-    store: str | os.PathLike[str] | None,
+    how: dict[str, Any],
     report: Progress,
 ) -> Race:
     entrants = {one.row.name: one.row.scheme or one.plan for one in running(order)}
@@ -183,8 +186,7 @@ def _race(
         budget=budget,
         lrs=None if lr is None else (lr,),
         seed=seed,
-        executor=executor,
-        store=store,
+        **how,
         progress=lambda done, total, text: report(text or "racing", done, total),
     )
     return run

@@ -15,6 +15,7 @@ from ..core.errors import OptionError
 from ..core.records import Advice
 from ..problems import DEFAULT, BundledProblem, problems
 from ..problems import problem as bundled_problem
+from ..race.budget import read as read_budget
 from ..race.progress import reporting
 from .options import Command, Debug, Html, Json, Seed
 from .output import note, refuse_page, show, write_page
@@ -39,7 +40,12 @@ Race = Annotated[
     bool | None,
     typer.Option("--race/--no-race", help="Train the best candidates for a short while [bundled: yes]."),
 ]
-Budget = Annotated[float, typer.Option(help="What a race may cost, as a share of a full grid.")]
+Budget = Annotated[
+    str,
+    typer.Option(
+        metavar="BUDGET", help='What a race may cost: a share of a full grid (0.1), "2000 steps" or "10 min".'
+    ),
+]
 Method = Annotated[
     str | None,
     typer.Option(
@@ -57,6 +63,22 @@ Candidates = Annotated[
 Store = Annotated[
     Path | None, typer.Option(metavar="PATH", help="Keep finished trainings here, to take up again.")
 ]
+Seeds = Annotated[int, typer.Option(min=1, help="How many seeds a race's finalists run.")]
+Where = Annotated[
+    str | None,
+    typer.Option(
+        "--executor",
+        metavar="WHERE",
+        help="Where a race trains: serial, threads:N, processes:N, dask:ADDRESS [default: here].",
+    ),
+]
+Timeout = Annotated[
+    float | None, typer.Option(metavar="SECONDS", help="A training that takes longer failed.")
+]
+Memory = Annotated[
+    float | None,
+    typer.Option(metavar="GIB", help="What a process of --executor processes may allocate."),
+]
 
 
 def choose(
@@ -64,22 +86,31 @@ def choose(
     example: Example = None,
     method: Method = None,
     race: Race = None,
-    budget: Budget = 0.10,
+    budget: Budget = "0.1",
     lr: Rate = None,
     candidates: Candidates = None,
     store: Store = None,
+    seeds: Seeds = 2,
+    executor: Where = None,
+    timeout: Timeout = None,
+    memory: Memory = None,
     seed: Seed = 0,
     as_json: Json = False,
     html: Html = None,
     debug: Debug = False,
 ) -> None:
     """Choose the initialization: candidates measured on your model, broken ones vetoed, the rest ranked."""
+    read_budget(budget)
     options = {
         "method": method,
         "budget": budget,
         "lr": lr,
         "candidates": _names(candidates),
         "store": store,
+        "seeds": seeds,
+        "executor": executor,
+        "timeout": timeout,
+        "memory": None if memory is None else int(memory * 2**30),
         "seed": seed,
     }
     refuse_page(html)
@@ -188,6 +219,7 @@ COMMAND = Command(
         "initwise choose model.py:make_model --example 'i64[1,128]<50257' --method analytic",
         "initwise choose train.py:problem --race --budget 0.2   problem() returns an initwise.Problem",
         "initwise choose train.py:problem --race --lr 1e-3 --candidates he_normal,lsuv,rule_b",
+        "initwise choose train.py:problem --race --store race.sqlite --executor processes:4",
     ),
     place=1,
 )

@@ -238,6 +238,7 @@ class Race(JsonMixin, Rendered):
         seconds: wall-clock time.
         interrupted: True if it was stopped early; what ran is kept.
         optimizer: what trained: learning rates mean nothing without it.
+        notes: what else is to be known about how it went.
     """
 
     problem: str
@@ -250,6 +251,7 @@ class Race(JsonMixin, Rendered):
     seconds: float = 0.0
     interrupted: bool = False
     optimizer: str = ""
+    notes: tuple[str, ...] = field(default=(), metadata=LATER)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Short, learning-rate-fair, reproducible training races between initializations."""
 
 from .run import race
+from .workers import Workers
 
-__all__ = ["race"]
+__all__ = ["Workers", "race"]

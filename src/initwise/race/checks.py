@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ..core.errors import ForwardError, InitwiseError, ProblemError
 from ..core.problem import Problem
 from ..frameworks.initialize import init_
-from ..frameworks.torch.run import arguments, call
+from ..frameworks.torch.run import arguments, call, tensors
 from .data import Batch
 from .isolation import isolated
 from .store import digest
@@ -22,6 +23,8 @@ from .training import Feed
 
 SMALL = 1e9
 """Floating-point operations per forward below which one thread is faster than several."""
+TINY = 2e8
+"""Those below which arms are faster side by side."""
 PROBE = "lecun_normal"
 """What the weights of the checking pass are filled with, so that its numbers tell problems apart: a
 factory may draw others on every call, and with zeros many problems look the same."""
@@ -36,12 +39,16 @@ class Facts:
     Attributes:
         parameters: (name, shape) of each.
         threads: the torch threads to train with.
+        small: whether arms side by side would be faster than one by one.
+        seconds: what a step took, roughly.
         probe: a digest of the loss, every gradient and the metric on the batch, bit for bit; on
             other devices than the CPU of loss, gradient norm and metric to `DIGITS` digits.
     """
 
     parameters: tuple[tuple[str, tuple[int, ...]], ...]
     threads: int
+    small: bool
+    seconds: float
     probe: str
 
 
@@ -53,17 +60,75 @@ def check_problem(problem: Problem, batch: Batch) -> Facts:
         ExampleError, ForwardError: the model refuses the batch; names the layer.
     """
     with isolated(0, threads=1):
+        other = new_model(problem)
         model = new_model(problem)
-        _require_independent(model, new_model(problem))
+        _require_independent(other, model)
         _fill(model)
         counter = FlopCounterMode(display=False)
         args, kwargs = arguments(model, batch[0])
         with counter:
             outputs = call(model, args, kwargs)
         loss, metric = _check_loss(problem, outputs, Feed(model, batch[0]).targets(batch))
+        _require_finite(loss, outputs)
         probe = _probe(model, loss, metric)
-    threads = 1 if counter.get_total_flops() < SMALL else torch.get_num_threads()
-    return Facts(_shapes(model), threads, probe)
+        seconds = _timed(problem, model, batch)
+    _require_deterministic(problem, batch, probe)
+    flops = counter.get_total_flops()
+    threads = 1 if flops < SMALL else torch.get_num_threads()
+    return Facts(_shapes(model), threads, flops < TINY, seconds, probe)
+
+
+def _require_deterministic(problem: Problem, batch: Batch, probe: str) -> None:
+    """The same weights and the same random state give the same loss: else arms could not be compared.
+
+    Raises:
+        ProblemError: a second model, made and filled as the first, does something else.
+    """
+    with isolated(0, threads=1):
+        new_model(problem)  # as before: what making two draws is drawn
+        model = new_model(problem)
+        _fill(model)
+        args, kwargs = arguments(model, batch[0])
+        loss, metric = _check_loss(problem, call(model, args, kwargs), Feed(model, batch[0]).targets(batch))
+        again = _probe(model, loss, metric)
+    if again == probe:
+        return
+    raise ProblemError(
+        "two models with the same weights, on the same batch and random state, came to different losses",
+        where="Problem",
+        expected="a model that its weights and the random state decide",
+        cause="model() draws from a generator of its own for what initwise does not fill, counts its calls, "
+        "or shares state between the models it returns (a cache, a list, a layer's running numbers)",
+        fix="Make everything inside model(), from torch's global generator; register state as buffers.",
+    )
+
+
+def _timed(problem: Problem, model: nn.Module, batch: Batch) -> float:
+    """Seconds of a step, the optimiser's share guessed."""
+    feed = Feed(model, batch[0])
+    began = time.perf_counter()
+    args, kwargs = feed.arguments(batch)
+    problem.loss(model(*args, **kwargs), feed.targets(batch)).backward()
+    return 1.2 * (time.perf_counter() - began)
+
+
+def _require_finite(loss: Tensor, outputs: Any) -> None:
+    """Weights of LeCun's law are sane: a loss that is not finite with them is so with all."""
+    if bool(torch.isfinite(loss).all()):
+        return
+    broken = [t for t in tensors(outputs) if t.is_floating_point() and not bool(torch.isfinite(t).all())]
+    raise ProblemError(
+        f"the loss is {float(loss)} on the first batch, before any training",
+        where="Problem",
+        expected="a finite number",
+        cause="the model's outputs are not finite" if broken else _FINITE,
+        fix="Run the loss on this batch by hand; no initialization mends it.",
+    )
+
+
+_FINITE = (
+    "the outputs are finite, so the loss: a log or root of 0, a division by 0, a mask that leaves nothing"
+)
 
 
 def _fill(model: nn.Module) -> None:

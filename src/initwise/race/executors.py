@@ -1,58 +1,231 @@
-"""Running tasks: in this process one after the other, or in any `concurrent.futures.Executor`.
+"""Running heats: in this process one after the other, or in any `concurrent.futures.Executor`.
 
 One after the other is the default because it is what is fastest for the small models of a race:
 starting processes costs seconds, threads wait for each other in the interpreter, and a large
 model's own operations use all cores by themselves.
+
+A heat that an executor loses (its process died, it hangs, its cluster gave up) is run once more in a
+process of its own, and if that ends badly too, each of its arms in one of its own: so that the arm to blame
+is found, and only that arm fails.
 """
 
 from __future__ import annotations
 
+import contextlib
 import pickle
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Executor, Future, as_completed
-from typing import Any
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING
 
-from ..core.errors import ProblemError
+from ..core.errors import MissingError, OptionError, ProblemError
 from .outcome import Outcome
+from .workers import GRACE, WorkerDiedError, Workers
+
+if TYPE_CHECKING:
+    from .heats import Heat
 
 PARTS = ("model", "loss", "metric", "training", "validation")
+NAMES = ("serial", "threads", "processes", "dask")
+Work = Callable[["Heat"], tuple[Outcome, ...]]
+Found = tuple[int, tuple[Outcome, ...]]
 
 
-def outcomes(
-    work: Callable[[Any], Outcome], tasks: Sequence[Any], executor: Executor | None
-) -> Generator[tuple[int, Outcome], None, None]:
-    """`(index, work(tasks[index]))` for every task, as they finish.
+@contextlib.contextmanager
+def opened(executor: Executor | str | None, memory: int | None = None) -> Iterator[Executor | None]:
+    """The executor meant by `executor`, and its end if it was started here.
+
+    Args:
+        executor: any Executor; or "serial", "threads", "threads:4", "processes", "processes:4" (guarded
+            processes on this machine, see `Workers`), "dask:tcp://host:8786" (a Dask scheduler's address).
+        memory: see `Workers`.
+
+    Raises:
+        OptionError: another name, a count that is none, or `memory` where no process of ours could be held
+            to it.
+        MissingError: Dask is not installed.
+    """
+    if not isinstance(executor, (str, Executor, type(None))) and not hasattr(executor, "submit"):
+        raise OptionError(
+            f"of type {type(executor).__name__}",
+            where="executor",
+            expected="a concurrent.futures.Executor or a name",
+            legal=NAMES,
+            fix="A Dask client gives one: client.get_executor()."
+            if hasattr(executor, "get_executor")
+            else "",
+        )
+    kind, _, rest = executor.partition(":") if isinstance(executor, str) else ("", "", "")
+    if memory is not None and kind != "processes":
+        raise OptionError(
+            f"memory={memory}", where="memory", expected='none, or executor="processes"', cause=_OURS
+        )
+    if not isinstance(executor, str):
+        yield executor
+        return
+    with _named(kind, rest, memory) as made:
+        yield made
+
+
+_OURS = "only processes that the race starts can be held to a limit"
+
+
+@contextlib.contextmanager
+def _named(kind: str, rest: str, memory: int | None) -> Iterator[Executor | None]:
+    if kind == "dask":
+        with _dask(rest) as made:
+            yield made
+        return
+    if kind not in NAMES:
+        raise OptionError(f"{kind!r}", where="executor", legal=NAMES, given=kind)
+    count = _count(rest) if rest else None
+    if kind == "serial":
+        yield None
+        return
+    pool = ThreadPoolExecutor(count) if kind == "threads" else Workers(count, memory=memory)
+    try:
+        yield pool
+    finally:
+        _end(pool)
+
+
+def _end(pool: Executor) -> None:
+    """Without waiting for what still runs: whoever leaves early wants to leave."""
+    if isinstance(pool, Workers):
+        pool.kill()
+    pool.shutdown(wait=isinstance(pool, Workers), cancel_futures=True)
+
+
+def _count(text: str) -> int:
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise OptionError(f"{text!r} workers", where="executor", expected="a whole number ≥ 1")
+
+
+@contextlib.contextmanager
+def _dask(address: str) -> Iterator[Executor]:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise MissingError(
+            "Dask is not installed", where="executor", fix='Install it with: pip install "initwise[dask]"'
+        ) from error
+    if not address:
+        raise OptionError(
+            "no address", where="executor", expected='a scheduler\'s, as in "dask:tcp://host:8786"'
+        )
+    try:
+        client = Client(address, timeout="10s")  # type: ignore[no-untyped-call]
+    except OSError as error:
+        raise OptionError(f"no scheduler answers ({error})", where=f"executor dask:{address}") from error
+    with client:
+        yield client.get_executor()  # type: ignore[no-untyped-call]
+
+
+def outcomes(work: Work, heats: Sequence[Heat], executor: Executor | None) -> Generator[Found, None, None]:
+    """`(index, work(heats[index]))` for every heat, as they finish.
 
     Raises:
         ProblemError: a part of the problem cannot be sent to the executor's processes.
+        OptionError: the executor takes no work.
     """
     if executor is None:
-        yield from ((index, work(task)) for index, task in enumerate(tasks))
+        yield from ((index, work(heat)) for index, heat in enumerate(heats))
         return
-    futures = {executor.submit(work, task): index for index, task in enumerate(tasks)}
+    lost: list[tuple[int, BaseException]] = []
+    for index, future in _finished(work, heats, executor):
+        error = future.exception() if future.done() and not future.cancelled() else TimeoutError(_SILENT)
+        if error is None:
+            yield index, future.result()
+        else:
+            _require_sendable(heats[index], error)
+            lost.append((index, error))
+    yield from _again(work, heats, lost, guarded=isinstance(executor, Workers))
+
+
+_SILENT = "nothing came back in time"
+
+
+def _finished(
+    work: Work, heats: Sequence[Heat], executor: Executor
+) -> Iterator[tuple[int, Future[tuple[Outcome, ...]]]]:
+    """Futures as they finish; at last those of which nothing was heard for longer than any heat may take."""
+    futures = {_submitted(executor, work, heat): index for index, heat in enumerate(heats)}
+    patience = max((heat.seconds for heat in heats), default=0.0)
+    pending = set(futures)
     try:
-        for future in as_completed(futures):
-            index = futures[future]
-            yield index, _outcome(future, tasks[index])
+        while pending:
+            done, pending = wait(pending, patience + 2 * GRACE if patience else None, FIRST_COMPLETED)
+            yield from (
+                (futures[future], future) for future in sorted(done or pending, key=futures.__getitem__)
+            )
+            if not done:
+                return
     finally:
         for future in futures:
             future.cancel()
 
 
-def _outcome(future: Future[Outcome], task: Any) -> Outcome:
-    """What `future` brings; a worker that was lost is an arm that failed."""
+def _submitted(executor: Executor, work: Work, heat: Heat) -> Future[tuple[Outcome, ...]]:
     try:
-        return future.result()
+        if isinstance(executor, Workers):
+            return executor.submit_within(heat.seconds, work, heat)
+        return executor.submit(work, heat)
     except Exception as error:
-        _require_picklable(task, error)
-        return Outcome("failed", 0, error=f"{type(error).__name__}: {error}")
+        _require_sendable(heat, error)
+        if "shutdown" in str(error):
+            raise OptionError(
+                "it is shut down",
+                where="executor",
+                expected="one that takes work",
+                fix="Race inside its with block.",
+            ) from error
+        future: Future[tuple[Outcome, ...]] = Future()
+        future.set_exception(error)
+        return future
 
 
-def _require_picklable(task: Any, error: Exception) -> None:
-    """Raise ProblemError if it is a part of the task that kept it from being sent."""
+def _again(
+    work: Work, heats: Sequence[Heat], lost: Sequence[tuple[int, BaseException]], guarded: bool
+) -> Iterator[Found]:
+    """Lost heats once more, each in a guarded process: the whole heat, then its arms one by one."""
+    if not lost:
+        return
+    with Workers(1) as workers:
+        for index, error in lost:
+            heat = heats[index]
+            found = error if guarded else _tried(work, heat, workers)
+            if isinstance(found, BaseException) and len(heat.tasks) > 1:
+                yield index, tuple(_one(_tried(work, alone, workers)) for alone in heat.alone())
+            else:
+                yield index, (_one(found),) if isinstance(found, BaseException) else found
+
+
+def _tried(work: Work, heat: Heat, workers: Workers) -> tuple[Outcome, ...] | BaseException:
+    try:
+        found: tuple[Outcome, ...] = workers.submit_within(heat.seconds, work, heat).result()
+    except ProblemError:
+        raise
+    except Exception as error:
+        return error
+    return found
+
+
+def _one(found: tuple[Outcome, ...] | BaseException) -> Outcome:
+    if not isinstance(found, BaseException):
+        return found[0]
+    kind = "" if isinstance(found, WorkerDiedError) else f"{type(found).__name__}: "
+    return Outcome("failed", 0, error=f"{kind}{found}")
+
+
+def _require_sendable(heat: Heat, error: BaseException) -> None:
+    """Raise ProblemError if it is a part of the problem that kept the heat from being sent."""
+    if isinstance(error, ProblemError):
+        raise error
+    if not any(word in str(error).lower() for word in ("pickl", "serializ", "local object")):
+        return
     for part in PARTS:
         try:
-            pickle.dumps(getattr(task, part))
+            pickle.dumps(getattr(heat.tasks[0], part))
         except Exception as cause:
             raise ProblemError(
                 f"{part} cannot be sent to another process ({cause})",

@@ -1,26 +1,34 @@
 """The ladder of a race: how many arms climb each rung, how far, and on how many seeds.
 
-Successive halving (Jamieson and Talwalkar, "Non-stochastic Best Arm Identification and
-Hyperparameter Optimization", AISTATS 2016): every arm runs a little, the best quarter runs 2.5
-times as long, and so on until a handful is left, which runs on all seeds. An arm starts anew on
-each rung instead of carrying its state along: that costs about a sixth of the budget, and in
-return an arm is a pure function of its description, so that it can run anywhere, be stored, be
-lost and be run again.
+Three rungs (see docs/decisions/0022): every scheme at every rate runs a little, to find each scheme's
+rates; then every scheme at its best rates runs longer; the finalists run longest, on all seeds. So no
+scheme is out after the first rung, whose leaders often lose later. It is successive halving (Jamieson and
+Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter Optimization", AISTATS 2016) with the
+schemes kept.
+
+An arm starts anew on each rung instead of carrying its state along: that costs about a sixth of the budget,
+and in return an arm is a pure function of its description, so that it can run anywhere, be stored, be lost
+and be run again.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ..core.errors import ProblemError
 
-KEPT = 4
-"""One arm in this many climbs to the next rung …"""
-LONGER = 2.5
-"""… which is this many times as long."""
-FINALISTS = 4
-"""No further elimination below this many arms."""
+LONGER = 3.0
+"""A rung is this many times as long as the one before."""
+FINALISTS = 3
+"""Arms on the last rung; no elimination at all below one more."""
+RATES = 1
+"""Rates of a scheme on the middle rung."""
+SPARE = 0.15
+"""Share of the first rung's arms that may be added beyond the grid's edges."""
+STRETCH = 1.5
+"""The last rung grows by at most this factor where earlier ones cost less than planned."""
 
 
 @dataclass(frozen=True)
@@ -32,32 +40,70 @@ class Rung:
     seeds: int
 
 
-def ladder(schemes: int, rates: int, seeds: int, budget: float, steps: int) -> tuple[Rung, ...]:
-    """The longest ladder that the budget pays for.
+@dataclass(frozen=True)
+class Ladder:
+    """The rungs, and what they may cost.
+
+    Attributes:
+        allowed: optimiser steps to spend.
+        steps: a training's full length.
+        reserve: steps of the first rung set aside for rates beyond the grid.
+    """
+
+    rungs: tuple[Rung, ...]
+    allowed: int
+    steps: int
+    reserve: int = 0
+
+    @property
+    def longest(self) -> int:
+        """Steps that a training on the last rung may have."""
+        last = self.rungs[-1].steps
+        return last if len(self.rungs) == 1 else min(self.steps, math.floor(last * STRETCH))
+
+    def cost(self, after: int = -1) -> int:
+        """Optimiser steps planned for the rungs after number `after`."""
+        return cost(self.rungs[after + 1 :])
+
+    def rates(self, index: int) -> int:
+        """How many rates of one scheme may be on rung `index` before every scheme has one there."""
+        return 1 if index == len(self.rungs) - 1 else RATES
+
+    def stretched(self, index: int, spent: int) -> Rung:
+        """Rung `index`; the last one as long as what is left pays for."""
+        rung = self.rungs[index]
+        if index < len(self.rungs) - 1:
+            return rung
+        pays = (self.allowed - spent) // (rung.arms * rung.seeds)
+        return Rung(rung.arms, max(rung.steps, min(self.longest, pays)), rung.seeds)
+
+
+def ladder(
+    schemes: int, rates: int, seeds: int, allowed: int, steps: int, *, open_grid: bool = False
+) -> Ladder:
+    """The longest ladder that `allowed` optimiser steps pay for.
 
     Args:
         schemes, rates, seeds: size of the grid.
-        budget: optimiser steps to spend, over those of the grid with one seed.
         steps: full length of a training.
+        open_grid: the grid may be widened.
 
     Raises:
         ProblemError: the budget does not pay for one step of every arm.
     """
     arms = schemes * rates
-    allowed = math.floor(budget * arms * steps + 1e-9)
-    if allowed >= arms * seeds * steps:
-        return (Rung(arms, steps, seeds),)
-    longest = min(steps, allowed // arms)
-    fitting = [n for n in range(1, longest + 1) if cost(_rungs(arms, seeds, n, steps)) <= allowed]
+    extra = math.ceil(SPARE * arms) if open_grid else 0
+    if allowed >= (arms + extra) * seeds * steps:
+        return Ladder((Rung(arms, steps, seeds),), allowed, steps, extra * steps)
+    fitting = [
+        n
+        for n in range(1, min(steps, allowed // arms) + 1)
+        if _fits(_rungs(schemes, rates, seeds, n, steps), extra, allowed)
+    ]
     if not fitting:
-        least = cost(_rungs(arms, seeds, 1, steps)) / (arms * steps)
-        raise ProblemError(
-            f"budget={budget:g} pays for {allowed} optimiser steps, too few for {arms} arms",
-            where="race",
-            expected=f"budget ≥ {math.ceil(least * 1000) / 1000:g}",
-            fix="Raise the budget, lengthen the training (Problem(steps=…)), or race fewer candidates.",
-        )
-    return _rungs(arms, seeds, fitting[-1], steps)
+        raise _too_small(arms, _needed(_rungs(schemes, rates, seeds, 1, steps), extra), allowed, steps)
+    rungs = _rungs(schemes, rates, seeds, fitting[-1], steps)
+    return Ladder(rungs, allowed, steps, extra * rungs[0].steps)
 
 
 def cost(rungs: tuple[Rung, ...]) -> int:
@@ -70,13 +116,32 @@ def cost(rungs: tuple[Rung, ...]) -> int:
     return spent
 
 
-def _rungs(arms: int, seeds: int, first: int, steps: int) -> tuple[Rung, ...]:
-    counts = [arms]
-    while counts[-1] > FINALISTS:
-        counts.append(max(2, math.ceil(counts[-1] / KEPT)))
-    lengths = [min(steps, round(first * LONGER**index)) for index in range(len(counts))]
-    last = len(counts) - 1
+def _rungs(schemes: int, rates: int, seeds: int, first: int, steps: int) -> tuple[Rung, ...]:
+    arms = schemes * rates
+    counts = [arms, min(arms, schemes * RATES), FINALISTS]
+    falling = [arms] + [count for before, count in pairwise(counts) if count < before]
+    lengths = [min(steps, round(first * LONGER**index)) for index in range(len(falling))]
+    last = len(falling) - 1
     return tuple(
         Rung(count, length, seeds if index == last else 1)
-        for index, (count, length) in enumerate(zip(counts, lengths, strict=True))
+        for index, (count, length) in enumerate(zip(falling, lengths, strict=True))
+    )
+
+
+def _needed(rungs: tuple[Rung, ...], extra: int) -> int:
+    return cost(rungs) + extra * rungs[0].steps * rungs[0].seeds
+
+
+def _fits(rungs: tuple[Rung, ...], extra: int, allowed: int) -> bool:
+    return _needed(rungs, extra) <= allowed
+
+
+def _too_small(arms: int, needed: int, allowed: int, steps: int) -> ProblemError:
+    share = math.ceil(needed / (arms * steps) * 1000) / 1000
+    return ProblemError(
+        f"the budget pays for {allowed} optimiser steps, too few for {arms} arms: one step of each, and the "
+        f"rungs after it, cost {needed}",
+        where="race",
+        expected=f'budget ≥ {share:g}, or "{needed} steps"',
+        fix="Raise the budget, lengthen the training (Problem(steps=…)), or race fewer candidates.",
     )

@@ -1,9 +1,14 @@
-"""Learning rates: every scheme gets the same grid, because the best rate depends on the scheme."""
+"""Learning rates: every scheme gets the same grid, because the best rate depends on the scheme.
+
+The grid's edges do not decide: where a scheme does best at one of them, it gets the next rate beyond it
+too (see `beyond`), until it does worse there.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from ..core.errors import OptionError
@@ -14,21 +19,63 @@ GRIDS: dict[str, tuple[float, ...]] = {
     "sgd": (3e-3, 1e-2, 3e-2, 1e-1, 3e-1),
 }
 """Half-decade grids around the rates in use; SGD's is wider because its best rate moves more."""
+LEAST, MOST = 1e-6, 10.0
+"""No grid is widened past these."""
 
 
-def learning_rates(optimizer: str, lrs: float | Iterable[float] | None = None) -> tuple[float, ...]:
+@dataclass(frozen=True)
+class Grid:
+    """Rates, ascending, and whether it may be widened (not where the rates were given)."""
+
+    rates: tuple[float, ...]
+    open: bool = False
+
+
+def grid(optimizer: str, lrs: float | Iterable[float] | None = None) -> Grid:
     """The grid: `lrs`, ascending and each once; a single number fixes the rate; None is the default grid.
 
     Raises:
         OptionError: no rate, or one that is not positive and finite.
     """
     if lrs is None:
-        return GRIDS[optimizer]
+        return Grid(GRIDS[optimizer], open=True)
     given = list(lrs) if isinstance(lrs, Iterable) and not isinstance(lrs, str) else [lrs]
     rates = sorted({_rate(value) for value in given})
     if not rates:
         raise OptionError("no learning rates", where="lrs", expected="at least one")
-    return tuple(rates)
+    return Grid(tuple(rates))
+
+
+def beyond(rate: float, tried: Iterable[float]) -> float | None:
+    """The next half-decade step beyond `rate` if it is an edge of `tried`, else None.
+
+    Half decades are 1 and 3 times powers of ten: beyond 0.01 lies 0.03, below 3e-4 lies 1e-4.
+    """
+    rates = sorted(tried)
+    if rate == rates[-1]:
+        found = _next(rate)
+    elif rate == rates[0]:
+        found = _before(rate)
+    else:
+        return None
+    return found if LEAST <= found <= MOST else None
+
+
+def _next(rate: float) -> float:
+    exponent = math.floor(math.log10(rate) + 1e-9)
+    return _number(3, exponent) if rate < _number(3, exponent) * (1 - 1e-9) else _number(1, exponent + 1)
+
+
+def _before(rate: float) -> float:
+    exponent = math.floor(math.log10(rate) + 1e-9)
+    if rate > _number(3, exponent) * (1 + 1e-9):
+        return _number(3, exponent)
+    return _number(1, exponent) if rate > _number(1, exponent) * (1 + 1e-9) else _number(3, exponent - 1)
+
+
+def _number(digit: int, exponent: int) -> float:
+    # written, not multiplied: 3 × 1e-4 is not 3e-4 in binary
+    return float(f"{digit}e{exponent}")
 
 
 def _rate(value: Any) -> float:

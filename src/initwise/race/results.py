@@ -1,4 +1,4 @@
-"""Results: what every training of a race came to, and who climbs on."""
+"""Results: what every training of a race came to."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ class Curve:
 
 
 Arms = tuple[Curve, int]
+SLOPE = 0.3
+"""How much of a finalist's fall is expected to go on: 0 ranks by the loss there is, 1 by a straight line
+over the logarithm of the steps. Replayed over whole curves, .3 and .6 did the same."""
 
 
 @dataclass
@@ -52,23 +55,39 @@ class Results:
         found = self.at(curve, rung)
         return float(found.mean()) if len(found) == rung.seeds else math.inf
 
+    def expected(self, curve: Curve | None, rung: Rung, steps: int) -> NDArray[np.float64]:
+        """What the losses at the rung may be heading for in `steps`, of the same shape as `at`.
+
+        From half the rung's length to all of it a loss fell by some amount; the doublings left to a whole
+        training are expected to bring `SLOPE` of that each. So who leads early and stands still does not
+        stay ahead of who is close behind and falling.
+        """
+        now = self.at(curve, rung)
+        half = max(1, rung.steps // 2)
+        before = self.at(curve, Rung(rung.arms, half, rung.seeds))
+        if half == rung.steps or not now.size or before.shape != now.shape or before.mean() <= now.mean():
+            return now
+        doublings = math.log2(steps / rung.steps) / math.log2(rung.steps / half)
+        found: NDArray[np.float64] = now - SLOPE * doublings * (before - now)
+        return found
+
+    def failed(self, curve: Curve) -> bool:
+        """Did it raise, on every seed that it ran?"""
+        return all(end.status == "failed" for (other, _), end in self.ends.items() if other == curve)
+
+    def alive(self, rung: Rung) -> list[Curve]:
+        """The curves that came through the rung."""
+        return sorted(c for c in {curve for curve, _ in self.ends} if math.isfinite(self.loss(c, rung)))
+
     def ranked(self, rung: Rung) -> list[Curve]:
-        """The curves that came through the rung, best first; the candidates' order breaks ties."""
-        curves = {curve for curve, _ in self.ends}
-        alive = [curve for curve in curves if math.isfinite(self.loss(curve, rung))]
-        return sorted(alive, key=lambda curve: (self.loss(curve, rung), curve))
+        """The curves that came through the rung, lowest loss first; the candidates' order breaks ties."""
+        return sorted(self.alive(rung), key=lambda curve: (self.loss(curve, rung), curve))
 
-
-def climbing(results: Results, before: Rung, rung: Rung, rates: int) -> tuple[Curve, ...]:
-    """The `rung.arms` curves that go on from rung `before`.
-
-    Args:
-        rates: learning rates of one scheme that may climb while another scheme's best waits for a
-            place; the race is between schemes.
-    """
-    first: list[Curve] = []
-    later: list[Curve] = []
-    for curve in results.ranked(before):
-        same = sum(other.scheme == curve.scheme for other in first)
-        (first if same < rates else later).append(curve)
-    return tuple([*first, *later][: rung.arms])
+    def of_seeds(self, rung: Rung, steps: int) -> list[list[float]]:
+        """The expected losses of every curve on the rung, one of each seed that has one."""
+        found = []
+        rung = Rung(rung.arms, rung.steps, 1 + max((seed for _, seed in self.ends), default=0))
+        for curve in sorted({curve for curve, _ in self.ends}):
+            expected = self.expected(curve, rung, steps)
+            found.append(expected.mean(1).tolist() if len(expected) else [])
+        return found

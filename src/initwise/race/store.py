@@ -17,7 +17,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS race (version INTEGER, problem TEXT, fingerprint TEXT);
 CREATE TABLE IF NOT EXISTS trainings (key TEXT PRIMARY KEY, description TEXT, outcome TEXT);
 """
-VERSION = 2
+VERSION = 3
 
 
 class Store:
@@ -35,6 +35,7 @@ class Store:
 
     def __init__(self, path: str | os.PathLike[str] | None, problem: str, fingerprint: str) -> None:
         self._connection: sqlite3.Connection | None = None
+        self._path = path
         if path is None:
             return
         try:
@@ -56,13 +57,26 @@ class Store:
         row = self._connection.execute(query, (key,)).fetchone()
         return None if row is None else Outcome.from_json(row[0])
 
-    def put(self, key: str, description: str, outcome: Outcome) -> None:
-        """Store `outcome` at once; what is written survives a kill."""
+    def put(self, rows: Iterable[tuple[str, str, Outcome]]) -> None:
+        """Store `(key, description, outcome)` of arms that finished together at once; it survives a kill.
+
+        Raises:
+            RecordError: the file cannot be written any more.
+        """
         if self._connection is None:
             return
-        with self._connection:
-            values = (key, description, outcome.to_json())
-            self._connection.execute("INSERT OR REPLACE INTO trainings VALUES (?, ?, ?)", values)
+        values = [(key, description, outcome.to_json()) for key, description, outcome in rows]
+        try:
+            with self._connection:
+                self._connection.executemany("INSERT OR REPLACE INTO trainings VALUES (?, ?, ?)", values)
+        except sqlite3.Error as error:
+            raise RecordError(
+                f"what has run cannot be kept ({error})",
+                where=str(self._path),
+                expected="a file that can be written",
+                cause="a full disk, or another race that writes to the same file",
+                fix="What it held before is safe; the same command goes on from there.",
+            ) from error
 
     def __enter__(self) -> Self:
         return self

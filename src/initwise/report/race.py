@@ -25,6 +25,8 @@ def race_document(race: Race) -> Document:
     """Who won, who ties, what it cost, the ranking, every training."""
     main = ranking_table(race.ranking, race.ties)
     blocks: list[Block] = [Prose(_outcome(race), lead=True), Prose(_cost(race))]
+    if race.notes:
+        blocks.append(Items("Notes", race.notes))
     blocks += ranking_blocks(race.ranking, race.ties)
     failures = tuple(dict.fromkeys(f"{arm.scheme}: {arm.error}" for arm in race.arms if arm.error))
     if failures:
