@@ -52,8 +52,8 @@ SHORT = {"candidates": ("zeros", "he_normal"), "lrs": 0.01, "budget": 1, "seeds"
 
 
 def test_a_hanging_arm_is_stopped_and_recorded(toys):
-    result = run(toys.points(partial(toys.odd, toys.Hangs)), timeout=1, **SHORT)
-    assert ended(result) == {("failed", "TimeoutError: not done within 1 s")}
+    result = run(toys.points(partial(toys.odd, toys.Hangs)), timeout=10, **SHORT)
+    assert ended(result) == {("failed", "TimeoutError: not done within 10 s")}
     assert result.winner == "he_normal"
     assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
 

@@ -1,6 +1,6 @@
 """The ladder of a race: how many arms climb each rung, how far, and on how many seeds.
 
-Three rungs (see docs/decisions/0022): every scheme at every rate runs a little, to find each scheme's
+Three rungs (see docs/decisions/0023): every scheme at every rate runs a little, to find each scheme's
 rates; then every scheme at its best rates runs longer; the finalists run longest, on all seeds. So no
 scheme is out after the first rung, whose leaders often lose later. It is successive halving (Jamieson and
 Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter Optimization", AISTATS 2016) with the
