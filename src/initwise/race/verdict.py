@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,13 +104,11 @@ def adjusted(values: Sequence[float]) -> list[float]:
 
 def require_statistics() -> None:
     """Raise MissingError, before anything runs, where the verdict could not be given."""
-    try:
-        import scipy.stats  # noqa: F401
-        import statsmodels.stats.multitest  # noqa: F401
-    except ImportError as error:
+    missing = [name for name in ("scipy", "statsmodels") if find_spec(name) is None]
+    if missing:
         raise MissingError(
-            f"{error.name} is not installed",
+            f"{missing[0]} is not installed",
             where="race",
             cause="the verdict of a race is a statistical test",
             fix='Install it with: pip install "initwise[race]"',
-        ) from error
+        )
