@@ -13,7 +13,7 @@ from initwise.choose.rules import HEADS, SMALL, STEADY, rule_a, rule_a2, rule_ls
 from initwise.choose.structure import read_structure
 from initwise.core.plan import Plan
 
-WIDTH = 8
+WIDTH = 24
 
 
 def plan(sketch: Sketch, rule=rule_a2) -> Plan:

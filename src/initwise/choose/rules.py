@@ -50,8 +50,8 @@ STEADY = 0.3
 start nearly linear, as torch's own layers do (variance 1/3)."""
 SMALL = 0.55
 """Gain of every weight in post-LN networks and language models: BERT's and GPT-2's std 0.02 at width 768."""
-FEW_INPUTS = 0.2
-"""A stem whose bias, as one more input, would have a smaller share (five inputs or more) starts without."""
+FEW_INPUTS = 0.05
+"""A stem whose bias, as one more input, would have a smaller share (twenty inputs) starts without."""
 
 
 def rule_a(facts: WeightFacts, structure: Structure, info: ParameterInfo) -> Decision:
