@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any
 
 from ..core.errors import ModelError, OptionError, ProblemError
@@ -17,6 +18,7 @@ from ..core.stream import checked_seed
 from .candidates import family, resolve
 from .losses import of_targets, require_loss
 from .measuring import Progress, measured
+from .pace import advised, rate_range, sensitivity
 from .planners import ASKED, Case, require_method, study
 from .quiet import first_batch, model_of
 from .rank import HOPELESS, after_race, ranked, tied, ties_after
@@ -99,6 +101,7 @@ def choose(
     rows = resolve(candidates)
     report = on_progress or _silent
     source = "model, example" if problem is None else "problem=problem"
+    source += f", loss={loss!r}" if loss else ""
     case = _case(model, example, problem, seed, method, loss)
     _require_fillable(case)
     kind = family(case.structure)
@@ -110,7 +113,8 @@ def choose(
         run = _race(order, problem, seed, budget, lr, how, report)
         order = after_race(order, run)
         ties = ties_after(order, run)
-    return _advice(order, ties, case, run, source, time.perf_counter() - began)
+    made = _advice(order, ties, case, run, source, time.perf_counter() - began)
+    return _paced(made, case, "" if problem is None else problem.optimizer, lr)
 
 
 def _require(model: Any, problem: Any, race: bool, budget: float | str, lr: float | None) -> None:
@@ -231,6 +235,17 @@ def _advice(
         signals=best.signals,
         race=run,
         apply=_apply(source, run, case),
+    )
+
+
+def _paced(made: Advice, case: Case, optimizer: str, lr: float | None) -> Advice:
+    """The advice with the learning rates that its weights ask for."""
+    sensitive = sensitivity(made.plan, case.structure, case.parameters)
+    said = advised(sensitive, optimizer, lr)
+    return replace(
+        made,
+        reasons=(*made.reasons, said) if said else made.reasons,
+        learning_rates=rate_range(sensitive, optimizer or "adam"),
     )
 
 

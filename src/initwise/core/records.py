@@ -265,6 +265,8 @@ class Advice(JsonMixin, Rendered):
         ranking: all candidates, best first, vetoed ones last.
         ties: names that the evidence cannot tell from the chosen one (which is the first).
         learning_rate: the race's best, or None when no race ran.
+        learning_rates: smallest and largest worth trying with the problem's optimizer (Adam, if there is no
+            problem), told from the plan alone; None where nothing is known.
         confidence: "high", "moderate" or "low".
         cost: seconds spent.
         signals: the chosen plan's signals.
@@ -283,6 +285,7 @@ class Advice(JsonMixin, Rendered):
     signals: Signals | None = None
     race: Race | None = None
     apply: str = ""
+    learning_rates: tuple[float, float] | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,8 @@ def told_advice(advice: Advice, facts: Mapping[str, Any]) -> Explanation:
     found = [("confidence", advice.confidence)]
     if advice.learning_rate is not None:
         found.append(("learning rate", f"{advice.learning_rate:g}, the best one tried"))
+    if advice.learning_rates is not None:
+        found.append(("learning rates worth trying", "{:.2g} to {:.2g}".format(*advice.learning_rates)))
     if len(advice.ties) > 1:
         found.append(("the evidence cannot tell apart", ", ".join(advice.ties)))
     found += [(candidate.name, f"{candidate.verdict}: {candidate.reason}") for candidate in advice.ranking]

@@ -52,7 +52,7 @@ def _traced_without_values(model: nn.Module, example: Any) -> Graph:
     stand_ins = StandIns.new()
     args, kwargs = arguments(model, example, floats=stand_ins.fake)
     try:
-        with Constants():
+        with Constants():  # type: ignore[no-untyped-call]
             return _traced(model, args, kwargs, stand_ins.weights(model))
     except ForwardError as error:
         if not asked_for_values(error):

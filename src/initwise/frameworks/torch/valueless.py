@@ -72,7 +72,7 @@ def stand_in_buffers(model: nn.Module) -> dict[str, Tensor]:
     }
 
 
-class Constants(TorchDispatchMode):
+class Constants(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Gives constants in the likeness of a fake tensor their numbers."""
 
     def __torch_dispatch__(
