@@ -137,7 +137,8 @@ def test_factors_go_into_the_fills_and_their_reasons() -> None:
 def test_a_silent_layer_is_left_alone_and_its_reason_says_so() -> None:
     model = mlp(3, nn.ReLU)
     plan = plan_a2(study(model, "f32[8,16]"))
-    found = measure_factors(model, torch.zeros(8, 16), plan, {"0.weight": Target(1.0)})
+    # the stem draws its biases: their share is not the weight's
+    found = measure_factors(model, torch.zeros(8, 16), plan, {"0.weight": Target(1.0, spread=0.2)})
     assert found.factors == {}
     assert "nearly zero" in found.missed["0.weight"]
     made = calibrated(plan, found, "mine")

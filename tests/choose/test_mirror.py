@@ -18,7 +18,7 @@ from initwise.core.plan import Plan
 from initwise.core.twins import twin_factor
 from initwise.frameworks.memory import fill as written
 
-WIDTH, DEPTH = 8, MIRRORED + 5
+WIDTH, DEPTH = 24, MIRRORED + 5
 LINEAR = ("relu", "leaky_relu", "softplus")
 
 

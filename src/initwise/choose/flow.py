@@ -115,10 +115,15 @@ class Flow:
 
     def _residual_sums(self) -> Iterable[ResidualSum]:
         for node in self.nodes.values():
-            if node.op == "add":
+            if node.op == "add" and not self._within_a_product(node):
                 pair = self._skip_and_branch([i for i in dict.fromkeys(node.inputs) if i in self.nodes])
                 if pair:
                     yield ResidualSum(node.index, *pair)
+
+    def _within_a_product(self, node: Node) -> bool:
+        """Is the sum only there to be multiplied, as H − x in a highway's x + T·(H − x)?"""
+        after = self.after[node.index]
+        return bool(after) and all(consumer.op == "mul" for consumer in after)
 
     def _skip_and_branch(self, summands: list[int]) -> tuple[int, int] | None:
         pairs = [(skip, branch) for skip in summands for branch in summands if skip != branch]

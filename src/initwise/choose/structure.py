@@ -202,7 +202,7 @@ class _Reader:
             return "recurrent"
         if node.op == "recurrent":
             return "input"
-        if ends:
+        if ends and not self._gate(node):
             return "branch_end"
         if self.flow.reaches(node.index, lambda n: n.op == "output", self._interrupts):
             return "head"

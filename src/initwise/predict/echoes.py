@@ -53,12 +53,16 @@ def meets(w: Value, x: Value) -> None:
 def answer(gradient: Value, w: Value, shape: tuple[int, ...], count: int) -> Value | None:
     """What an echo adds to gradient·Wᵀ: a·n·E[w²]·x, for a gradient a·x·W + …; None where that is not known.
 
+    Only on the way back: the same weight met again on the way forward is W, not its transpose.
+
     Σ_j (Σ_l x_l·w_lj)·w_kj has the mean n·E[w²]·x_k over independent weights of mean 0, and beside it what
     strangers would give.
 
     Args:
         shape: of the result. count: n, how many weights one element of it sums over.
     """
+    if torch._C._current_graph_task_id() < 0:
+        return None
     partners = next(iter(w.bases)).partners
     fits = w.parameter and len(partners) == 1 and partners[0].shape == shape
     if not fits or w.moments.overall_mean**2 > AUDIBLE * w.moments.mean_square:
