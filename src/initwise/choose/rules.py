@@ -213,9 +213,9 @@ def _output(structure: Structure) -> str:
 def _branch_end(facts: WeightFacts, structure: Structure) -> Decision:
     """How much one of N branches may add to the stream.
 
-    With norms inside the branches every branch writes at unit scale whatever the stream holds, so 1/√N
-    of it keeps the stream's variance bounded, and no data pass is needed. Without norms branches amplify
-    what is there: min(1, 2/N) of the stream's std, which is what the data pass steers to.
+    With norms inside the branches every branch writes at unit scale whatever the stream holds: 1/N of its
+    variance, so that all together add 1. What attention's averages or a small working point take away, the
+    data pass gives back. Without norms branches amplify what is there: min(1, 2/N) of the stream's std.
     """
     count = max(facts.adds, 1)
     if structure.norms:
@@ -223,7 +223,8 @@ def _branch_end(facts: WeightFacts, structure: Structure) -> Decision:
         reason = (
             f"end of one of {count} normalised residual branches: × 1/√{count}, so their sum has variance 1"
         )
-        return Decision(1 / math.sqrt(count * second), "orthogonal", reason=reason, citation=RESIDUAL)
+        gain = 1 / math.sqrt(count * second)
+        return Decision(gain, "orthogonal", target=1 / count, reason=reason, citation=RESIDUAL)
     second = input_point(facts, structure).carried
     share = min(1.0, 2.0 / count)
     reason = f"end of one of {count} residual branches without a norm: adds {share:.3g} of the stream's std"
