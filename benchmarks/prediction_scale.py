@@ -30,8 +30,9 @@ HEAD = """# How prediction scales
 <!-- written by: benchmarks/prediction_scale.py --write -->
 
 `check(constructor, example, mode="predict")`, forward and backward, on one thread; no weight is ever
-allocated. Seconds are wall clock without imports; memory is the whole process's largest, of which imports of
-torch and transformers are the number in brackets. {machine}, {date}; the machine is shared.
+allocated. Seconds are CPU time (wall clock in brackets) without imports; memory is the whole process's
+largest, of which imports of torch and transformers are the number in brackets. {machine}, {date}; the machine
+is shared.
 
 | network | parameters | example | operations | rows | not predicted | seconds | MiB |
 |---|---|---|---|---|---|---|---|
@@ -108,11 +109,13 @@ def peak() -> float:
 def child(name: str) -> None:
     """Predict one network and print what it took as JSON."""
     import torch
+    import torch._dynamo  # FakeTensorMode loads it, once per process
 
     torch.set_num_threads(1)
     build, example = NETWORKS[name]
     if build is not plain_chain and build is not residual_chain:
         import transformers
+        from transformers import LlamaForCausalLM, MixtralForCausalLM  # noqa: F401
 
         transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     import initwise
@@ -133,12 +136,13 @@ def child(name: str) -> None:
         sizes.append(sum(parameter.numel() for parameter in model.parameters()))
         return model
 
-    before, started = peak(), time.perf_counter()
+    before, started, busy = peak(), time.perf_counter(), time.process_time()
     signals = initwise.check(counted, example, mode="predict")
     print(
         json.dumps(
             {
                 "seconds": time.perf_counter() - started,
+                "busy": time.process_time() - busy,
                 "memory": peak(),
                 "imports": before,
                 "parameters": sizes[0],
@@ -167,7 +171,8 @@ def line(name: str, found: dict[str, float]) -> str:
     text = f"{size / 1e9:,.1f} B" if size >= 1e9 else f"{size / 1e6:,.1f} M"
     return (
         f"| {name} | {text} | `{NETWORKS[name][1]}` | {found['operations']:,} | {found['rows']:,} | "
-        f"{found['missing']:,} | {found['seconds']:.1f} | {found['memory']:,.0f} ({found['imports']:,.0f}) |"
+        f"{found['missing']:,} | {found['busy']:.1f} ({found['seconds']:.1f}) | "
+        f"{found['memory']:,.0f} ({found['imports']:,.0f}) |"
     )
 
 

@@ -8,7 +8,7 @@ interpreter.py  runs operations and keeps what is known of each tensor;  rules/ 
 values.py       what is known of a tensor: sums of products of functions of bases (bases.py)
 moments.py      moments per pattern of indices (axes.py);  algebra.py, maps.py  what is done with them
 quadrature.py   what a function does to a Gaussian;  lines.py  a convolution along one axis
-choices.py      what a mask leaves;  grams.py  what keys and values share
+choices.py      what a mask leaves;  causal.py  the causal one;  grams.py  what keys and values share
 storages.py     memory that is written in place (writing.py);  sampling.py  what one draw of values decides
 faking.py       shapes of results;  substitutes.py  operations run as others;  building.py  constructors
 failing.py      what it means when a model cannot run without numbers

@@ -18,6 +18,7 @@ from ..signals.reading import Inputs
 from ..signals.scalars import Scalars
 from . import choices, quadrature, values
 from .axes import Array, patterns
+from .causal import Causal
 from .interpreter import Interpreter
 from .moments import Moments, independent
 from .rules import UnpredictedError, masks
@@ -35,7 +36,7 @@ class Expected:
         """The interpreter, and attention and matrix kernels as operations it has rules for."""
         # fused kernels have no moments: attention, recurrences and products shall be plain operations
         enabled = torch._C._get_mkldnn_enabled()
-        with sdpa_kernel(SDPBackend.MATH), self.interpreter:
+        with sdpa_kernel(SDPBackend.MATH), Causal(), self.interpreter:
             torch._C._set_mkldnn_enabled(False)
             try:
                 yield

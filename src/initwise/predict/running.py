@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +34,8 @@ from .interpreter import Interpreter
 ALONE = threading.Lock()
 _RUNNING: list[int] = []
 """The thread that predicts."""
+YOUNG, NEVER = 10_000, 1 << 30
+"""Objects made between two looks for cycles; looks among young ones between two among all."""
 
 
 def predicted(
@@ -53,12 +57,23 @@ def predicted(
     """
     if _RUNNING:
         _refuse_inside()
-    with ALONE, luck.numbered():
+    with ALONE, luck.numbered(), _young_collected():
         _RUNNING.append(threading.get_ident())
         try:
             return _predicted(model, example, plan, loss, seed, on_progress)
         finally:
             _RUNNING.clear()
+
+
+@contextlib.contextmanager
+def _young_collected() -> Iterator[None]:
+    """Cycles are looked for among young objects alone: all that is kept of a pass lives until its end."""
+    before = gc.get_threshold()
+    gc.set_threshold(before[0] and max(before[0], YOUNG), before[1], NEVER)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _refuse_inside() -> None:

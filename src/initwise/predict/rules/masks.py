@@ -17,6 +17,8 @@ from .calling import Call, UnpredictedError, rule
 
 HIDDEN = -1e4
 """Scores below this take no part."""
+KEEP = "_initwise_keep"
+"""The attribute of a mask that says at once which scores it lets take part; see `causal`."""
 
 
 def _keep_mask(tensor: Tensor) -> Tensor:
@@ -105,19 +107,13 @@ _KEPT: list[Tensor] = []
 """Masks met, the newest last."""
 MOST = 8
 LARGE = 1 << 20
-
-
-def _give_back() -> None:
-    """Masks that attention makes anew for each layer leave holes in the heap, which the C library keeps."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    if trim is not None:
-        trim(0)
+"""Elements of a mask whose memory is worth giving back."""
 
 
 def _is_mask(tensor: Any) -> bool:
     if not isinstance(tensor, Tensor) or isinstance(tensor, FakeTensor) or not tensor.is_floating_point():
         return False
-    return tensor.numel() > 1 and float(tensor.min()) < HIDDEN
+    return hasattr(tensor, KEEP) or (tensor.numel() > 1 and float(tensor.min()) < HIDDEN)
 
 
 def forget() -> None:
@@ -127,6 +123,9 @@ def forget() -> None:
 
 def _keep(tensor: Tensor) -> Tensor:
     """Which scores an additive mask lets take part; the same tensor for every layer that makes the like."""
+    known: Tensor | None = getattr(tensor, KEEP, None)
+    if known is not None:
+        return known
     keep = _keep_mask(tensor)
     if tensor.numel() > LARGE:
         _give_back()
@@ -136,3 +135,10 @@ def _keep(tensor: Tensor) -> Tensor:
     _KEPT.append(keep)
     del _KEPT[:-MOST]
     return keep
+
+
+def _give_back() -> None:
+    """Masks that a model makes anew for each layer leave holes in the heap, which the C library keeps."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
