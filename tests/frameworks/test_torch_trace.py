@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
-from initwise.core.errors import ExampleError, ForwardError, ModelError
+from initwise.core.errors import ExampleError, ForwardError
 from initwise.core.graph import OPS
 from initwise.frameworks.torch.trace import trace
 
@@ -445,9 +445,10 @@ def test_an_example_that_does_not_fit_is_refused():
         trace(nn.Linear(4, 4), "f32[3,5]")
 
 
-def test_a_meta_model_cannot_be_traced():
-    with pytest.raises(ModelError, match="meta"):
-        trace(nn.Linear(4, 4, device="meta"), "f32[3,4]")
+def test_a_meta_model_is_traced_without_values():
+    real, meta = nn.Linear(4, 4), nn.Linear(4, 4, device="meta")
+    assert trace(meta, "f32[3,4]") == trace(real, "f32[3,4]")
+    assert meta.weight.device.type == "meta"
 
 
 def test_the_graph_is_plain_data():
