@@ -105,8 +105,8 @@ def test_post_norm_comes_with_its_caveat(advised: dict[str, Advice]) -> None:
     assert "truncated_normal" in advice.ties
 
 
-def test_a_normed_network_is_told_that_the_default_is_fine(advised: dict[str, Advice]) -> None:
-    advice = advised["pre_norm"]
+def test_where_the_default_ties_that_is_said(advised: dict[str, Advice]) -> None:
+    advice = advised["post_norm"]
     assert "torch_default" in advice.ties
     assert any("framework's default" in reason for reason in advice.reasons)
 

@@ -38,7 +38,13 @@ def does(row: Reading, factor: float) -> bool:
 
     A matrix multiplies a gradient's norm by σ·√fan_in on its way back.
     """
-    if row.role != "weight" or not 0 < row.weight_rms < math.inf or not row.units or not row.weight_count or not factor:
+    if (
+        row.role != "weight"
+        or not 0 < row.weight_rms < math.inf
+        or not row.units
+        or not row.weight_count
+        or not factor
+    ):
         return False
     gain = math.log(row.weight_rms * math.sqrt(row.weight_count / row.units))
     wanted = math.log(factor)
