@@ -2,13 +2,14 @@
 
 - **A** keeps the second moment at 1: gain 1/√E[φ(z)²] at q = 1; residual branch ends × 1/√(number of
   sums); orthogonal when the chain is deep; normed networks keep He and Xavier; a small head.
-- **A2** chooses the working point of each activation (`operating`), so that the gradient survives too;
-  hidden layers orthogonal; residual branch ends ∝ 1/(number of sums).
-- **B** is A2 plus one data pass that sets every layer's second moment to its target (`calibrate`).
+- **A2** chooses the working point of each activation (`operating`), so that the gradient survives too; pairs
+  ±z where no plain point does (`mirror`); nearly linear starts where norms or gates hold the signal; all
+  matrices orthogonal; branch ends by the number of sums; heads by the kind of loss (`losses`); drawn biases
+  for stems of few inputs; post-LN networks and language models at BERT's and GPT-2's scale.
+- **B** is A2 plus one data pass that brings every layer to its target (`calibrate`).
 - **LSUV** is orthogonal plus one data pass to variance 1.
 
-Post-LN transformers are their own case in A2 and B: the published small initialization wins there, and
-every rule that asks for unit variance loses.
+What each part is worth: docs/decisions/0024, measured by benchmarks/regret.py.
 """
 
 from __future__ import annotations
