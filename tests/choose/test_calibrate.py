@@ -363,3 +363,24 @@ def test_a_pass_that_could_scale_no_weight_at_all_is_an_error(name: str) -> None
     with pytest.raises(ModelError, match=r"could scale none of \d weights") as caught:
         init_(mlp(3, nn.ReLU), name, example=torch.zeros(4, 16))
     assert "is nearly zero on the example" in str(caught.value)
+
+
+class Added(nn.Module):
+    """A linear layer of few inputs by `addmm`, whose first argument is the bias."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(4, 32), nn.Linear(32, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(torch.relu(torch.addmm(self.first.bias, x, self.first.weight.t())))
+
+
+def test_a_drawn_bias_has_its_own_share_however_it_is_added() -> None:
+    plain, x = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 3)), batch(64, 4)
+    made, other = plan_b(study(Added(), x)), plan_b(study(plain, x))
+    assert made["first.bias"].std == pytest.approx(math.sqrt(1 / 5))
+    # the product alone gets the rest, 4/5, exactly
+    for plan, model, name in ((made, Added(), "first.weight"), (other, plain, "0.weight")):
+        weight = weights_for(model, plan, seed=0)[name]
+        assert float((x @ weight.T).double().square().mean()) == pytest.approx(4 / 5, rel=1e-4)

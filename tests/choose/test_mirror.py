@@ -139,3 +139,14 @@ def test_an_activation_that_also_feeds_something_else_keeps_plain_rows() -> None
     structure = read_structure(s.graph, s.infos)
     assert mirrors(structure["l3"], structure)
     assert not mirrors(structure["side"], structure)
+
+
+def test_a_mirrored_stem_of_few_inputs_keeps_its_pairs_and_draws_no_bias() -> None:
+    s = Sketch(4)
+    x = s.op("input")
+    for k in range(DEPTH - 1):
+        x = s.op("activation", s.weight(f"l{k}", x, out=8, bias=True), label="relu")
+    s.op("output", s.weight("head", x))
+    made = plan(s)
+    assert made["l0"].law == "packed"
+    assert made["l0.bias"].mean == made["l0.bias"].std == 0

@@ -31,7 +31,8 @@ def test_what_a_budget_means(given, found):
 
 
 @pytest.mark.parametrize(
-    "bad", [0, -0.1, "0 s", "ten", "1.5 steps", "3 days", "", float("nan"), True, None, timedelta()]
+    "bad",
+    [0, -0.1, "0 s", "ten", "1.5 steps", "1e999 steps", "3 days", "", float("nan"), True, None, timedelta()],
 )
 def test_what_is_no_budget(bad):
     with pytest.raises(OptionError) as caught:

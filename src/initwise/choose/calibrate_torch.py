@@ -128,8 +128,8 @@ class _Pass(TorchFunctionMode):
             self.marked[id(output)] = (output, name)
             return result
         if self.targets[name].spread:
-            output = _first(func(*_unbiased(args), **{**kwargs, **dict.fromkeys({"bias"} & set(kwargs))}))
-        return func(*args, **kwargs) if output is not None and self._fit(name, output) else result
+            output = _unbiased(func, args, kwargs, output)
+        return func(*args, **kwargs) if self._fit(name, output) else result
 
     def _attend(self, func: Any, args: Any, kwargs: Any) -> Any:
         given = inspect.signature(func).bind(*args, **kwargs).arguments
@@ -202,9 +202,18 @@ class _Pass(TorchFunctionMode):
         return result
 
 
-def _unbiased(args: Sequence[Any]) -> tuple[Any, ...]:
-    """The positional arguments of a linear layer or convolution: (input, weight, None for the bias, …)."""
-    return (*args[:2], None, *args[3:]) if len(args) > 2 else tuple(args)
+def _unbiased(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], output: Tensor) -> Tensor:
+    """What `func` gave, less the bias that it added; a product to which a bias is added later has none."""
+    called = getattr(func, "__name__", "")
+    if called in ("addmm", "baddbmm"):
+        added = args[0] if args else kwargs["input"]
+        return output - kwargs.get("beta", 1) * added
+    place = 3 if called == "bilinear" else 2
+    if not called.startswith(("linear", "conv", "bilinear")):
+        return output
+    plain = [None if index == place else value for index, value in enumerate(args)]
+    found = _first(func(*plain, **{**kwargs, **dict.fromkeys({"bias"} & set(kwargs))}))
+    return output if found is None else found
 
 
 def _not_finite(name: str, example: Any) -> ExampleError | ModelError:

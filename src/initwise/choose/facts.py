@@ -97,7 +97,7 @@ class Structure(JsonMixin):
         post_norm: True if most residual sums are normalised (post-LN).
         traced: False when the model could not be traced and this is a guess from its parameters.
         unnamed: number of elementwise functions that are no registered activation.
-        embeddings: number of look-ups in embeddings.
+        embeddings: number of look-ups in embeddings of what the model is given.
         loss: "classification", "regression", or "" where it is not known.
         direct: embeddings whose values reach the model's result with no weight in between.
     """

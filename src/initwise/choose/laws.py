@@ -21,8 +21,7 @@ class Decision:
 
     Attributes:
         gain: entries get the standard deviation gain/√fan_in.
-        law: "normal", "orthogonal", "delta_orthogonal", "identity" or "small" (N(0, 0.02) cut at ±0.04,
-            whatever the fans).
+        law: "normal", "orthogonal", "delta_orthogonal" or "identity".
         bias: the constant its bias gets.
         spread: standard deviation of its bias, where that is drawn and not constant.
         target: what a data pass steers its output y to; None where none should rescale it.

@@ -1,6 +1,8 @@
 """What kind of loss a model is trained with: it decides how large the output starts.
 
-Told by the targets of a problem, or, where there is none, by a head with one output per row of an embedding.
+Told by the targets of a problem; where there is none, by the model: one output per row of an embedding are
+logits; a single output, or as many as the stem has inputs, are numbers to be met. Who knows better says so:
+`choose(…, loss="classification")`.
 """
 
 from __future__ import annotations
@@ -28,8 +30,8 @@ def require_loss(loss: str | None, where: str) -> None:
 def of_targets(targets: Any) -> str:
     """The kind of loss that `targets` are for: a tensor, an array, or whatever NumPy makes one of.
 
-    Integers and truth values name classes, and so do numbers that are all 0 or 1, or rows of probabilities.
-    All other numbers are to be met themselves. What is no array is not known.
+    Integers and truth values name classes, and so do numbers of which some are 0 and all others 1, or rows
+    of probabilities. All other numbers are to be met themselves. What is no array is not known.
     """
     try:
         values = np.asarray(targets.detach().cpu() if hasattr(targets, "detach") else targets)
@@ -43,7 +45,7 @@ def of_targets(targets: Any) -> str:
 
 
 def _labels(values: np.ndarray[Any, Any]) -> bool:
-    if np.isin(values, (0.0, 1.0)).all():
+    if set(np.unique(values)) == {0.0, 1.0}:
         return True
     rows = values.ndim > 1 and values.shape[-1] > 1 and bool((values >= 0).all())
     return rows and bool(np.allclose(values.sum(-1), 1, atol=1e-4))

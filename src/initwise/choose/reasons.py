@@ -202,10 +202,10 @@ def caveats(case: Case) -> Iterator[str]:
     if structure.post_norm:
         yield (
             "Caveat: in post-LN networks early leaders of a race often lose, and learning-rate warm-up "
-            "matters more than the scheme; the published std 0.02 won in the study."
+            "matters more than the scheme; small starts, the framework's own too, did best."
         )
     if structure.recurrent:
-        yield "Caveat: two recurrent networks in the study are thin evidence; the schemes differed little."
+        yield "Caveat: recurrent networks were few among those that the rules were measured on."
     if isinstance(case.example, str) or case.example is None:
         told = "predicted numbers nearer" if case.valueless else "measured numbers true"
         yield f"Caveat: the example was drawn at random from shapes; a batch of your data makes the {told}."

@@ -1,7 +1,7 @@
 """The automatic rules: structure → what each weight gets and why. Pure functions, no data, no weights.
 
 - **A** keeps the second moment at 1: gain 1/√E[φ(z)²] at q = 1; residual branch ends × 1/√(number of
-  sums); orthogonal when the chain is deep; normed networks keep He and Xavier; a small head.
+  sums); orthogonal when the chain is deep; normed networks keep He and Xavier; the head by the loss.
 - **A2** chooses the working point of each activation (`operating`), so that the gradient survives too; pairs
   ±z where no plain point does (`mirror`); nearly linear starts where norms or gates hold the signal; all
   matrices orthogonal; branch ends by the number of sums; heads by the kind of loss (`losses`); drawn biases
@@ -153,6 +153,8 @@ def _shared(decision: Decision, facts: WeightFacts, info: ParameterInfo) -> Deci
     With zero biases the kinks of all its units meet in the origin; drawn ones spread them over the data.
     """
     share = 1 / (1 + info.fans.fan_in) if info.fans else 0.0
+    if decision.mirror:  # drawn biases would part the pairs ±z
+        return decision
     if facts.role != "stem" or not facts.bias or not facts.feeds or decision.bias or share < FEW_INPUTS:
         return decision
     spread = math.sqrt(share * (decision.target or 1.0))

@@ -53,7 +53,7 @@ def read_structure(graph: Graph, parameters: Sequence[ParameterInfo]) -> Structu
         norms=sum(node.op == "norm" for node in graph.nodes),
         post_norm=sum(add.post_norm for add in adds) * 2 > len(adds),
         unnamed=sum(node.op == "pointwise" for node in graph.nodes),
-        embeddings=sum(node.op == "embedding" for node in graph.nodes),
+        embeddings=reader.looked_up(),
         direct=reader.direct_tables(),
     )
 
@@ -304,6 +304,14 @@ class _Reader:
     def _packed_attention(self, info: ParameterInfo) -> str:
         parts = {name for name, _ in info.layout.parts} if info.layout else set()
         return "query_key_value" if {"q", "k", "v"} <= parts else ""
+
+    def looked_up(self) -> int:
+        """Look-ups of what the model is given; positions are its own."""
+        return sum(
+            any(source.op == "input" for index in node.inputs for source in self.flow.sources(index))
+            for node in self.flow.nodes.values()
+            if node.op == "embedding"
+        )
 
     def direct_tables(self) -> tuple[str, ...]:
         """Embeddings whose values reach the result with neither weight nor norm in between."""

@@ -70,7 +70,7 @@ def _from_text(text: str) -> Budget:
         value, unit = (float(match[1]), match[2].lower()) if match else (math.nan, "")
     except ValueError:
         value, unit = math.nan, ""
-    if unit in ("step", "steps") and value == int(value):
+    if unit in ("step", "steps") and math.isfinite(value) and value == int(value):
         return Budget(steps=int(value))
     if unit in UNITS:
         return Budget(seconds=value * UNITS[unit])

@@ -139,7 +139,8 @@ def outcomes(work: Work, heats: Sequence[Heat], executor: Executor | None) -> Ge
         else:
             _require_sendable(heats[index], error)
             lost.append((index, error))
-    yield from _again(work, heats, lost, guarded=isinstance(executor, Workers))
+    own = executor if isinstance(executor, Workers) else None
+    yield from _again(work, heats, lost, own is not None, own.memory if own else None)
 
 
 _SILENT = "nothing came back in time"
@@ -185,12 +186,16 @@ def _submitted(executor: Executor, work: Work, heat: Heat) -> Future[tuple[Outco
 
 
 def _again(
-    work: Work, heats: Sequence[Heat], lost: Sequence[tuple[int, BaseException]], guarded: bool
+    work: Work,
+    heats: Sequence[Heat],
+    lost: Sequence[tuple[int, BaseException]],
+    guarded: bool,
+    memory: int | None,
 ) -> Iterator[Found]:
     """Lost heats once more, each in a guarded process: the whole heat, then its arms one by one."""
     if not lost:
         return
-    with Workers(1) as workers:
+    with Workers(1, memory=memory) as workers:
         for index, error in lost:
             heat = heats[index]
             found = error if guarded else _tried(work, heat, workers)

@@ -23,8 +23,9 @@ def isolated(seed: int, threads: int | None = None) -> Iterator[None]:
     Args:
         threads: torch's threads inside; the rounding of sums depends on them.
     """
-    before = torch.get_num_threads()
     with _TURN, untouched(torch.nn.Module()):
+        # asked only in turn: whoever is inside may have set another number
+        before = torch.get_num_threads()
         reseed(seed)
         try:
             torch.set_num_threads(threads or before)

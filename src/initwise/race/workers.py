@@ -53,6 +53,7 @@ class Workers(Executor):
                 expected="no limit",
                 cause=f"{sys.platform} has no such limit",
             )
+        self.memory = memory
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="initwise-race")
         self._children = [_Child(memory) for _ in range(count)]
         self._idle: queue.LifoQueue[_Child] = queue.LifoQueue()
