@@ -4,7 +4,8 @@
     python benchmarks/learning_rates.py [--write]      # docs/benchmarks/learning-rates.md
 
 A rate is good if its regret against the best rate of the same weights is at most .05. Fitted on the
-development problems; the validation set is held out.
+development and wide problems, not on the validation set (whose kept trainings are of the rules as they
+were then).
 """
 
 from __future__ import annotations

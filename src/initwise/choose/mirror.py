@@ -1,4 +1,4 @@
-"""Mirrored units: what every deep chain of an activation that is not odd starts with.
+"""Mirrored units: for chains whose activation has no plain working point, or one that is far from linear.
 
 Rows of a weight in pairs ±a make units in pairs ±z. If the next weights are A = [Q, −Q] over these pairs,
 they see
@@ -12,8 +12,8 @@ is an isometry at the start, forward and backward, at any depth and width ("look
 tanh(z/2), whose working point is found as tanh's is.
 
 The price: a layer starts with half as many directions as it has units. The pairs part at the first step,
-since at every input the two have different slopes. So it is used where the chain is deep: there, plain
-draws lose more. Which are the pairs is known only if each half goes to a half of the next weights' inputs.
+since at every input the two have different slopes. So it is used where plain draws lose more (`pays`).
+Which are the pairs is known only if each half goes to a half of the next weights' inputs.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ network's function then feels is the sum over its weights,
 
     S = Σ √fan_in / σ,
 
-and the best rates of a grid on the development problems of benchmarks/regret.py fall with it as
+and the best rates of a grid on the development and wide problems of benchmarks/regret.py fall with it as
 η = RATES[0]·S^−RATES[1], the exponents fitted (benchmarks/learning_rates.py). It is a range, not a number:
 data, batch size and length of training move it too.
 """
