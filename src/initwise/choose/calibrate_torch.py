@@ -206,8 +206,9 @@ def _unbiased(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], output:
     """What `func` gave, less the bias that it added; a product to which a bias is added later has none."""
     called = getattr(func, "__name__", "")
     if called in ("addmm", "baddbmm"):
-        added = args[0] if args else kwargs["input"]
-        return output - kwargs.get("beta", 1) * added
+        added: Tensor = args[0] if args else kwargs["input"]
+        product: Tensor = output - kwargs.get("beta", 1) * added
+        return product
     place = 3 if called == "bilinear" else 2
     if not called.startswith(("linear", "conv", "bilinear")):
         return output
