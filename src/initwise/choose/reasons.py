@@ -9,6 +9,7 @@ from ..core.records import Race
 from .calibrate import unscaled
 from .candidates import family
 from .facts import Structure
+from .measuring import FAMILIAR
 from .planners import ASKED, Case
 from .rules import point_of
 from .verdicts import Judged
@@ -17,7 +18,6 @@ LENGTH = 50
 """Optimiser steps below which a race's lead is no more than moderate evidence."""
 SHOWN = 5
 """Vetoed candidates named per verdict."""
-FAMILIAR = ("he_normal", "xavier_normal", "torch_default", "lsuv", "orthogonal")
 MEANING = {
     "vanishing": "because signal or gradient fade over the depth (last to first layer)",
     "exploding": "because signal or gradient blow up over the depth (last to first layer)",
