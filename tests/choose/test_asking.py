@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -10,17 +12,20 @@ from choose_models import ZOO, mlp
 from torch import Tensor, nn
 
 import initwise
-from initwise.choose import choose
+from initwise.choose import choose, work
 from initwise.choose.candidates import CANDIDATES, CandidateRow
 from initwise.choose.measuring import measured
-from initwise.choose.planners import Case, study
+from initwise.choose.planners import Case, plan_a2, plan_b, study
 from initwise.choose.rank import TIE, expected
+from initwise.choose.stand_in import stood_in
 from initwise.choose.verdicts import UNMEASURED
 from initwise.choose.work import ALLOWANCE, Work
 from initwise.core.errors import ModelError, UnsupportedError
 from initwise.core.plan import Plan
 from initwise.core.records import Advice, Candidate
 from initwise.frameworks.protocol import adapter_for
+from initwise.measure.drawn import Drawn
+from initwise.measure.substitutes import weights_for
 
 DEEP = ("torch_default", "he_normal", "rule_b")
 
@@ -207,3 +212,75 @@ def test_the_work_of_a_network_is_its_multiplications_elements_and_operations() 
 def test_the_work_of_a_convolution_counts_its_places() -> None:
     work = study(nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU()), "f32[2,3,5,5]").work
     assert work.multiplications == 2 * 25 * (8 * 3 * 9)
+
+
+# what asking costs beside passes
+
+
+def test_a_plain_model_is_asked_about_without_loading_compilers() -> None:
+    code = (
+        "import sys, torch, initwise\n"
+        "model = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))\n"
+        "initwise.choose(model, torch.randn(32, 8))\n"
+        "print([name for name in ('torch._dynamo', 'torch._inductor', 'sympy') if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def wide(layers: int = 2, width: int = 768) -> nn.Sequential:
+    hidden = [layer for _ in range(layers) for layer in (nn.Linear(width, width), nn.ReLU())]
+    return nn.Sequential(*hidden, nn.Linear(width, 10))
+
+
+def test_what_the_data_pass_drew_is_what_the_plan_says() -> None:
+    case = study(mlp(4, nn.ReLU), torch.randn(64, 16))
+    plan = plan_b(case)
+    drawn = case.to_measure(plan)
+    assert isinstance(drawn, Drawn)
+    written = weights_for(case.model, plan, seed=0)
+    assert set(drawn.weights) == set(written)
+    for name, tensor in written.items():  # scaled after rounding, not before: two roundings
+        assert torch.allclose(drawn.weights[name], tensor, rtol=2**-22, atol=0)
+    assert case.to_measure(plan) is plan  # handed on once
+
+
+class Overwriting(nn.Module):
+    """Its forward halves its own weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.head = nn.Linear(32, 32), nn.Linear(32, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            self.layer.weight.mul_(0.5)
+        logits: Tensor = self.head(torch.relu(self.layer(x)))
+        return logits
+
+
+def test_weights_that_the_model_wrote_into_are_drawn_anew() -> None:
+    case = study(Overwriting(), torch.randn(64, 32))
+    plan = plan_b(case)
+    assert case.to_measure(plan) is plan
+
+
+def test_matrices_that_take_too_long_to_draw_are_measured_as_normal_ones() -> None:
+    case = study(wide(), torch.randn(32, 768))
+    plan = plan_a2(case)
+    assert stood_in(plan, case.parameters, case.work) is plan  # a fraction of a second
+    slow = dataclasses.replace(case.work, multiplications=0.0, elements=0.0, nodes=1)
+    many = [
+        dataclasses.replace(info, shape=(4096, 4096)) for info in case.parameters if info.name == "0.weight"
+    ]
+    changed = stood_in(plan, many, slow)
+    assert changed["0.weight"].law == "normal"
+    assert changed["0.weight"].std == plan["0.weight"].std
+    assert {name for name in plan if changed[name] != plan[name]} == {"0.weight"}
+
+
+def test_the_advice_says_that_others_were_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "PER_DRAWN", 1.0)
+    advice = choose(wide(1), torch.randn(32, 768))
+    assert advice.plan["0.weight"].law == "orthogonal"
+    assert any("measured as normal ones" in reason for reason in advice.reasons)

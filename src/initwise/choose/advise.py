@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..core.errors import ModelError, OptionError, ProblemError
 from ..core.problem import Problem
 from ..core.records import Advice, Race
 from ..core.stream import checked_seed
+from ..frameworks.protocol import adapter_for, door
 from .candidates import family, resolve
 from .losses import of_targets, require_loss
 from .measuring import Progress, measured
@@ -102,10 +104,12 @@ def choose(
     report = on_progress or _silent
     source = "model, example" if problem is None else "problem=problem"
     source += f", loss={loss!r}" if loss else ""
-    case = _case(model, example, problem, seed, method, loss)
-    _require_fillable(case)
-    kind = family(case.structure)
-    judged = measured(rows, case, kind, everything=race or candidates is not None, report=report)
+    model, example, loss = _asked(model, example, problem, loss)
+    with _unchanging(model):
+        case = study(model, example, seed=seed, method=method, loss=loss)
+        _require_fillable(case)
+        kind = family(case.structure)
+        judged = measured(rows, case, kind, everything=race or candidates is not None, report=report)
     order = ranked(judged, kind)
     ties, run = tied(order), None
     if race and problem is not None:
@@ -146,15 +150,23 @@ def _positive(value: Any) -> bool:
     return bool(number and math.isfinite(value) and value > 0)
 
 
-def _case(
-    model: Any, example: Any, problem: Problem | None, seed: int, method: str | None, loss: str | None
-) -> Case:
+def _asked(
+    model: Any, example: Any, problem: Problem | None, loss: str | None
+) -> tuple[Any, Any, str | None]:
+    """Model, example and kind of loss, as given or as the problem has them."""
     if problem is not None:
         model = model_of(problem) if model is None else model
         inputs, targets = first_batch(problem)
         example = inputs if example is None else example
         loss = (of_targets(targets) or None) if loss is None else loss
-    return study(model, example, seed=seed, method=method, loss=loss)
+    return model, example, loss
+
+
+def _unchanging(model: Any) -> AbstractContextManager[None]:
+    """Inside, the model is read once, whoever asks for its parameters."""
+    held = door(adapter_for(model), "unchanging")
+    context: AbstractContextManager[None] = nullcontext() if held is None else held()
+    return context
 
 
 def _require_fillable(case: Case) -> None:

@@ -10,7 +10,7 @@ between). The model is not touched: the pass runs on substituted weights, and wh
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.codec import JsonMixin
@@ -58,10 +58,16 @@ class Factor(JsonMixin):
 
 @dataclass(frozen=True)
 class Calibration:
-    """What the data pass found: a Factor, or why there is none, for every weight with a target."""
+    """What the data pass found: a Factor, or why there is none, for every weight with a target.
+
+    Attributes:
+        weights: name → tensor, those it ran on, scaled: the plan's with these factors but for their last bit.
+            Empty where the model itself wrote into them.
+    """
 
     factors: Mapping[str, Factor]
     missed: Mapping[str, str]
+    weights: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 def measure_factors(

@@ -55,6 +55,7 @@ def measure_factors(
     """
     args, kwargs = arguments(model, example, seed=seed)
     weights = weights_for(model, plan, seed=seed)
+    versions = {name: tensor._version for name, tensor in weights.items()}
     with untouched(model), torch.no_grad():
         reseed(seed)
         model.train()
@@ -66,7 +67,12 @@ def measure_factors(
     if mode.broken is not None:
         raise _not_finite(mode.broken, (args, kwargs))
     missed = {name: mode.missing(name) for name in targets if name not in mode.factors}
-    return Calibration(mode.factors, missed)
+    # scaled once, or not at all; a buffer among them belongs to a parametrization, which writes into it
+    clean = all(
+        weights[name]._version - version == (name in mode.factors) for name, version in versions.items()
+    )
+    clean = clean and set(weights) <= {name for name, _ in model.named_parameters()}
+    return Calibration(mode.factors, missed, weights if clean else {})
 
 
 def _still(module: nn.Module) -> None:

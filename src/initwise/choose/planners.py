@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..core.errors import ModelError, OptionError, UnsupportedError
@@ -14,12 +14,14 @@ from ..core.parameter import ParameterInfo
 from ..core.plan import Plan
 from ..frameworks.protocol import adapter_for
 from ..measure.checking import on_meta
+from ..measure.drawn import Drawn
 from .assemble import assemble, decisions
 from .calibrate import SILENT, Target, calibrated, measure_factors, unscaled
 from .facts import Structure
 from .laws import Decision
 from .losses import of_model
 from .rules import Rule, rule_a, rule_a2, rule_lsuv
+from .stand_in import stood_in
 from .structure import guess_structure, read_structure
 from .work import NO_WORK, Work, work_of
 
@@ -44,6 +46,7 @@ class Case:
         method, why: one of `METHODS`, and why it was taken.
         valueless: the model is on the meta device: what it does can be predicted, not measured.
         work: what running the model takes.
+        drawn: by a plan's name, what its data pass drew and scaled, until it is measured.
     """
 
     model: Any
@@ -55,6 +58,14 @@ class Case:
     why: str = ASKED
     valueless: bool = False
     work: Work = NO_WORK
+    drawn: dict[str, Drawn] = field(default_factory=dict, compare=False, repr=False)
+
+    def to_measure(self, plan: Plan) -> Plan | Drawn:
+        """What is measured of a plan: what its data pass drew, or else the plan, with `stand_in`'s."""
+        drawn = self.drawn.pop(plan.name, None)
+        if drawn is not None and drawn.plan is plan:
+            return drawn
+        return stood_in(plan, self.parameters, self.work)
 
 
 def study(
@@ -192,8 +203,12 @@ def _measured(plan: Plan, chosen: Mapping[str, Decision], case: Case) -> Plan:
     targets = _targets(plan, chosen)
     if not targets:
         return plan
-    found = measure_factors(case.model, case.example, plan, targets, seed=case.seed)
-    return calibrated(plan, found, plan.name)
+    begun = stood_in(plan, case.parameters, case.work)
+    found = measure_factors(case.model, case.example, begun, targets, seed=case.seed)
+    plan = calibrated(plan, found, plan.name)
+    if found.weights:
+        case.drawn[plan.name] = Drawn(plan, found.weights)
+    return plan
 
 
 def _targets(plan: Plan, chosen: Mapping[str, Decision]) -> dict[str, Target]:

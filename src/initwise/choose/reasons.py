@@ -12,6 +12,7 @@ from .facts import Structure
 from .measuring import FAMILIAR
 from .planners import ASKED, Case
 from .rules import point_of
+from .stand_in import LARGE, stood_in
 from .verdicts import Judged
 
 LENGTH = 50
@@ -59,6 +60,7 @@ def _all(order: Sequence[Judged], ties: Sequence[str], case: Case, race: Race | 
     yield from _ties(order, ties, race)
     yield from caveats(case)
     yield from _unscaled(order[0])
+    yield from _stand_ins(order[0], case)
 
 
 def describe(structure: Structure) -> str:
@@ -230,6 +232,16 @@ def _unscaled(best: Judged) -> Iterator[str]:
         names = [name for name, other in missed.items() if other == why]
         shown = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
         yield f"Caveat: the data pass did not scale {len(names)} of the weights ({shown}): {why}."
+
+
+def _stand_ins(best: Judged, case: Case) -> Iterator[str]:
+    """Weights that were measured as others."""
+    if best.plan is None or case.valueless or stood_in(best.plan, case.parameters, case.work) is best.plan:
+        return
+    yield (
+        f"Orthogonal matrices of {LARGE} rows and columns or more were measured as normal ones of the same "
+        "std: drawing them takes longer than all the rest, and to second moments they do the same."
+    )
 
 
 def _length(best: Judged, race: Race) -> float:

@@ -51,7 +51,7 @@ def judge(row: CandidateRow, case: Case) -> Judged:
         return _predicted(row, case)
     try:
         plan = row.plan(case)
-        signals = check(case.model, case.example, plan=plan, seed=case.seed)
+        signals = check(case.model, case.example, plan=case.to_measure(plan), seed=case.seed)
     except (ExampleError, ForwardError):
         raise
     except InitwiseError as error:

@@ -1,7 +1,7 @@
 """Work: how much a model has to compute, from shapes alone, and how many candidates may be measured for it.
 
-No clock is read, so that the same model gets the same Advice each time. The constants are of one core of
-a laptop; what they stand for is printed by `python benchmarks/asking.py`.
+No clock is read, so that the same model gets the same Advice each time. The constants are a slow core's, on
+the careful side: `python benchmarks/asking.py --estimate` prints what they say of a check beside what it takes.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ PER_ELEMENT = 4e-8
 """Seconds of a check per element of an output or a parameter."""
 PER_NODE = 2.2e-3
 """Seconds of a check per operation, however small."""
+PER_DRAWN = 5e-11
+"""Seconds of drawing an orthogonal matrix per rows · columns · the smaller of both."""
 ALLOWANCE = 0.6
 """Seconds for all that is measured beside training steps' time; the rest of one second is for loading."""
 
@@ -49,6 +51,10 @@ class Work:
         Reading the model, its data pass and the chosen candidate's check count as two checks.
         """
         return int(max(0.0, ALLOWANCE / self.check - 2)) if self.nodes else 0
+
+    def draws(self, products: float) -> bool:
+        """May orthogonal matrices that take so many products be drawn to be measured?"""
+        return products * PER_DRAWN <= ALLOWANCE + self.check
 
 
 NO_WORK = Work()

@@ -193,6 +193,7 @@ class NumpyAdapter:
     calibrate: str = ""
     adapters: str = ""
     branches: str = ""
+    unchanging: str = ""
     together: str = ""
 
     def recognises(self, model: Any) -> bool:

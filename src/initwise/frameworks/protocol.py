@@ -51,6 +51,8 @@ class Adapter(Protocol):
     """Door to `(model) -> adapting.Adapters`, the model's low-rank adapters."""
     branches: str = ""
     """Door to the variances of residual branches, called as `choose.profile_torch.branches` is."""
+    unchanging: str = ""
+    """Door to a context manager, `() -> …`, in which models are read once: nothing in them changes."""
 
     def recognises(self, model: Any) -> bool:
         """Is this one of the framework's models?"""

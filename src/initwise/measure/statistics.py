@@ -152,7 +152,8 @@ def _slope(x: Tensor, function: Callable[..., Any], rest: tuple[Any, ...], optio
         point = x.clone().requires_grad_()
         # a copy that is no leaf, so that in-place functions may write into it
         value = function(point * 1, *rest, **options)
-        (slope,) = torch.autograd.grad(value, point, torch.ones_like(value))
+        # of the sum: a cotangent given to autograd makes it load its symbolic shapes, a second's work
+        (slope,) = torch.autograd.grad(value.sum(), point)
     return slope
 
 

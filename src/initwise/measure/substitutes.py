@@ -16,6 +16,7 @@ from ..frameworks.torch.run import arguments, example_for, require_data
 from ..frameworks.torch.walk import parameters, unchanging
 from ..signals.passing import Pass, run_pass
 from ..signals.watch import OnProgress
+from .drawn import Drawn
 from .real import Real
 
 
@@ -45,12 +46,14 @@ def weights_for(model: nn.Module, plan: Any, example: Any = None, *, seed: int =
     not touched.
 
     Args:
-        plan: a Plan, an Advice, a scheme's or recipe's name, a Scheme, or {glob: scheme}.
+        plan: a Plan, an Advice, a scheme's or recipe's name, a Scheme, or {glob: scheme}; or a Drawn.
         example: for plans that run the model to be made.
 
     Raises:
         UnknownNameError, OptionError, ModelError, LayoutError, FillError: as `plan_for` does.
     """
+    if isinstance(plan, Drawn):
+        return plan.weights
     with unchanging():
         made = dict(plan_for(model, plan, example=example, seed=seed))
         if isinstance(plan, (Plan, Advice)):

@@ -156,7 +156,7 @@ class _Passing:
 
     def _run_backward(self, starts: list[Tensor], gradients: list[Tensor]) -> None:
         try:
-            torch.autograd.backward(starts, gradients)
+            torch.autograd.backward([_start(*pair) for pair in zip(starts, gradients, strict=True)])
         except Exception as error:
             reached = [note.name for note in self.watch.notes if "gradient_rms" in note.places]
             raise ForwardError(
@@ -283,6 +283,27 @@ class _Passing:
                 squares += value**2 * self.weights[name].numel()
                 elements += self.weights[name].numel()
         return math.sqrt(squares / elements) if elements else math.nan
+
+
+class _Start(torch.autograd.Function):
+    """A number with the gradient given at `end`, to start a backward pass from.
+
+    A cotangent handed to `torch.autograd.backward` itself makes it load its symbolic shapes, a second's work.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, end: Tensor, gradient: Tensor) -> Tensor:
+        ctx.gradient = gradient
+        return torch.zeros((), device=end.device)
+
+    @staticmethod
+    def backward(ctx: Any, one: Tensor) -> tuple[Tensor, None]:
+        return ctx.gradient, None
+
+
+def _start(end: Tensor, gradient: Tensor) -> Tensor:
+    number: Tensor = _Start.apply(end, gradient)  # type: ignore[no-untyped-call]
+    return number
 
 
 def _name(dtype: torch.dtype) -> str:

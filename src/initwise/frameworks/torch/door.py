@@ -29,6 +29,7 @@ class TorchAdapter:
     adapters: str = "initwise.frameworks.torch.lora:adapters"
     attention: str = "initwise.frameworks.torch.attention:attention"
     branches: str = "initwise.choose.profile_torch:branches"
+    unchanging: str = "initwise.frameworks.torch.walk:unchanging"
 
     def recognises(self, model: Any) -> bool:
         """Is `model` an `nn.Module`?"""

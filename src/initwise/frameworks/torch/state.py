@@ -56,7 +56,14 @@ def _modes(model: nn.Module) -> Iterator[Undo]:
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     yield lambda: torch._C._set_grad_enabled(grad)
     yield lambda: torch.set_default_dtype(dtype)
-    yield lambda: torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+
+    def undo() -> None:
+        now = torch.are_deterministic_algorithms_enabled()
+        if (now, torch.is_deterministic_algorithms_warn_only_enabled()) != (deterministic, warn_only):
+            # asked for only then: it loads torch's compiler, which takes seconds
+            torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+
+    yield undo
 
 
 def _modules(model: nn.Module) -> Iterator[Undo]:

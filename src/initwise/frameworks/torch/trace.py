@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten_with_path, tree_leaves
 
@@ -17,7 +16,7 @@ from ...core.graph import Graph
 from .fuse import graph
 from .recorder import Origin, Recorder, Tape
 from .rules import RULES
-from .run import arguments, call, require_shapes, tensors, untouched
+from .run import arguments, call, eager, require_shapes, tensors, untouched
 from .walk import underlying
 from .wrappers import clean, unwrapped
 
@@ -73,7 +72,7 @@ def _traced(
     for tensor, name in zip(tree_leaves((args, kwargs)), _labels(model, args, kwargs), strict=True):
         if isinstance(tensor, Tensor):
             tape.mark(tensor, tape.add("input", name, shape=tensor.shape))
-    with untouched(model), _eager(), _layers(model, tape):
+    with untouched(model), eager(), _layers(model, tape):
         _know_parameters(model, tape, weights)
         with Recorder(tape, RULES):
             output = call(model, args, kwargs, weights)
@@ -152,11 +151,3 @@ def _outputs(output: Any, tape: Tape) -> None:
         origin = tape.find(tensor)
         if origin is not None and origin.node >= 0:
             tape.add("output", str(position), [origin], (), tensor.shape)
-
-
-@contextmanager
-def _eager() -> Iterator[None]:
-    """Compiled models run as they were written: nothing can be seen inside compiled code."""
-    stance = getattr(torch.compiler, "set_stance", None)
-    with contextlib.nullcontext() if stance is None else stance("force_eager"):
-        yield
