@@ -21,6 +21,7 @@ from .algebra import add, contract
 from .axes import extent, patterns, spread_left, spread_right, start
 from .bases import Grams
 from .moments import Moments, aligned
+from .roots import EARLIER
 from .values import Value
 
 MOST = 2
@@ -38,7 +39,7 @@ def product_grams(x: Value, x_labels: str, y: Value, y_labels: str, out: str) ->
     extra: Moments | None = None
     mine, theirs = _with_itself(x, x_labels, y, out), _with_itself(y, y_labels, x, out)
     for root in mine:
-        if root in theirs:
+        if root in theirs and root != EARLIER:
             part = contract(mine[root], x_labels, theirs[root], y_labels, out)
             extra = part if extra is None else add(extra, part)
     found: Grams = {}

@@ -24,6 +24,7 @@ from .bases import Base, Factor, Grams
 from .luck import NONE, Luck
 from .maps import reshape
 from .moments import Moments, broadcast, constant, expand, independent
+from .roots import recent
 from .samples import sampled_terms
 from .terms import Term
 
@@ -119,7 +120,7 @@ class Value:
                     for root, gram in factor.base.grams.items():
                         part = _with_rest(gram, term, factor)
                         found[root] = _summed(found[root], part) if root in found else part
-        return found
+        return recent(found)
 
     @property
     def parameter(self) -> bool:
