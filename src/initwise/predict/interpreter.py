@@ -136,8 +136,6 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        if func is DEVICE:  # asked at every step of the engine
-            return args[0].fake_device
         kwargs, name, given = kwargs or {}, func.overloadpacket.__name__, args
         for target in _real_targets(name, args, kwargs):
             self._storages.shadow(target, self._as_measured)
@@ -227,6 +225,19 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return False
         whole._written = written  # type: ignore[attr-defined]
         return True
+
+
+_dispatched = Interpreter.__torch_dispatch__  # as torch has wrapped it
+
+
+def _dispatch(
+    self: Interpreter, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+) -> Any:
+    """The engine asks for devices twice as often as for all else: answered before what torch wraps around."""
+    return args[0].fake_device if func is DEVICE else _dispatched(self, func, types, args, kwargs)
+
+
+Interpreter.__torch_dispatch__ = _dispatch  # type: ignore[method-assign]
 
 
 def _real_targets(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Tensor]:

@@ -126,8 +126,8 @@ def of(logs: Array, common: Array) -> Luck:
 
 
 def _centred(logs: Array) -> Array:
-    logs = np.clip(logs, -LARGEST, LARGEST)
-    found: Array = (logs - np.log(np.mean(np.exp(logs)))).astype(np.float32)
+    logs = np.minimum(np.maximum(logs, -LARGEST), LARGEST)
+    found: Array = (logs - math.log(float(np.exp(logs).sum()) / len(logs))).astype(np.float32, copy=False)
     return found
 
 

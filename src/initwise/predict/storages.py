@@ -27,7 +27,7 @@ PARTLY = "part of it was written in place"
 UNWRITTEN = "it was made without numbers"
 """Why nothing is known of new memory."""
 MOST = 4096
-"""Storages that are remembered."""
+"""Storages that are remembered before a first look for those that are gone."""
 WRITES = 64
 """Parts written that are remembered of a storage."""
 BLOCKS = 24
@@ -68,6 +68,7 @@ class Storages:
         self.fakes = fakes
         self._kept: dict[StorageWeakRef, Kept] = {}
         self._shadows: dict[StorageWeakRef, Tensor] = {}
+        self._most = MOST
 
     def state(self, tensor: Tensor, own: State) -> State:
         """What `tensor` holds: what it was given itself, or what was written to its memory later."""
@@ -92,8 +93,11 @@ class Storages:
         self._kept[_storage(tensor)] = Kept((0, None, UNWRITTEN), geometry(tensor))
 
     def _pruned(self) -> None:
-        if len(self._kept) >= MOST:
-            self._kept = {k: v for k, v in self._kept.items() if not k.expired()}  # type: ignore[no-untyped-call]
+        if len(self._kept) < self._most:
+            return
+        self._kept = {k: v for k, v in self._kept.items() if not k.expired()}  # type: ignore[no-untyped-call]
+        # a model of many parameters keeps them all: the next look when there are twice as many
+        self._most = max(MOST, 2 * len(self._kept))
 
     def overwrite(self, tensor: Tensor, state: State, known: Callable[[Tensor], State]) -> None:
         """`tensor` was written in place: the memory it lies in changes for all views.

@@ -83,7 +83,8 @@ def _chosen(scores: Moments, query: int | None, dim: int, chosen: Choice) -> Mom
     together = _together(even, tilted, sum(chosen.keys))
     equal = np.divide(share * exponent * together, tilted, out=np.zeros_like(share), where=tilted > 0)
     other = np.divide(share * (1 - together), 1 - even, out=np.zeros_like(share), where=even < 1 - 1e-12)
-    second = np.where(_along(table.equal, share.ndim, place), equal, other)
+    # by far the largest array of a layer, kept until the way back; all that is asked of it are sums
+    second = np.where(_along(table.equal, share.ndim, place), equal, other).astype(np.float32)
     return Moments(scores.axes, second, _mean(scores, query, dim, chosen))
 
 
