@@ -9,6 +9,7 @@ values.py       what is known of a tensor: sums of products of functions of base
 moments.py      moments per pattern of indices (axes.py);  algebra.py, maps.py  what is done with them
 quadrature.py   what a function does to a Gaussian;  lines.py  a convolution along one axis
 choices.py      what a mask leaves;  causal.py  the causal one;  grams.py  what keys and values share
+roots.py        the tensors a tensor was made from
 storages.py     memory that is written in place (writing.py);  sampling.py  what one draw of values decides
 faking.py       shapes of results;  substitutes.py  operations run as others;  building.py  constructors
 failing.py      what it means when a model cannot run without numbers

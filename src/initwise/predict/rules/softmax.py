@@ -20,6 +20,8 @@ from . import shares
 from .calling import Call, UnpredictedError, rule
 
 LARGEST_EXPONENT = 50.0
+LARGE = 1 << 14
+"""Second moments beyond this number are kept in single precision."""
 
 
 @rule("_softmax", "_safe_softmax")
@@ -83,9 +85,13 @@ def _chosen(scores: Moments, query: int | None, dim: int, chosen: Choice) -> Mom
     together = _together(even, tilted, sum(chosen.keys))
     equal = np.divide(share * exponent * together, tilted, out=np.zeros_like(share), where=tilted > 0)
     other = np.divide(share * (1 - together), 1 - even, out=np.zeros_like(share), where=even < 1 - 1e-12)
-    # by far the largest array of a layer, kept until the way back; all that is asked of it are sums
-    second = np.where(_along(table.equal, share.ndim, place), equal, other).astype(np.float32)
-    return Moments(scores.axes, second, _mean(scores, query, dim, chosen))
+    second = np.where(_along(table.equal, share.ndim, place), equal, other)
+    return Moments(scores.axes, _kept(second), _mean(scores, query, dim, chosen))
+
+
+def _kept(second: Array) -> Array:
+    """Under a causal mask by far a layer's largest array, kept until the way back: what is asked are sums."""
+    return second.astype(np.float32) if second.size > LARGE else second
 
 
 def _together(even: Array, tilted: Array, keys: int) -> Array:
