@@ -22,7 +22,8 @@ from initwise.core.errors import OptionError  # noqa: E402
     [
         (torch.tensor([0, 3, 1]), "classification"),
         (np.array([True, False]), "classification"),
-        (torch.tensor([[0.0, 1.0, 1.0], [1.0, 0.0, 0.0]]), "classification"),
+        (torch.tensor([[0.0, 1.0, 1.0], [1.0, 0.0, 0.0]]), ""),
+        (torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]), "classification"),
         (torch.tensor([[0.2, 0.8], [0.5, 0.5]]), "classification"),
         (torch.tensor([[0.2], [0.8]]), "regression"),
         (np.array([3.5, -1.0]), "regression"),

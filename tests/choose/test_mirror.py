@@ -83,12 +83,13 @@ def test_gates_of_their_own_input_are_linear_in_pairs_at_any_size(name: str) -> 
     assert point.chi == pytest.approx(1, abs=1e-6)
 
 
-def test_pairs_pay_where_the_plain_working_point_is_far_from_linear_or_none_exists() -> None:
+def test_pairs_pay_in_deep_chains_whose_plain_working_point_is_far_from_linear_or_missing() -> None:
     assert pays("relu", MIRRORED + 1)
     assert not pays("relu", MIRRORED)
     assert not pays("gelu", 30)
-    assert pays("sigmoid", 3)
-    assert pays("softplus", 3)
+    assert pays("sigmoid", MIRRORED + 1)
+    assert pays("softplus", MIRRORED + 1)
+    assert not pays("sigmoid", 4)
     assert not pays("tanh", 100)
     # Cov(max(z, 0), z)² / Var max(z, 0) = (1/4) / (1/2 − 1/(2π))
     assert linear_share("relu", 1.0) == pytest.approx(0.25 / (0.5 - 1 / (2 * math.pi)), rel=1e-4)

@@ -7,7 +7,7 @@ import math
 import pytest
 from choose_graphs import Sketch
 
-from initwise.choose.assemble import LIGHT, assemble, decisions
+from initwise.choose.assemble import LIGHT, NORMED, assemble, decisions
 from initwise.choose.operating import operating_point, point_at
 from initwise.choose.rules import HEADS, SMALL, STEADY, rule_a, rule_a2, rule_lsuv
 from initwise.choose.structure import read_structure
@@ -164,7 +164,7 @@ def test_embeddings_by_their_use() -> None:
     s = Sketch(WIDTH)
     x = s.op("norm", s.op("embedding", s.op("input"), name="normed", role="embedding"))
     s.op("output", s.weight("head", x))
-    assert plan(s)["normed"].std == 1
+    assert plan(s)["normed"].std == NORMED
     s = Sketch(WIDTH)
     x = s.op("embedding", s.op("input"), name="factors", role="embedding")
     s.op("output", s.op("mul", x, x))
@@ -173,6 +173,31 @@ def test_embeddings_by_their_use() -> None:
     x = s.op("norm", s.op("embedding", s.op("input"), name="tied", role="embedding"))
     s.op("output", s.op("weight", x, name="tied"))
     assert plan(s)["tied"].std == pytest.approx(0.5 / math.sqrt(WIDTH))
+
+
+def test_positions_beside_a_tied_table_are_of_its_size() -> None:
+    s = Sketch(WIDTH)
+    tokens = s.op("embedding", s.op("input"), name="tied", role="embedding")
+    places = s.op("embedding", s.op("input"), name="places", role="embedding")
+    s.op("output", s.op("weight", s.op("norm", s.op("add", tokens, places)), name="tied"))
+    made = plan(s)
+    assert made["places"].std == made["tied"].std == pytest.approx(0.5 / math.sqrt(WIDTH))
+
+
+def test_the_data_pass_leaves_networks_over_light_embeddings_as_they_are() -> None:
+    s = Sketch(WIDTH)
+    x = s.op("activation", s.weight("first", s.op("embedding", s.op("input"), name="e", role="embedding")))
+    s.op("output", s.weight("head", x))
+    chosen = decisions(rule_a2, read_structure(s.graph, s.infos), s.infos)
+    assert chosen["first"].target is chosen["head"].target is None
+
+
+def test_a_stem_without_activation_starts_the_stream_at_variance_1() -> None:
+    s = Sketch(WIDTH)
+    x = s.weight("stem", s.op("input"))
+    branch = s.weight("end", s.op("activation", s.weight("start", s.op("norm", x)), label="gelu"))
+    s.op("output", s.weight("head", s.op("norm", s.op("add", x, branch))))
+    assert gain_of(plan(s)["stem"]) == 1
 
 
 def test_every_weight_says_why_with_a_number_and_a_source() -> None:

@@ -18,6 +18,8 @@ FORGET = "Jozefowicz et al. 2015, ICML (forget gate bias 1)"
 FACTORS = "Rendle 2010, ICDM (factorization machines start from small factors)"
 LIGHT = 0.3
 """Std of an embedding that nothing normalises: small steps of an optimiser then matter to its rows."""
+NORMED = 0.5
+"""Std of an embedding with norms behind it: at 1 usual rates hardly move it, at 0.3 large ones throw it about."""
 EMBEDDED = "Vaswani et al. 2017, arXiv:1706.03762, sec. 3.4"
 
 
@@ -106,12 +108,18 @@ class _Others:
         if self.structure[info.name].tied or info.aliases:
             reason = f"embedding and head in one: std 0.5/√{width} gives logits of std 0.5"
             return Fill.normal(0.0, 0.5 / math.sqrt(width), reason=reason, citation=EMBEDDED)
+        if any(facts.tied for facts in self.structure):
+            reason = f"std 0.5/√{width}, as the embedding that is also the head: neither drowns the other"
+            return Fill.normal(0.0, 0.5 / math.sqrt(width), reason=reason, citation=EMBEDDED)
         if info.name in self.structure.direct:
             reason = f"embedding that reaches the output unweighted: std {LIGHT}/√{width}, so it starts small"
             return Fill.normal(0.0, LIGHT / math.sqrt(width), reason=reason, citation=FACTORS)
         if not self.structure.norms:
             reason = f"embedding before weights without a norm: std {LIGHT}, which training moves easily"
             return Fill.normal(0.0, LIGHT, reason=reason, citation=FACTORS)
+        if not self.structure.post_norm:
+            reason = f"embedding before norms, which take any size: std {NORMED} is moved by usual rates"
+            return Fill.normal(0.0, NORMED, reason=reason, citation=FACTORS)
         reason = "embedding: one row is one active input, so std 1 gives the next layer unit variance"
         return Fill.normal(0.0, 1.0, reason=reason, citation="torch.nn.Embedding's default")
 

@@ -119,6 +119,11 @@ class Structure(JsonMixin):
         return self.embeddings > 0 and self.attention and self.norms > 0
 
     @property
+    def light(self) -> bool:
+        """Does it read embeddings that nothing normalises? They start light, and training makes them grow."""
+        return self.embeddings > 0 and not self.norms
+
+    @property
     def steadied(self) -> bool:
         """Do norms or gates keep the signal's size over the depth?"""
         return bool(self.norms) or any(facts.gate for facts in self.weights)

@@ -11,7 +11,7 @@ from ..core.layout import Fans
 from ..core.parameter import ParameterInfo
 
 LAWS = ("normal", "orthogonal", "delta_orthogonal", "identity")
-MEASURES = ("second", "relative", "spread")
+MEASURES = ("second", "signal", "relative", "spread")
 NAMES = {"o": "rows", "i": "columns"}
 
 
@@ -26,7 +26,8 @@ class Decision:
         spread: standard deviation of its bias, where that is drawn and not constant.
         target: what a data pass steers its output y to; None where none should rescale it.
         mirror: "rows" if outputs come in pairs ±z, "columns" if inputs do, "both", or "" (see `mirror`).
-        measure: what `target` is: "second", E[(y − bias)²]; "relative", the variance of y as a share of
+        measure: what `target` is: "second", E[(y − bias)²]; "signal", the same, but of a mean that all
+            inputs share at most twice their variance; "relative", the variance of y as a share of
             the residual stream's; "spread", the variance of y from input to input.
         reason, citation: for the Fill.
     """
@@ -35,7 +36,7 @@ class Decision:
     law: str = "normal"
     bias: float = 0.0
     target: float | None = None
-    measure: str = "second"
+    measure: str = "signal"
     mirror: str = ""
     spread: float = 0.0
     reason: str = ""

@@ -31,7 +31,8 @@ def of_targets(targets: Any) -> str:
     """The kind of loss that `targets` are for: a tensor, an array, or whatever NumPy makes one of.
 
     Integers and truth values name classes, and so do numbers of which some are 0 and all others 1, or rows
-    of probabilities. All other numbers are to be met themselves. What is no array is not known.
+    of probabilities. Rows of zeros and ones of which several may be 1 are not known: labels of one thing, or a
+    picture in black and white. All other numbers are to be met themselves. What is no array is not known.
     """
     try:
         values = np.asarray(targets.detach().cpu() if hasattr(targets, "detach") else targets)
@@ -41,14 +42,16 @@ def of_targets(targets: Any) -> str:
         return "classification" if values.size else ""
     if values.dtype.kind != "f" or not values.size:
         return ""
-    return "classification" if _labels(values.astype(np.float64)) else "regression"
+    return _of_numbers(values.astype(np.float64))
 
 
-def _labels(values: np.ndarray[Any, Any]) -> bool:
+def _of_numbers(values: np.ndarray[Any, Any]) -> str:
+    rows = values.ndim > 1 and values.shape[-1] > 1
+    if rows and bool((values >= 0).all()) and bool(np.allclose(values.sum(-1), 1, atol=1e-4)):
+        return "classification"
     if set(np.unique(values)) == {0.0, 1.0}:
-        return True
-    rows = values.ndim > 1 and values.shape[-1] > 1 and bool((values >= 0).all())
-    return rows and bool(np.allclose(values.sum(-1), 1, atol=1e-4))
+        return "" if rows else "classification"
+    return "regression"
 
 
 def of_model(structure: Structure, parameters: Sequence[ParameterInfo]) -> str:

@@ -27,7 +27,7 @@ from .facts import Structure, WeightFacts
 from .operating import DRIFT, PLAIN_Q, Array, OperatingPoint, grid, known, operating_point, point_of_function
 
 MIRRORED = 10
-"""Chains longer than this start with mirrored units, if their plain working point is far from linear."""
+"""Chains longer than this start with mirrored units, where no plain working point serves."""
 LINEAR = 0.9
 """Largest linear share (`linear_share`) that is far from linear: ReLU's is 0.73, SELU's 0.97 at q = 1."""
 ODD = 1e-9
@@ -49,15 +49,14 @@ def mirrors(facts: WeightFacts, structure: Structure) -> bool:
 def pays(name: str, depth: int) -> bool:
     """Is a chain of `depth` layers better off with pairs ±z?
 
-    Yes, where no plain working point lets signal and gradient through; and in deep chains where the best
-    plain one is far from linear, so that inputs grow alike layer by layer.
+    Yes in deep chains, where no plain working point lets signal and gradient through, or where the best
+    plain one is far from linear, so that inputs grow alike layer by layer. In others half of the directions
+    are too high a price.
     """
-    if not known(name) or activation(name).gated:
+    if depth <= MIRRORED or not known(name) or activation(name).gated:
         return False
     plain = operating_point(name, depth, biased=False)
-    if not (plain.within_budget and plain.drift <= DRIFT):
-        return True
-    return depth > MIRRORED and linear_share(name, plain.q) < LINEAR
+    return not (plain.within_budget and plain.drift <= DRIFT) or linear_share(name, plain.q) < LINEAR
 
 
 def linear_share(name: str, q: float) -> float:

@@ -77,6 +77,13 @@ def rule_a(facts: WeightFacts, structure: Structure, info: ParameterInfo) -> Dec
 
 def rule_a2(facts: WeightFacts, structure: Structure, info: ParameterInfo) -> Decision:
     """Rule A2 for one weight; `Decision.target` is what rule B's data pass steers to."""
+    decision = _decided(facts, structure, info)
+    if structure.light and facts.role != "stem":  # the data pass would make up for the light embeddings
+        return replace(decision, target=None)
+    return decision
+
+
+def _decided(facts: WeightFacts, structure: Structure, info: ParameterInfo) -> Decision:
     if facts.role in ("recurrent", "unused"):
         return _recurrent(facts)
     if structure.post_norm or structure.language:
@@ -96,7 +103,8 @@ def rule_lsuv(facts: WeightFacts, structure: Structure, info: ParameterInfo) -> 
     """LSUV for one weight: orthogonal, to be scaled to variance 1. Recurrent matrices stay orthogonal."""
     inside = facts.role in ("recurrent", "input", "unused") or facts.attention in ("query", "key")
     target = None if inside else 1.0
-    return Decision(1.0, "orthogonal", target=target, reason="orthogonal, before scaling", citation=LSUV)
+    reason = "orthogonal, before scaling"
+    return Decision(1.0, "orthogonal", target=target, measure="second", reason=reason, citation=LSUV)
 
 
 def point_of(facts: WeightFacts, structure: Structure) -> OperatingPoint:
@@ -111,7 +119,9 @@ def point_of(facts: WeightFacts, structure: Structure) -> OperatingPoint:
         centred=chained and structure.centrable(facts.feeds),
         biased=chained and bool(facts.bias),
     )
-    return point_at(facts.feeds, STEADY * point.q) if structure.steadied else point
+    # a stem without an activation begins the stream to which branches are made to add 1
+    begins = facts.role == "stem" and not facts.feeds and not facts.gate
+    return point_at(facts.feeds, STEADY * point.q) if structure.steadied and not begins else point
 
 
 def input_point(facts: WeightFacts, structure: Structure) -> OperatingPoint:
@@ -200,7 +210,7 @@ def _head(before: OperatingPoint, structure: Structure) -> Decision:
     carried, size = before.carried, HEADS[structure.loss]
     what = "Var[x]" if before.centred else "E[x²]"
     reason = f"the head: std {size}, {_output(structure)}, from inputs with {what} = {carried:.3g}"
-    kind = "spread" if before.centred else "second"
+    kind = "spread" if before.centred else "signal"
     gain = size / math.sqrt(carried)
     return Decision(gain, "orthogonal", target=size**2, measure=kind, reason=reason, citation=FIXUP)
 
