@@ -19,7 +19,7 @@ FACTORS = "Rendle 2010, ICDM (factorization machines start from small factors)"
 LIGHT = 0.3
 """Std of an embedding that nothing normalises: small steps of an optimiser then matter to its rows."""
 NORMED = 0.5
-"""Std of an embedding with norms behind it: at 1 usual rates hardly move it, at 0.3 large ones throw it about."""
+"""Std of an embedding with norms behind it: usual rates hardly move 1, and large ones undo 0.3."""
 EMBEDDED = "Vaswani et al. 2017, arXiv:1706.03762, sec. 3.4"
 
 

@@ -31,8 +31,8 @@ def of_targets(targets: Any) -> str:
     """The kind of loss that `targets` are for: a tensor, an array, or whatever NumPy makes one of.
 
     Integers and truth values name classes, and so do numbers of which some are 0 and all others 1, or rows
-    of probabilities. Rows of zeros and ones of which several may be 1 are not known: labels of one thing, or a
-    picture in black and white. All other numbers are to be met themselves. What is no array is not known.
+    of probabilities. Rows of zeros and ones of which several may be 1 are not known: labels of one thing, or
+    a picture in black and white. All other numbers are to be met themselves. What is no array is not known.
     """
     try:
         values = np.asarray(targets.detach().cpu() if hasattr(targets, "detach") else targets)
