@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import itertools
 import json
 import time
 import warnings
@@ -57,19 +58,20 @@ NAMED = (
     "rule_a2",
     "rule_b",
 )
-CHOSEN, BLIND = "choose", "choose_blind"
-"""choose(problem=…), which sees the targets of the same inputs, and choose(model, example)."""
+CHOSEN, BLIND, AT_RATE = "choose", "choose_blind", "choose_at_rate"
+"""choose(problem=…), which sees the targets of the same inputs; choose(model, example); and
+choose(problem=…, lr=…), asked anew at every rate of the grid."""
 PEERS = {"anyinit_analytic": "analytic", "anyinit_empirical": "empirical"}
 """Scheme → AnyInit's mode."""
 
 
-def drawn(problem: Problem, scheme: str, seed: int) -> dict[str, Tensor]:
-    """The weights of `scheme`."""
+def drawn(problem: Problem, scheme: str, seed: int, rate: float | None = None) -> dict[str, Tensor]:
+    """The weights of `scheme`, of choose at `rate`."""
     model = made(problem, seed)
     if scheme in PEERS:
         peer(problem, model, PEERS[scheme], seed)
     elif scheme != "torch_default":
-        initwise.init_(model, planned(problem, model, scheme, seed), seed=seed)
+        initwise.init_(model, planned(problem, model, scheme, seed, rate), seed=seed)
     return state(model)
 
 
@@ -89,16 +91,16 @@ def made(problem: Problem, seed: int) -> nn.Module:
         return problem.build()
 
 
-def planned(problem: Problem, model: nn.Module, scheme: str, seed: int) -> object:
+def planned(problem: Problem, model: nn.Module, scheme: str, seed: int, rate: float | None = None) -> object:
     """The plan of a scheme, a rule, or of choose itself."""
     data = problem.data()
     example = data.inputs[:SEEN]
     if scheme == BLIND:
         return initwise.choose(model, example, seed=seed).plan
-    if scheme == CHOSEN:
+    if scheme in (CHOSEN, AT_RATE):
         batch = (example, data.targets[:SEEN])
         asked = initwise.Problem(lambda: model, [batch], problem.loss, optimizer=problem.optimizer)
-        return initwise.choose(problem=asked, seed=seed).plan
+        return initwise.choose(problem=asked, seed=seed, lr=rate).plan
     return candidate(scheme).plan(study(model, example, seed=seed))
 
 
@@ -135,13 +137,23 @@ def run(problem: Problem, schemes: Sequence[str], kept: Kept) -> None:
     """Train what is missing: all rates and seeds of a few schemes beside each other."""
     for group in grouped(schemes, 4):
         arms = [Arm(scheme, seed, rate) for scheme in group for seed in SEEDS for rate in problem.rates]
-        weights = {(scheme, seed): drawn(problem, scheme, seed) for scheme in group for seed in SEEDS}
+        weights = of_group(problem, group)
         started = time.perf_counter()
-        losses = trained(problem, arms, [weights[arm.scheme, arm.seed] for arm in arms])
+        losses = trained(problem, arms, [weights[arm] for arm in arms])
         seconds = (time.perf_counter() - started) / len(group)
         for scheme in group:
             mine = [(arm, loss) for arm, loss in zip(arms, losses, strict=True) if arm.scheme == scheme]
             kept.add(Row(problem.name, problem.family, scheme, by_rate(mine), round(seconds, 1)))
+
+
+def of_group(problem: Problem, group: Sequence[str]) -> dict[Arm, dict[str, Tensor]]:
+    """Every arm's weights; only choose at a rate asks what the rate is."""
+    found = {}
+    for scheme, seed in itertools.product(group, SEEDS):
+        once = None if scheme == AT_RATE else drawn(problem, scheme, seed)
+        for rate in problem.rates:
+            found[Arm(scheme, seed, rate)] = once or drawn(problem, scheme, seed, rate)
+    return found
 
 
 def by_rate(results: Sequence[tuple[Arm, float]]) -> Mapping[float, tuple[float, ...]]:
@@ -161,7 +173,7 @@ def main() -> None:
     reader = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     reader.add_argument("--set", choices=sorted(SETS), default="development")
     reader.add_argument("--only", nargs="*", help="names of problems")
-    reader.add_argument("--schemes", nargs="*", default=[*NAMED, BLIND, CHOSEN], help="peers too")
+    reader.add_argument("--schemes", nargs="*", default=[*NAMED, BLIND, CHOSEN, AT_RATE], help="peers too")
     reader.add_argument("--again", action="store_true", help="train again what is kept")
     reader.add_argument("--write", action="store_true", help="the table into docs/benchmarks")
     given = reader.parse_args()

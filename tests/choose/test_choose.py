@@ -294,8 +294,9 @@ def test_the_race_decides_order_ties_and_learning_rate(monkeypatch: pytest.Monke
     assert called["lrs"] == (0.003,)
     assert called["budget"] == 0.08
     assert called["seed"] == 6
-    # rule B looks at weights, so it is made anew for every seed; vetoed ones do not run
-    assert called["candidates"]["rule_b"] == "auto"
+    # made anew for every seed, told what the advice's own plan was told
+    made = called["candidates"]["rule_b"]
+    assert (made.name, dict(made.options)["lr"], dict(made.options)["loss"]) == ("auto", 3e-3, "classification")
     assert "zeros" not in called["candidates"]
     assert any("8% of a full grid" in reason for reason in advice.reasons)
     assert "race=True" in advice.apply

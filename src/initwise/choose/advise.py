@@ -75,7 +75,9 @@ def choose(
         race: train the best candidates for a short while.
         budget: what the race may cost, as a share of one full grid (candidates × rates × 1 seed), or as
             "2000 steps" or "10 min".
-        lr: the learning rate you will use; the race then runs at this one only. None: a grid.
+        lr: the learning rate you will use (of Adam, if there is no problem that names the optimizer): weights
+            before norms and embeddings get the size that it moves usefully, and a race runs at it only.
+            None: a grid.
         loss: "classification" (logits) or "regression" (numbers to be met): it decides how large the
             model's output starts. None: what the problem's targets say, or the model gives away.
         candidates: None for all, measured as far as asking stays cheap; "all": all measured; names of
@@ -105,8 +107,9 @@ def choose(
     source = "model, example" if problem is None else "problem=problem"
     source += f", loss={loss!r}" if loss else ""
     model, example, loss = _asked(model, example, problem, loss)
+    optimizer = "adam" if problem is None else problem.optimizer
     with _unchanging(model):
-        case = study(model, example, seed=seed, method=method, loss=loss)
+        case = study(model, example, seed=seed, method=method, loss=loss, lr=lr, optimizer=optimizer)
         _require_fillable(case)
         kind = family(case.structure)
         judged = measured(rows, case, kind, everything=race or candidates is not None, report=report)
@@ -114,7 +117,7 @@ def choose(
     ties, run = tied(order), None
     if race and problem is not None:
         how = {"executor": executor, "store": store, "seeds": seeds, "timeout": timeout, "memory": memory}
-        run = _race(order, problem, seed, budget, lr, how, report)
+        run = _race(order, case, problem, seed, budget, lr, how, report)
         order = after_race(order, run)
         ties = ties_after(order, run)
     made = _advice(order, ties, case, run, source, time.perf_counter() - began)
@@ -188,6 +191,7 @@ def _require_fillable(case: Case) -> None:
 
 def _race(
     order: Sequence[Judged],
+    case: Case,
     problem: Problem,
     seed: int,
     budget: float | str,
@@ -195,7 +199,7 @@ def _race(
     how: dict[str, Any],
     report: Progress,
 ) -> Race:
-    entrants = {one.row.name: one.row.scheme or one.plan for one in running(order)}
+    entrants = {one.row.name: one.row.entrant(case) or one.plan for one in running(order)}
     run: Race = importlib.import_module(RACE).race(
         problem,
         candidates=entrants,
@@ -264,6 +268,8 @@ def _paced(made: Advice, case: Case, optimizer: str, lr: float | None) -> Advice
 def _apply(source: str, run: Race | None, case: Case) -> str:
     """Three lines: import, choose, fill."""
     seed, how = case.seed, ", race=True" if run is not None else ""
+    if case.structure.rate:
+        how += f", lr={case.structure.rate:g}"
     if case.why == ASKED:
         how += f', method="{case.method}"'
     return "\n".join(

@@ -12,6 +12,7 @@ from ..core.plan import Plan
 from ..schemes import Scheme, scheme
 from .facts import Structure
 from .laws import Decision
+from .pacing import of_rows
 from .rules import Rule
 
 FORGET = "Jozefowicz et al. 2015, ICML (forget gate bias 1)"
@@ -118,8 +119,10 @@ class _Others:
             reason = f"embedding before weights without a norm: std {LIGHT}, which training moves easily"
             return Fill.normal(0.0, LIGHT, reason=reason, citation=FACTORS)
         if not self.structure.post_norm:
-            reason = f"embedding before norms, which take any size: std {NORMED} is moved by usual rates"
-            return Fill.normal(0.0, NORMED, reason=reason, citation=FACTORS)
+            std = of_rows(self.structure.rate, self.structure.optimizer, NORMED)
+            rate = f"rate {self.structure.rate:g}" if std != NORMED else "usual rates"
+            reason = f"embedding before norms, which take any size: std {std:.3g} is moved by {rate}"
+            return Fill.normal(0.0, std, reason=reason, citation=FACTORS)
         reason = "embedding: one row is one active input, so std 1 gives the next layer unit variance"
         return Fill.normal(0.0, 1.0, reason=reason, citation="torch.nn.Embedding's default")
 

@@ -10,7 +10,7 @@ prints (3 seeds; the rules were developed on them); of the others, over the 24 p
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..core.errors import OptionError
@@ -41,6 +41,7 @@ class CandidateRow:
         prior: mean regret by family, in the order of `FAMILIES`; () if nothing is known.
         says: what it does, in a few words.
         scheme: the whole-model scheme that makes it anew for every seed of a race; "" for a fixed plan.
+        told: that scheme has options for what a case was told: loss, rate and optimizer.
         data: it needs a data pass.
     """
 
@@ -51,6 +52,20 @@ class CandidateRow:
     aliases: tuple[str, ...] = ()
     scheme: str = ""
     data: bool = False
+    told: bool = False
+
+    def entrant(self, case: Case) -> Scheme | None:
+        """What makes it anew for every seed of a race, None for a fixed plan."""
+        if not self.scheme:
+            return None
+        structure = case.structure
+        options = {
+            "method": case.method,
+            "loss": structure.loss or "unknown",
+            "lr": structure.rate,
+            "optimizer": structure.optimizer or "adam",
+        }
+        return scheme(self.scheme, **(options if self.told else {}))
 
     def expected(self, family: str) -> float:
         """The prior for a family of networks."""
@@ -90,6 +105,7 @@ CANDIDATES: tuple[CandidateRow, ...] = (
         ("B", "auto"),
         "auto",
         data=True,
+        told=True,
     ),
     CandidateRow(
         "rule_a2",
@@ -234,7 +250,7 @@ def _own(name: str, value: Any) -> CandidateRow:
         )
     if isinstance(value, str):
         row = candidate(value)
-        return CandidateRow(name, row.plan, row.prior, row.says, scheme=row.scheme, data=row.data)
+        return replace(row, name=name, aliases=())
     raise OptionError(
         f"candidate {name!r} is a {type(value).__name__}",
         where="choose",

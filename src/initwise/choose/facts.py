@@ -100,6 +100,8 @@ class Structure(JsonMixin):
         embeddings: number of look-ups in embeddings of what the model is given.
         loss: "classification", "regression", or "" where it is not known.
         direct: embeddings whose values reach the model's result with no weight in between.
+        rate: the learning rate that will be used; 0 where it is not known.
+        optimizer: that it is for: "adam" or "sgd", else "".
     """
 
     weights: tuple[WeightFacts, ...]
@@ -112,6 +114,8 @@ class Structure(JsonMixin):
     embeddings: int = 0
     loss: str = ""
     direct: tuple[str, ...] = ()
+    rate: float = 0.0
+    optimizer: str = ""
 
     @property
     def language(self) -> bool:

@@ -19,7 +19,8 @@ from .assemble import assemble, decisions
 from .calibrate import SILENT, Target, calibrated, measure_factors, unscaled
 from .facts import Structure
 from .laws import Decision
-from .losses import of_model
+from .losses import of_model, require_loss
+from .pace import KINDS
 from .rules import Rule, rule_a, rule_a2, rule_lsuv
 from .stand_in import stood_in
 from .structure import guess_structure, read_structure
@@ -69,7 +70,14 @@ class Case:
 
 
 def study(
-    model: Any, example: Any, *, seed: int = 0, method: str | None = None, loss: str | None = None
+    model: Any,
+    example: Any,
+    *,
+    seed: int = 0,
+    method: str | None = None,
+    loss: str | None = None,
+    lr: float | None = None,
+    optimizer: str = "adam",
 ) -> Case:
     """Read `model` by running it once on `example`; on the meta device without values.
 
@@ -79,6 +87,7 @@ def study(
     Args:
         method: one of `METHODS`; None: the data pass wherever there can be one.
         loss: one of `losses.KINDS`; None: what the model gives away.
+        lr, optimizer: the learning rate that will be used, of which optimizer (a name of `pace.KINDS`).
 
     Raises:
         ModelError: no framework knows the model; a data pass is asked of one without values.
@@ -100,7 +109,12 @@ def study(
         structure, work = read_structure(graph, parameters), work_of(graph, parameters)
     except UnsupportedError:
         structure = guess_structure(parameters)
-    structure = replace(structure, loss=of_model(structure, parameters) if loss is None else loss)
+    structure = replace(
+        structure,
+        loss=of_model(structure, parameters) if loss is None else loss,
+        rate=lr or 0.0,
+        optimizer=KINDS.get(optimizer, ""),
+    )
     taken, why = _taken(method, valueless, structure.traced)
     return Case(model, example, structure, parameters, seed, taken, why, valueless, work)
 
@@ -156,7 +170,16 @@ def plan_lsuv(case: Case) -> Plan:
     return plan
 
 
-def auto_plan(model: Any, example: Any = None, *, seed: int = 0, method: str = "calibrated") -> Plan:
+def auto_plan(
+    model: Any,
+    example: Any = None,
+    *,
+    seed: int = 0,
+    method: str = "calibrated",
+    loss: str = "guessed",
+    lr: float = 0.0,
+    optimizer: str = "adam",
+) -> Plan:
     """The plan of scheme "auto": rule B, or rule A2 where there is no data pass.
 
     Args:
@@ -164,13 +187,17 @@ def auto_plan(model: Any, example: Any = None, *, seed: int = 0, method: str = "
         example: a batch, or shapes and dtypes.
         seed: the data pass measures the weights drawn with this seed.
         method: "calibrated" (rule B, one forward pass) or "analytic" (rule A2, no data).
+        loss: "classification", "regression", "unknown", or "guessed": what the model gives away.
+        lr, optimizer: the learning rate that will be used, 0 if not known, and of which optimizer.
 
     Raises:
         OptionError: another method. ExampleError, ForwardError, ModelError: see `study`; also when the
             example, or what the model makes of it, is not finite or all zero.
     """
     require_method(method, "scheme 'auto'")
-    case = study(model, example, seed=seed, method=method)
+    kind = {"guessed": None, "unknown": ""}.get(loss, loss)
+    require_loss(kind, "scheme 'auto'")
+    case = study(model, example, seed=seed, method=method, loss=kind, lr=lr, optimizer=optimizer)
     if method == "analytic" or not case.structure.traced:
         return plan_a2(case)
     return plan_b(case)

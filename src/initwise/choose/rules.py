@@ -23,6 +23,7 @@ from .facts import Structure, WeightFacts
 from .laws import Decision
 from .mirror import BALDUZZI, mirrored_point, mirrors
 from .operating import OperatingPoint, known, operating_point, point_at
+from .pacing import TURNED, before_norm
 
 Rule = Callable[[WeightFacts, Structure, ParameterInfo], Decision]
 
@@ -89,7 +90,7 @@ def _decided(facts: WeightFacts, structure: Structure, info: ParameterInfo) -> D
     if structure.post_norm or structure.language:
         return _published(facts, structure)
     if facts.normed_output:
-        return _before_norm(facts)
+        return _before_norm(facts, structure, info)
     if facts.role == "head":
         return _mirrored(_head(input_point(facts, structure), structure), facts, structure, info)
     if facts.role == "branch_end":
@@ -245,10 +246,14 @@ def _branch_end(facts: WeightFacts, structure: Structure) -> Decision:
     return Decision(gain, "orthogonal", target=share**2, measure="relative", reason=reason, citation=FIXUP)
 
 
-def _before_norm(facts: WeightFacts) -> Decision:
+def _before_norm(facts: WeightFacts, structure: Structure, info: ParameterInfo) -> Decision:
     """A norm follows, so the forward scale is its matter; He's gain keeps the effective step size usual."""
     point = point_at(facts.fed_by)
     reason = f"a norm follows and fixes the scale; {_keeps(facts, point)}"
+    factor = before_norm(structure.rate, structure.optimizer, info.fans.fan_in if info.fans else 1.0)
+    if factor != 1:
+        reason += f"; × {factor:.3g}, so that steps at rate {structure.rate:g} turn it as they should"
+        return Decision(factor * point.gain, "orthogonal", reason=reason, citation=f"{HE}; {TURNED}")
     return Decision(point.gain, "orthogonal", reason=reason, citation=f"{HE}; {SAXE}")
 
 

@@ -17,6 +17,12 @@ def auto(
         Literal["calibrated", "analytic"],
         "calibrated passes data once; analytic needs no data, its example may be shapes",
     ] = "calibrated",
+    loss: Annotated[
+        Literal["classification", "regression", "unknown", "guessed"],
+        "decides how large the output starts; guessed: from the model",
+    ] = "guessed",
+    lr: Annotated[float, "the learning rate that will be used, 0 if not known"] = 0.0,
+    optimizer: Annotated[str, "the optimizer that the rate is for"] = "adam",
 ) -> Fill:
     """What `choose` chooses without a race."""
     raise UnsupportedError("scheme 'auto' decides for a whole model")
