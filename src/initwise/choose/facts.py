@@ -97,7 +97,7 @@ class Structure(JsonMixin):
         post_norm: True if most residual sums are normalised (post-LN).
         traced: False when the model could not be traced and this is a guess from its parameters.
         unnamed: number of elementwise functions that are no registered activation.
-        embeddings: number of look-ups in embeddings of what the model is given.
+        embeddings: number of look-ups of sequences that the model is given.
         loss: "classification", "regression", or "" where it is not known.
         direct: embeddings whose values reach the model's result with no weight in between.
         rate: the learning rate that will be used; 0 where it is not known.
@@ -120,7 +120,8 @@ class Structure(JsonMixin):
     @property
     def language(self) -> bool:
         """Is it a transformer over tokens: embeddings, attention, norms?"""
-        return self.embeddings > 0 and self.attention and self.norms > 0
+        compared = any(facts.attention in ("query", "key", "query_key_value") for facts in self.weights)
+        return self.embeddings > 0 and compared and self.norms > 0
 
     @property
     def light(self) -> bool:

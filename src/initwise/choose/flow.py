@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from ..core.graph import Graph, Node
@@ -117,7 +117,7 @@ class Flow:
         for node in self.nodes.values():
             if node.op == "add" and not self._within_a_product(node):
                 pair = self._skip_and_branch([i for i in dict.fromkeys(node.inputs) if i in self.nodes])
-                if pair:
+                if pair and not self._corrects(node, *pair):
                     yield ResidualSum(node.index, *pair)
 
     def _within_a_product(self, node: Node) -> bool:
@@ -125,10 +125,23 @@ class Flow:
         after = self.after[node.index]
         return bool(after) and all(consumer.op == "mul" for consumer in after)
 
+    def _corrects(self, node: Node, skip: int, branch: int) -> bool:
+        """Is the sum the output: a correction of the input itself, or of what one weight beside makes of it?
+
+        A branch that normalises the input first is a block of a residual stream, looked at by itself.
+        """
+        weights = (self.before[skip] & self.weight_mask).bit_count()
+        if weights > 1 or (weights == 1 and self.ancestor(skip, branch)):
+            return False
+        if any(reader.op == "norm" for root in self._skip_roots(skip) for reader in self.after[root]):
+            return False
+        ahead = self.sinks(node.index, through=("activation", "pointwise", "softmax"))
+        return bool(ahead) and all(sink.op == "output" for sink in ahead)
+
     def _skip_and_branch(self, summands: list[int]) -> tuple[int, int] | None:
         pairs = [(skip, branch) for skip in summands for branch in summands if skip != branch]
         for skip, branch in pairs:
-            if self._is_skip(self._skip_roots(skip), branch) and self.weights_between(branch, skip):
+            if self._is_skip(skip, branch):
                 return skip, branch
         for skip, branch in pairs:
             if self._is_projection(skip, branch):
@@ -136,16 +149,33 @@ class Flow:
         return None
 
     def _skip_roots(self, index: int) -> tuple[int, ...]:
-        """Node `index`, and what it is a mere carrier of."""
+        """Node `index`, and what it is a mere carrier of.
+
+        A residual sum that is only summed on counts as a carrier of its skip: in x + f(x) + g(x) both
+        branches read x.
+        """
         plain = frozenset({"view", "dropout", "pool", "scale"})
         roots, node = [index], self.nodes[index]
-        while node.op in plain and node.inputs and node.inputs[0] in self.nodes:
-            node = self.nodes[node.inputs[0]]
-            roots.append(node.index)
-        return tuple(roots)
+        while True:
+            if node.index in self.residual and [n.op for n in self.after[node.index]] == ["add"]:
+                before = self.residual[node.index].skip
+            elif node.op in plain and node.inputs and node.inputs[0] in self.nodes:
+                before = node.inputs[0]
+            else:
+                return tuple(roots)
+            node = self.nodes[before]
+            roots.append(before)
 
-    def _is_skip(self, roots: tuple[int, ...], branch: int) -> bool:
-        return any(self.ancestor(root, branch) and self.nodes[root].op not in SILENT for root in roots)
+    def _is_skip(self, skip: int, branch: int) -> bool:
+        """Does a weight that `skip` does not depend on lead from it, or from what it carries, to `branch`?
+
+        A weight elsewhere in the branch is not enough: in γ·f(x) + β, with γ and β parts of one tensor, that
+        tensor enters the other summand too, but as a factor.
+        """
+        roots = [root for root in self._skip_roots(skip) if self.nodes[root].op not in SILENT]
+        roots = [root for root in roots if self.ancestor(root, branch)]
+        inside = self.before[branch] & ~self.before[skip] & self.weight_mask
+        return bool(roots) and any(self.ancestor(root, index) for index in _bits(inside) for root in roots)
 
     def _is_projection(self, skip: int, branch: int) -> bool:
         """A shortcut with one weight of its own (a 1×1 convolution, perhaps normed) beside two or more."""
@@ -157,18 +187,32 @@ class Flow:
         return any(self.ancestor(node, branch) for node in weight.inputs)
 
     def _post_norm(self, found: ResidualSum) -> bool:
+        """Is the sum itself normalised, and is that more than the last norm of a stream, or of its stage?
+
+        It is where the normalised sum is carried on as the next stream, or no norm lies in the branch.
+        """
         after = self.sinks(found.index)
         if not after or any(node.op != "norm" for node in after):
             return False
-        # pre-LN's last sum is normalised too, but there the branch starts with a norm off the stream
-        branch = self.before[found.branch] & ~self.before[found.skip]
-        own_norms = [
-            node
-            for node in self.nodes.values()
-            if node.op == "norm" and branch >> node.index & 1 and self._reads(node, found.skip)
-        ]
-        return not own_norms
+        streams = [self.sources(later.skip, through=("activation",)) for later in self.residual.values()]
+        carried_on = any(norm in stream for stream in streams for norm in after)
+        return carried_on or not self._normed_inside(found)
 
-    def _reads(self, norm: Node, skip: int) -> bool:
-        roots = self._skip_roots(skip)
-        return any(index in roots or set(self._skip_roots(index)) & set(roots) for index in norm.inputs)
+    def _normed_inside(self, found: ResidualSum) -> bool:
+        """Does every way from the stream to the branch's end cross a norm?"""
+        start = set(self._skip_roots(found.skip))
+        shortcut = next((node for node in self.sources(found.skip, through=("norm",))), None)
+        if shortcut is not None and not self.ancestor(found.skip, found.branch):
+            start |= {root for index in shortcut.inputs for root in self._skip_roots(index)}
+        met = self._walk(
+            [self.nodes[found.branch]], self._inputs, lambda node: node.op == "norm" or node.index in start
+        )
+        return not any(node.index in start for node in met)
+
+
+def _bits(mask: int) -> Iterator[int]:
+    """The places of the ones in a bit mask."""
+    while mask:
+        lowest = mask & -mask
+        yield lowest.bit_length() - 1
+        mask ^= lowest

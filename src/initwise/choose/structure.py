@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,8 @@ from .facts import Structure, WeightFacts
 from .flow import WEIGHTS, Flow
 
 MATRIX_ROLES = frozenset({"weight", "recurrent"})
+SEQUENCE = 3
+"""Axes of a batch of looked-up sequences: examples, positions, width."""
 SOURCE_OF_OP = {
     "input": "raw",
     "weight": "linear",
@@ -53,7 +55,7 @@ def read_structure(graph: Graph, parameters: Sequence[ParameterInfo]) -> Structu
         norms=sum(node.op == "norm" for node in graph.nodes),
         post_norm=sum(add.post_norm for add in adds) * 2 > len(adds),
         unnamed=sum(node.op == "pointwise" for node in graph.nodes),
-        embeddings=reader.looked_up(),
+        embeddings=reader.looked_up(used.values()),
         direct=reader.direct_tables(),
     )
 
@@ -225,7 +227,9 @@ class _Reader:
         return SOURCE_OF_OP.get(made.op, "other"), made.label if made.op == "activation" else ""
 
     def _product(self, product: Node) -> tuple[str, str]:
-        """A gate and the activation in it; z·sigmoid(z), written out, is SiLU."""
+        """A gate and the activation in it; z·sigmoid(z), written out, is SiLU; a softmax's is attention."""
+        if self._averaged(product):
+            return "attention", ""
         made = [source for index in product.inputs for source in self.flow.sources(index)]
         active = next((node for node in made if node.op == "activation"), None)
         if active is None:
@@ -246,12 +250,26 @@ class _Reader:
 
     def _gate(self, node: Node) -> str:
         sides = set()
-        for sink in self.flow.sinks(node.index):
-            if sink.op == "mul":
+        # 1 + γ, as in (1 + γ)·h + β, is a side of the product too
+        for sink in self.flow.sinks(node.index, through=("pointwise",)):
+            if self._gates(sink):
                 sides.add("value")
-            elif sink.op == "activation" and any(n.op == "mul" for n in self.flow.sinks(sink.index)):
+            elif sink.op == "activation" and any(self._gates(n) for n in self.flow.sinks(sink.index)):
                 sides.add("gate")
         return "gate_value" if len(sides) == 2 else next(iter(sides), "")
+
+    def _gates(self, node: Node) -> bool:
+        """Is it a product of signals, and not one with the weights of a mean, which a softmax made?"""
+        return node.op == "mul" and not self._averaged(node)
+
+    def _averaged(self, product: Node) -> list[int]:
+        """The inputs of a product that a softmax weighs, as in (softmax(s)·h).sum(1)."""
+        weighing = {
+            index
+            for index in product.inputs
+            if any(source.op == "softmax" for source in self.flow.sources(index))
+        }
+        return [index for index in product.inputs if index not in weighing] if weighing else []
 
     def _ends(self, node: Node) -> bool:
         """Does the node's output enter a residual sum on the branch side with no weight in between?"""
@@ -292,9 +310,12 @@ class _Reader:
     def _attention_inputs(self, node: Node) -> list[tuple[str, int]]:
         if "attention" in node.label.lower() and len(node.inputs) >= 3:
             return list(zip(("query", "key", "value"), node.inputs, strict=False))
-        if node.op != "matmul" or len(node.inputs) != 2:
+        if node.op == "mul":
+            return [("value", index) for index in self._averaged(node)]
+        if node.op != "matmul" or not 1 <= len(node.inputs) <= 2:
             return []
-        left, right = node.inputs
+        # one input: query and key are parts of one tensor
+        left, right = node.inputs[0], node.inputs[-1]
         if any(source.op == "softmax" for source in self.flow.sources(left)):
             return [("value", right)]
         if self.flow.reaches(node.index, lambda n: n.op == "softmax", lambda n: n.op in WEIGHTS | {"matmul"}):
@@ -305,12 +326,16 @@ class _Reader:
         parts = {name for name, _ in info.layout.parts} if info.layout else set()
         return "query_key_value" if {"q", "k", "v"} <= parts else ""
 
-    def looked_up(self) -> int:
-        """Look-ups of what the model is given; positions are its own."""
+    def looked_up(self, weights: Iterable[WeightFacts]) -> int:
+        """Look-ups of sequences that the model is given; positions are its own.
+
+        One row per example, beside numbers that a stem reads, is a label or a category and no sequence.
+        """
+        mixed = any(facts.role == "stem" for facts in weights)
         return sum(
             any(source.op == "input" for index in node.inputs for source in self.flow.sources(index))
             for node in self.flow.nodes.values()
-            if node.op == "embedding"
+            if node.op == "embedding" and not (mixed and len(node.shape) < SEQUENCE)
         )
 
     def direct_tables(self) -> tuple[str, ...]:
