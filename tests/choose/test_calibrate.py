@@ -50,14 +50,14 @@ def test_lsuv_works_on_convolutions() -> None:
         assert float(out.double().square().mean()) == pytest.approx(1, rel=1e-4)
 
 
-def test_a_mean_that_all_inputs_share_counts_as_at_most_twice_their_variance() -> None:
+def test_a_mean_that_all_inputs_share_counts_as_at_most_four_times_their_variance() -> None:
     model, x = nn.Linear(4, 64, bias=False), batch(512, 4)
     plan = lsuv_plan(model, x)
     for shift, common in ((0.5, 1.0), (30.0, 0.0)):
         moved = x + shift
         out = nn.functional.linear(moved, weights_for(model, plan, seed=0)["weight"]).double()
         spread = float(out.var(0, correction=0).mean())
-        expected = float(out.square().mean()) if common else 3 * spread
+        expected = float(out.square().mean()) if common else 5 * spread
         found = measure_factors(model, moved, plan, {"weight": Target(1.0, "signal")})
         assert found.factors["weight"].measured == pytest.approx(expected, rel=1e-4)
         found = measure_factors(model, moved, plan, {"weight": Target(1.0, "second")})

@@ -296,7 +296,8 @@ def test_the_race_decides_order_ties_and_learning_rate(monkeypatch: pytest.Monke
     assert called["seed"] == 6
     # made anew for every seed, told what the advice's own plan was told
     made = called["candidates"]["rule_b"]
-    assert (made.name, dict(made.options)["lr"], dict(made.options)["loss"]) == ("auto", 3e-3, "classification")
+    told = dict(made.options)
+    assert (made.name, told["lr"], told["loss"]) == ("auto", 3e-3, "classification")
     assert "zeros" not in called["candidates"]
     assert any("8% of a full grid" in reason for reason in advice.reasons)
     assert "race=True" in advice.apply

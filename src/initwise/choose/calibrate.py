@@ -36,7 +36,7 @@ class Target(JsonMixin):
     Attributes:
         value: the target.
         measure: "second", E[(y − bias)²]; "signal", the same, but of a mean that all inputs share at most
-            twice their variance; "relative", the variance of y as a share of the residual
+            four times their variance; "relative", the variance of y as a share of the residual
             stream's at that place; "spread", the variance of y from input to input.
         bias: the constant in "second" and "signal".
         spread: standard deviation of the bias where it is drawn: that share of `value` is not the weight's.

@@ -43,10 +43,10 @@ FUSED = "multi_head_attention_forward"
 INPUTS = ("query", "key", "value")
 UNFILLED = "the plan leaves it as it is"
 UNSEEN = "it was not seen to be applied to the example"
-COMMON = 2.0
+COMMON = 4.0
 """A mean that all inputs share counts in a second moment as at most this many times their variance. After
-ReLU it is nearly that (1/π against 1/2 − 1/π of the input's second moment); after a pool by maximum many
-times that, and a layer scaled to it would leave next to nothing of what tells inputs apart."""
+ReLU it is twice that (1/π against 1/2 − 1/π of the input's second moment); after a pool by maximum many
+times, and a layer scaled to it would leave next to nothing of what tells inputs apart."""
 UNMET = "its branch was not seen to meet the residual stream"
 
 

@@ -27,7 +27,7 @@ class Decision:
         target: what a data pass steers its output y to; None where none should rescale it.
         mirror: "rows" if outputs come in pairs ±z, "columns" if inputs do, "both", or "" (see `mirror`).
         measure: what `target` is: "second", E[(y − bias)²]; "signal", the same, but of a mean that all
-            inputs share at most twice their variance; "relative", the variance of y as a share of
+            inputs share at most four times their variance; "relative", the variance of y as a share of
             the residual stream's; "spread", the variance of y from input to input.
         reason, citation: for the Fill.
     """

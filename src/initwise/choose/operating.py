@@ -149,13 +149,20 @@ def operating_point(name: str, depth: int, *, centred: bool = False, biased: boo
         return point
     moved = list(points(name, depth, BIASES, BIASED_Q)) if biased else []
     inside = [point for point in plain + moved if point.within_budget and point.flat <= FLAT]
+    # powers of z have the same factors at every scale: of what is as good to 1 %, the one of usual size
     if not inside:
-        return min(plain + moved, key=lambda point: point.penalty, default=OperatingPoint(name, depth))
-    steadiest = max(DRIFT, min(point.drift for point in inside))
-    return max(
-        (point for point in inside if point.drift <= steadiest + 1e-9),
-        key=lambda point: (point.signal, -abs(point.bias), point.q),
-    )
+        best = min((point.penalty for point in plain + moved), default=0.0)
+        alike = [point for point in plain + moved if point.penalty <= 1.01 * best + 1e-9]
+        return min(alike, key=_unusual, default=OperatingPoint(name, depth))
+    steadiest = max(DRIFT, 1.01 * min(point.drift for point in inside))
+    steadier = [point for point in inside if point.drift <= steadiest + 1e-9]
+    best = max(point.signal for point in steadier)
+    return min((point for point in steadier if point.signal >= 0.99 * best), key=_unusual)
+
+
+def _unusual(point: OperatingPoint) -> float:
+    """How far from z ~ N(0, 1), in the logarithm of q and in the bias."""
+    return abs(math.log(point.q)) + abs(point.bias)
 
 
 def centred_point(name: str, depth: int) -> OperatingPoint | None:

@@ -211,7 +211,7 @@ def _head(before: OperatingPoint, structure: Structure) -> Decision:
     carried, size = before.carried, HEADS[structure.loss]
     what = "Var[x]" if before.centred else "E[x²]"
     reason = f"the head: std {size}, {_output(structure)}, from inputs with {what} = {carried:.3g}"
-    kind = "spread" if before.centred else "signal"
+    kind = "spread" if before.centred else "second"
     gain = size / math.sqrt(carried)
     return Decision(gain, "orthogonal", target=size**2, measure=kind, reason=reason, citation=FIXUP)
 
