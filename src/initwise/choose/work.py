@@ -1,7 +1,8 @@
 """Work: how much a model has to compute, from shapes alone, and how many candidates may be measured for it.
 
 No clock is read, so that the same model gets the same Advice each time. The constants are a slow core's, on
-the careful side: `python benchmarks/asking.py --estimate` prints what they say of a check beside what it takes.
+the careful side: `python benchmarks/asking.py --estimate` prints what they say of a check beside what it
+takes.
 """
 
 from __future__ import annotations
