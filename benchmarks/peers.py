@@ -4,7 +4,8 @@
     PYTHONPATH=build/peers python benchmarks/peers.py [--only T4 …] [--write]
 
 Every line found is kept in build/peers.jsonl, one for each task and method: stop it and start it again;
-`--again` measures anew. `rule_a2` is initwise's analytic choice, `rule_b` the calibrated one. All inputs
+`--again` measures anew. `choose` is what initwise.choose takes,
+told the loss where there is one; `rule_a2` is its analytic choice, `rule_b` the calibrated one. All inputs
 are the digits of scikit-learn, normal rows or a plane: nothing is downloaded, and where a peer's own task
 uses CIFAR-10 or MNIST the task here is that network on the digits, for all methods alike. Errors of
 prediction are in benchmarks/prediction.py and deepscalelm.py.
@@ -96,7 +97,8 @@ def page(rows: Mapping[tuple[str, str], Found]) -> str:
         "",
         f"Output of `python benchmarks/peers.py --write`, {date.today()}; torch {torch.__version__}, "
         f"{platform.machine()}, one thread, {seconds / 60:.0f} minutes of it. Same seeds and batches for "
-        "all. `rule_a2` is initwise's analytic choice (no data), `rule_b` the calibrated one; in brackets "
+        "all. `choose` is what initwise takes, told the loss where there is one; `rule_a2` its analytic "
+        "choice (no data), `rule_b` the calibrated one, both blind to the loss; in brackets "
         "the best of the rates tried. “–”: not run.",
         "",
     ]

@@ -21,9 +21,9 @@ from peers_models import Make, Reader, ReZero, cnn, digits, mlp, normal, waves
 NAMED = ("torch_default", "xavier_normal", "he_normal", "orthogonal", "lsuv")
 ANYINIT = {"anyinit": {}, "anyinit_empirical": {}, "anyinit_centred": {"center": True}}
 PEERS = ("anyinit", "anyinit_empirical")
-OURS = ("rule_a2", "rule_b")
+OURS = ("choose", "rule_a2", "rule_b")
 METHODS = (*OURS, *PEERS, *NAMED)
-DEEPEST = ("rule_a2", "anyinit", "lsuv", "orthogonal", "torch_default")
+DEEPEST = ("choose", "rule_a2", "anyinit", "lsuv", "orthogonal", "torch_default")
 """For the deepest networks: the best of each kind, since a step costs much."""
 Found = Mapping[str, object]
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -46,8 +46,15 @@ class Task:
     run: Callable[[str], Found]
 
 
-def drawn(make: Make, method: str, example: Tensor, seed: int) -> nn.Module:
-    """The model, its weights drawn by `method` with `seed`."""
+def drawn(
+    make: Make,
+    method: str,
+    example: Tensor,
+    seed: int,
+    targets: Tensor | None = None,
+    loss: Loss | None = None,
+) -> nn.Module:
+    """The model, its weights drawn by `method` with `seed`; `targets` and `loss` are told to choose alone."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = make()
@@ -55,7 +62,13 @@ def drawn(make: Make, method: str, example: Tensor, seed: int) -> nn.Module:
             mode = "empirical" if method.endswith("empirical") else "analytic"
             anyinit = importlib.import_module("anyinit")
             anyinit.initialize(model, mode, example, seed=seed, **ANYINIT[method])
-    if method not in ANYINIT and method not in ("torch_default", "rezero"):
+    if method == "choose":
+        problem = None
+        if targets is not None and loss is not None:
+            problem = initwise.Problem(lambda: model, [(example, targets)], loss)
+        advice = initwise.choose(None if problem else model, None if problem else example, problem=problem)
+        initwise.init_(model, advice, seed=seed)
+    elif method not in ANYINIT and method not in ("torch_default", "rezero"):
         initwise.init_(model, candidate(method).plan(study(model, example, seed=seed)), seed=seed)
     return model
 
@@ -169,7 +182,7 @@ class Training:
 
     def _curve(self, method: str, rate: float) -> list[float]:
         x, y = self.data()
-        model = drawn(self.make, method, x[:256], 0)
+        model = drawn(self.make, method, x[:256], 0, y[:256], self.loss)
         step = getattr(torch.optim, self.optimizer)(model.parameters(), lr=rate)
         random, losses = torch.Generator().manual_seed(0), []
         for _ in range(self.steps):
@@ -235,19 +248,19 @@ TASKS: Mapping[str, Task] = {
     "T1": Task(
         "64 ReLU layers of 256, Adagrad, 70 steps: training loss (best rate)",
         "ReZero's, architecture unchanged",
-        ("rule_a2", "rezero", *PEERS, "lsuv", "orthogonal", "he_normal", "torch_default"),
+        (*METHODS, "rezero"),
         deep_relu,
     ),
     "T2b": Task(
         "sin 3x · cos 3y, 30 SiLU layers of 128, 400 Adam steps: loss (best rate)",
         "below .0014",
-        ("rule_a2", *PEERS, "lsuv", "torch_default", "rule_b"),
+        (*OURS, *PEERS, "lsuv", "torch_default"),
         SIN_COS.run,
     ),
     "T7": Task(
         "16 tanh convolutions of 32, 150 Adam steps: training loss (best rate)",
         "trains",
-        ("rule_a2", *PEERS, "lsuv", "torch_default", "orthogonal", "rule_b"),
+        (*OURS, *PEERS, "lsuv", "torch_default", "orthogonal"),
         SIXTEEN.run,
     ),
     "deep-mlp": Task(

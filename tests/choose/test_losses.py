@@ -68,3 +68,25 @@ def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(OptionError, match="regression") as caught:
         initwise.choose(mlp(3, nn.ReLU), torch.randn(8, 16), loss="regresion")
     assert "classification" in str(caught.value)
+
+
+def test_whole_numbers_that_are_no_classes_are_told_and_how_to_override() -> None:
+    inputs = torch.randn(64, 8)
+    prices = torch.arange(64)
+    problem = Problem(lambda: nn.Linear(8, 4), [(inputs, prices)], loss=nn.functional.cross_entropy)
+    said = [reason for reason in initwise.choose(problem=problem).reasons if "taken as classes" in reason]
+    assert len(said) == 1
+    assert "4 is none of 4" in said[0]
+    assert 'loss="regression"' in said[0]
+    assert not any(
+        "taken as classes" in r for r in initwise.choose(problem=problem, loss="regression").reasons
+    )
+
+
+def test_classes_and_ignored_ones_need_no_word() -> None:
+    labels = torch.arange(64) % 4
+    labels[0] = -100
+    problem = Problem(
+        lambda: nn.Linear(8, 4), [(torch.randn(64, 8), labels)], loss=nn.functional.cross_entropy
+    )
+    assert not any("taken as classes" in reason for reason in initwise.choose(problem=problem).reasons)

@@ -18,7 +18,7 @@ from ..core.records import Advice, Race
 from ..core.stream import checked_seed
 from ..frameworks.protocol import adapter_for, door
 from .candidates import family, resolve
-from .losses import of_targets, require_loss
+from .losses import no_classes, of_targets, require_loss
 from .measuring import Progress, measured
 from .pace import advised, rate_range, sensitivity
 from .planners import ASKED, Case, require_method, study
@@ -106,7 +106,9 @@ def choose(
     report = on_progress or _silent
     source = "model, example" if problem is None else "problem=problem"
     source += f", loss={loss!r}" if loss else ""
-    model, example, loss = _asked(model, example, problem, loss)
+    given = loss
+    model, example, targets = _asked(model, example, problem)
+    loss = of_targets(targets) or None if loss is None else loss
     optimizer = "adam" if problem is None else problem.optimizer
     with _unchanging(model):
         case = study(model, example, seed=seed, method=method, loss=loss, lr=lr, optimizer=optimizer)
@@ -121,6 +123,9 @@ def choose(
         order = after_race(order, run)
         ties = ties_after(order, run)
     made = _advice(order, ties, case, run, source, time.perf_counter() - began)
+    if loss == "classification" and given is None:
+        said = no_classes(targets, case.structure, case.parameters)
+        made = replace(made, reasons=(*made.reasons, said)) if said else made
     return _paced(made, case, "" if problem is None else problem.optimizer, lr)
 
 
@@ -153,16 +158,14 @@ def _positive(value: Any) -> bool:
     return bool(number and math.isfinite(value) and value > 0)
 
 
-def _asked(
-    model: Any, example: Any, problem: Problem | None, loss: str | None
-) -> tuple[Any, Any, str | None]:
-    """Model, example and kind of loss, as given or as the problem has them."""
+def _asked(model: Any, example: Any, problem: Problem | None) -> tuple[Any, Any, Any]:
+    """Model, example and targets, as given or as the problem has them; None for no targets."""
+    targets = None
     if problem is not None:
         model = model_of(problem) if model is None else model
         inputs, targets = first_batch(problem)
         example = inputs if example is None else example
-        loss = (of_targets(targets) or None) if loss is None else loss
-    return model, example, loss
+    return model, example, targets
 
 
 def _unchanging(model: Any) -> AbstractContextManager[None]:

@@ -19,7 +19,6 @@ from ..core.registry import unknown
 from ..frameworks.initialize import plan_for
 from ..schemes import Scheme, scheme
 from ..schemes import registry as scheme_registry
-from ..schemes.base import SchemeRow
 from .facts import Structure
 from .planners import Case, plan_a, plan_a2, plan_b, plan_lsuv
 
@@ -202,14 +201,9 @@ def candidate(name: str) -> CandidateRow:
     if name in scheme_registry:
         row_of = scheme_registry[name]
         named = next((row for row in CANDIDATES if row.name == row_of.name), None)
-        return named or CandidateRow(name, by_scheme(name), says=row_of.summary, data=needs_data(row_of))
+        return named or CandidateRow(name, by_scheme(name), says=row_of.summary, data=row_of.calibrated)
     listing = "initwise list candidates; initwise list schemes"
     raise unknown(name, scheme_registry, kind="candidate", legal=names(), listing=listing)
-
-
-def needs_data(row: SchemeRow) -> bool:
-    """Does a scheme look at numbers, beyond the model's structure?"""
-    return bool(row.planner) and row.name not in ("rule_a", "rule_a2")
 
 
 def resolve(candidates: Any = None) -> tuple[CandidateRow, ...]:
@@ -246,7 +240,7 @@ def _own(name: str, value: Any) -> CandidateRow:
         return CandidateRow(name, lambda case: value, says="your plan")
     if isinstance(value, Scheme):
         return CandidateRow(
-            name, lambda case: plan_for(case.model, value), says=str(value), data=needs_data(value.row)
+            name, lambda case: plan_for(case.model, value), says=str(value), data=value.row.calibrated
         )
     if isinstance(value, str):
         row = candidate(value)

@@ -7,7 +7,7 @@ logits; a single output, or as many as the stem has inputs, are numbers to be me
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,10 @@ from .facts import Structure
 
 KINDS = ("classification", "regression", "")
 """Logits; numbers; not known."""
+
+
+IGNORED = -100
+"""The class that torch's cross-entropy passes over."""
 
 
 def require_loss(loss: str | None, where: str) -> None:
@@ -45,6 +49,21 @@ def of_targets(targets: Any) -> str:
     return _of_numbers(values.astype(np.float64))
 
 
+def no_classes(targets: Any, structure: Structure, parameters: Sequence[ParameterInfo]) -> str:
+    """What to say of integer targets of which some are no class of the model's outputs; "" of all others."""
+    values = np.asarray(targets.detach().cpu() if hasattr(targets, "detach") else targets)
+    if values.dtype.kind not in "iu" or not values.size:
+        return ""
+    count = max((*_outputs(structure, {info.name: _sizes(info) for info in parameters}), 2))
+    outside = values[((values < 0) | (values >= count)) & (values != IGNORED)]
+    if not outside.size:
+        return ""
+    return (
+        f"Caveat: whole numbers as targets were taken as classes, so the output starts as large as logits; "
+        f'{int(outside.flat[0])} is none of {count}. Counts, prices and grades are loss="regression".'
+    )
+
+
 def _of_numbers(values: np.ndarray[Any, Any]) -> str:
     rows = values.ndim > 1 and values.shape[-1] > 1
     if rows and bool((values >= 0).all()) and bool(np.allclose(values.sum(-1), 1, atol=1e-4)):
@@ -62,12 +81,17 @@ def of_model(structure: Structure, parameters: Sequence[ParameterInfo]) -> str:
     """
     sizes = {info.name: _sizes(info) for info in parameters}
     rows = {info.shape[0] for info in parameters if info.role == "embedding" and info.shape}
-    heads = [facts for facts in structure if facts.role == "head" or facts.tied]
-    outputs = {sizes[facts.name][0] for facts in heads if facts.name in sizes} - {0}
+    outputs = _outputs(structure, sizes)
     inputs = {sizes[facts.name][1] for facts in structure if facts.role == "stem" and facts.name in sizes}
     if rows & outputs:
         return "classification"
     return "regression" if outputs == {1} or (outputs & inputs and max(outputs) > 4) else ""
+
+
+def _outputs(structure: Structure, sizes: Mapping[str, tuple[int, int]]) -> set[int]:
+    """Numbers of outputs of the model's heads."""
+    heads = [facts for facts in structure if facts.role == "head" or facts.tied]
+    return {sizes[facts.name][0] for facts in heads if facts.name in sizes} - {0}
 
 
 def _sizes(info: ParameterInfo) -> tuple[int, int]:

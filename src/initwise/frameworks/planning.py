@@ -175,7 +175,7 @@ def _planned(model: Any, law: Scheme, planner: str, example: Any, seed: int) -> 
 
 def _runs(law: Scheme) -> str:
     """Why a scheme of the whole model asks for an example, and whether it has to be data."""
-    if "calibrated on data" in law.row.suits:
+    if law.row.calibrated:
         return f"{law.name} decides by what the model does to a batch; of shapes, to random numbers"
     return f"{law.name} runs the model once to see which layer follows which: its input's shapes are enough"
 

@@ -79,6 +79,10 @@ class Known(JsonMixin):
     at: tuple[tuple[str, Any], ...] = ()
 
 
+CALIBRATED = "calibrated on data"
+"""The trait of a scheme whose numbers follow from a batch."""
+
+
 @dataclass(frozen=True)
 class SchemeRow:
     """One scheme, as the registry and `explain` know it.
@@ -129,6 +133,11 @@ class SchemeRow:
     touches: tuple[str, ...] = ()
     about: About | None = None
     arrays: bool = False
+
+    @property
+    def calibrated(self) -> bool:
+        """Does its planner look at data, beyond the model's structure?"""
+        return bool(self.planner) and CALIBRATED in self.suits
 
     def __post_init__(self) -> None:
         strange = [need for need in self.needs if need not in NEEDS]
