@@ -8,7 +8,7 @@ weight by η/σ; a gradient through the norm falls as 1/σ, so a step of SGD tur
     std of a weight before a norm = η/TURN · He's gain,    std of an embedding = η/ROW
 
 (Adam), bounded, and the first in proportion to √(η/SGD_RATE) for SGD. TURN and ROW were found on problems of
-width 16 to 96 at rates from 3e-4 to 3e-2 (docs/decisions/0024); at Adam's 1e-3 and a width of 1,600 TURN
+width 16 to 96 at rates from 3e-4 to 3e-2 (docs/decisions/0026); at Adam's 1e-3 and a width of 1,600 TURN
 gives He's own scale, and ROW at 4e-4, what GPT-2's size was trained with, gives its std of 0.02.
 """
 
