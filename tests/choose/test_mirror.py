@@ -10,7 +10,7 @@ from choose_graphs import Sketch
 
 from initwise.activations import activation
 from initwise.choose.assemble import assemble, decisions
-from initwise.choose.mirror import MIRRORED, linear_share, mirrored_point, mirrors, pays
+from initwise.choose.mirror import FAINT, MIRRORED, linear_share, mirrored_point, mirrors, pays
 from initwise.choose.operating import operating_point
 from initwise.choose.rules import HEADS, rule_a2
 from initwise.choose.structure import read_structure
@@ -86,7 +86,10 @@ def test_gates_of_their_own_input_are_linear_in_pairs_at_any_size(name: str) -> 
 def test_pairs_pay_in_deep_chains_whose_plain_working_point_is_far_from_linear_or_missing() -> None:
     assert pays("relu", MIRRORED + 1)
     assert not pays("relu", MIRRORED)
-    assert not pays("gelu", 30)
+    assert not pays("elu", 30)
+    # GELU is nearly linear in thirty layers only where it is so faint that training is long in waking it
+    assert pays("gelu", 30)
+    assert operating_point("gelu", 30).q < FAINT
     assert pays("sigmoid", MIRRORED + 1)
     assert pays("softplus", MIRRORED + 1)
     assert not pays("sigmoid", 4)
@@ -121,7 +124,7 @@ def test_entries_have_the_std_that_the_gain_says() -> None:
 
 @pytest.mark.parametrize(
     "sketch",
-    [chain("relu", depth=MIRRORED), chain("relu", width=7), chain("tanh"), chain("gelu")],
+    [chain("relu", depth=MIRRORED), chain("relu", width=7), chain("tanh"), chain("elu")],
     ids=["shallow", "odd width", "odd function", "nearly linear at its working point"],
 )
 def test_elsewhere_nothing_is_mirrored(sketch: Sketch) -> None:
