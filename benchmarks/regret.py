@@ -36,6 +36,7 @@ SETS = {
     "development": "regret_development",
     "wide": "regret_development_wide",
     "validation": "regret_validation",
+    "unseen": "regret_unseen",
 }
 SEEDS = (0, 1, 2)
 SEEN = 64

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-SETS = ("regret_development", "regret_development_wide", "regret_validation")
+SETS = ("regret_development", "regret_development_wide", "regret_validation", "regret_unseen")
 
 
 @pytest.fixture(scope="module", autouse=True)
