@@ -199,7 +199,7 @@ def peaks(count: int = 1500, length: int = 32) -> Data:
     place, width, height = torch.rand(3, count, 3, 1, generator=g).unbind(0)
     at = torch.arange(length) / length
     lines = (0.5 + height) * torch.exp(-(((at - place) / (0.04 + 0.1 * width)) ** 2))
-    x = lines.sum(1, keepdim=True)[:, :, 0]
+    x = lines.sum(1)
     x = 2 * (x - x.mean())
     return split(x[:, None], x[:, None], 300)
 
