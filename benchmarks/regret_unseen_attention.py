@@ -175,7 +175,7 @@ class Energy(nn.Module):
 class SageEnergy(nn.Module):
     """x_i and the mean of its neighbours through one layer each (arXiv 1706.02216), three times."""
 
-    def __init__(self, nodes: int = 10, features: int = 3, width: int = 24) -> None:
+    def __init__(self, nodes: int = 10, features: int = 2, width: int = 24) -> None:
         super().__init__()
         self.nodes, sizes = nodes, (features, width, width)
         self.self_ = nn.ModuleList(nn.Linear(size, width) for size in sizes)
