@@ -297,7 +297,7 @@ def action_value_loss(output: Tensor, target: Tensor) -> Tensor:
     return functional.smooth_l1_loss(tried, target[..., -1])
 
 
-PROBLEMS = (
+WRITTEN = (
     Problem("mlp3-relu-orders", "shallow", lambda: stack(nn.ReLU, 34, 48, 48, 4), orders),
     Problem(
         "mlp5-gelu-houses", "table", lambda: stack(nn.GELU, 6, *[48] * 4, 1), houses, functional.huber_loss
@@ -357,3 +357,14 @@ PROBLEMS = (
     Problem("sage3-gossip", "sets", SageEnergy, gossip, MSE, "sgd", steps=150, batch=24),
     Problem("deepset5-max-leaky", "sets", MaxSet, crowds, MSE, steps=150, batch=24),
 )
+
+LEFT_OUT = (
+    "mlp16-selu-onion",
+    "mlp36-relu-heaps",
+    "mlp5-softplus-quantiles",
+    "graph-attention2-energy",
+    "series-mixer2",
+)
+"""Decided before any rule ran on them, by torch's default and He alone: at the best rate the seeds differ by
+more than a quarter of what is learned; the last learns less than all zeros do."""
+PROBLEMS = tuple(problem for problem in WRITTEN if problem.name not in LEFT_OUT)
