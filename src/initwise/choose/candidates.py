@@ -66,6 +66,11 @@ class CandidateRow:
         }
         return scheme(self.scheme, **(options if self.told else {}))
 
+    @property
+    def hopeless(self) -> bool:
+        """Did it never learn, on any family?"""
+        return bool(self.prior) and min(self.prior) >= 1
+
     def expected(self, family: str) -> float:
         """The prior for a family of networks."""
         return self.prior[FAMILIES.index(family)] if self.prior else UNKNOWN_PRIOR

@@ -94,6 +94,9 @@ def _judged(row: CandidateRow, plan: Plan, signals: Signals) -> Judged:
     if signals.findings:
         worst = signals.findings[0]
         judged = replace(judged, verdict=worst.verdict, reason=worst.reason)
+    elif row.hopeless:
+        # what it leaves alone may still carry a signal; nothing that it fills does
+        judged = replace(judged, verdict="symmetric", reason="it has never learned anything elsewhere")
     return Judged(row, judged, plan, signals)
 
 
