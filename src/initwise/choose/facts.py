@@ -49,6 +49,8 @@ class WeightFacts(JsonMixin):
         post_norm: it lies in a residual branch whose *sum* is normalised (post-LN).
         attention: "query", "key", "value", "query_key_value" or "out"; "" outside attention.
         gate: "gate" or "value" for the two sides of a product (GLU, SwiGLU), else "".
+        carry: −1 if its sigmoid says how much of its own input is replaced (a highway's t), 1 if how much is
+            carried on, else 0.
         branch_start: it reads the residual stream.
         adds: number of residual sums in the network.
         depth: number of weights on the longest path before it.
@@ -73,6 +75,7 @@ class WeightFacts(JsonMixin):
     post_norm: bool = False
     attention: str = ""
     gate: str = ""
+    carry: int = 0
     branch_start: bool = False
     adds: int = 0
     depth: int = 0

@@ -40,6 +40,7 @@ LSUV = "Mishkin and Matas 2015, arXiv:1511.06422"
 SOBER = "Steinwart 2019, arXiv:1903.11482"
 RECURRENT = "Saxe et al. 2013, arXiv:1312.6120; Le et al. 2015, arXiv:1504.00941"
 
+HIGHWAY = "Srivastava et al. 2015, arXiv:1505.00387, section 2.2"
 DELTA = "Xiao et al. 2018, arXiv:1806.05393"
 
 DEEP = 10
@@ -52,6 +53,9 @@ STEADY = 0.3
 start nearly linear, as torch's own layers do (variance 1/3)."""
 SMALL = 0.55
 """Gain of every weight in post-LN networks and language models: BERT's and GPT-2's std 0.02 at width 768."""
+CARRY = 2.0
+"""Size of the bias of a highway's gates: deep ones were trained from −1 to −4, most from −2."""
+_CARRIED = 1 / (1 + math.exp(-CARRY))
 FEW_INPUTS = 0.05
 """A stem whose bias, as one more input, would have a smaller share (twenty inputs) starts without."""
 
@@ -153,6 +157,10 @@ def _inner(facts: WeightFacts, structure: Structure) -> Decision:
         bias, citation = point.bias + cancelled, f"{citation}; {IDENTITY}"
         return Decision(gain, "identity", bias, reason=reason, citation=citation)
     citation = f"{citation}; {SAXE}"
+    if facts.carry and facts.bias and facts.uses == 1:
+        bias = CARRY * facts.carry
+        reason += f"; bias {bias:g}, so that at first {_CARRIED:.0%} of the stream is carried on"
+        return Decision(gain, "orthogonal", bias, point.q, reason=reason, citation=f"{citation}; {HIGHWAY}")
     if facts.attention in ("query", "key", "query_key_value"):
         return Decision(before.carried**-0.5, "orthogonal", reason=_unit("attention"), citation=citation)
     return Decision(gain, "orthogonal", point.bias, point.q, reason=reason, citation=citation)

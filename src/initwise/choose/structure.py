@@ -185,6 +185,7 @@ class _Reader:
             post_norm=any(self.flow.residual[i].post_norm for i in self._sums_around(node)),
             attention=attention or self._packed_attention(info),
             gate=self._gate(node),
+            carry=self._carry(node),
             branch_start=self._starts_branch(node),
             adds=len(self.flow.adds),
             depth=self.chains.depth[node.index],
@@ -257,6 +258,31 @@ class _Reader:
             elif sink.op == "activation" and any(self._gates(n) for n in self.flow.sinks(sink.index)):
                 sides.add("gate")
         return "gate_value" if len(sides) == 2 else next(iter(sides), "")
+
+    def _carry(self, node: Node) -> int:
+        """−1 if the node's sigmoid says how much of its own input is replaced, as in t·h + (1 − t)·x and
+        x + t·(h − x); 1 if it says how much is carried on; else 0."""
+        sigmoids = [sink for sink in self.flow.sinks(node.index) if sink.label == "sigmoid"]
+        if not sigmoids or not node.inputs:
+            return 0
+        gate, after = sigmoids[0].index, self.flow.after
+        stream = {node.inputs[0], *(source.index for source in self.flow.sources(node.inputs[0]))}
+        for mixed in after[gate]:
+            if mixed.label == "lerp" and mixed.inputs[2:] == (gate,):
+                start, end = (index in stream for index in mixed.inputs[:2])
+                return end - start
+        turned = [one.index for one in after[gate] if one.op == "pointwise"]
+        taken = self._partners([gate])
+        kept = self._partners(turned)
+        if taken and kept:
+            return any(i in stream for i in taken) - any(i in stream for i in kept)
+        differences = [self.flow.nodes[i] for i in taken if self.flow.nodes[i].op == "add"]
+        return -any(i in stream for one in differences for i in one.inputs)
+
+    def _partners(self, factors: Sequence[int]) -> list[int]:
+        """What the nodes `factors` are multiplied with."""
+        products = [one for index in factors for one in self.flow.after[index] if one.op == "mul"]
+        return [i for one in products for i in one.inputs if i not in factors]
 
     def _gates(self, node: Node) -> bool:
         """Is it a product of signals, and not one with the weights of a mean, which a softmax made?"""
