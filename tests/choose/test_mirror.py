@@ -10,7 +10,7 @@ from choose_graphs import Sketch
 
 from initwise.activations import activation
 from initwise.choose.assemble import assemble, decisions
-from initwise.choose.mirror import FAINT, MIRRORED, linear_share, mirrored_point, mirrors, pays
+from initwise.choose.mirror import FAINT, HELPLESS, MIRRORED, linear_share, mirrored_point, mirrors, pays
 from initwise.choose.operating import operating_point
 from initwise.choose.rules import HEADS, rule_a2
 from initwise.choose.structure import read_structure
@@ -83,16 +83,16 @@ def test_gates_of_their_own_input_are_linear_in_pairs_at_any_size(name: str) -> 
     assert point.chi == pytest.approx(1, abs=1e-6)
 
 
-def test_pairs_pay_in_deep_chains_whose_plain_working_point_is_far_from_linear_or_missing() -> None:
+def test_pairs_pay_where_the_plain_working_point_is_missing_faint_or_far_from_linear() -> None:
     assert pays("relu", MIRRORED + 1)
     assert not pays("relu", MIRRORED)
     assert not pays("elu", 30)
     # GELU is nearly linear in thirty layers only where it is so faint that training is long in waking it
     assert pays("gelu", 30)
     assert operating_point("gelu", 30).q < FAINT
-    assert pays("sigmoid", MIRRORED + 1)
-    assert pays("softplus", MIRRORED + 1)
-    assert not pays("sigmoid", 4)
+    assert pays("sigmoid", HELPLESS + 1)
+    assert pays("softplus", HELPLESS + 1)
+    assert not pays("sigmoid", HELPLESS)
     assert not pays("tanh", 100)
     # Cov(max(z, 0), z)² / Var max(z, 0) = (1/4) / (1/2 − 1/(2π))
     assert linear_share("relu", 1.0) == pytest.approx(0.25 / (0.5 - 1 / (2 * math.pi)), rel=1e-4)

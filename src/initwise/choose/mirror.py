@@ -26,8 +26,10 @@ from ..activations import activation
 from .facts import Structure, WeightFacts
 from .operating import DRIFT, PLAIN_Q, Array, OperatingPoint, grid, known, operating_point, point_of_function
 
+HELPLESS = 5
+"""Chains longer than this start with mirrored units, if no plain point lets signal and gradient through."""
 MIRRORED = 10
-"""Chains longer than this start with mirrored units, where no plain working point serves."""
+"""Chains longer than this do, if the best plain point is far from linear, or faint."""
 LINEAR = 0.9
 """Largest linear share (`linear_share`) that is far from linear: ReLU's is 0.73, SELU's 0.97 at q = 1."""
 FAINT = 0.1
@@ -52,16 +54,16 @@ def mirrors(facts: WeightFacts, structure: Structure) -> bool:
 def pays(name: str, depth: int) -> bool:
     """Is a chain of `depth` layers better off with pairs ±z?
 
-    Yes in deep chains, where no plain working point lets signal and gradient through, or where the best
-    plain one is far from linear, so that inputs grow alike layer by layer. In others half of the directions
-    are too high a price.
+    Yes in chains of some length, where no plain working point lets signal and gradient through; in deep ones
+    also where the best plain one is faint, or far from linear, so that inputs grow alike layer by layer. In
+    others half of the directions are too high a price.
     """
-    if depth <= MIRRORED or not known(name) or activation(name).gated:
+    if depth <= HELPLESS or not known(name) or activation(name).gated:
         return False
     plain = operating_point(name, depth, biased=False)
-    if not (plain.within_budget and plain.drift <= DRIFT) or plain.q < FAINT:
+    if not (plain.within_budget and plain.drift <= DRIFT):
         return True
-    return linear_share(name, plain.q) < LINEAR
+    return depth > MIRRORED and (plain.q < FAINT or linear_share(name, plain.q) < LINEAR)
 
 
 def linear_share(name: str, q: float) -> float:
