@@ -34,11 +34,9 @@ READ = """Where a peer is ahead of initwise:
 
 - T8: AnyInit with `center=True` has fewer skewed units. Its rows sum to zero, so the brightness that all
   pixels share does not pass; an orthogonal block hands it on, to one unit and negated to its twin.
-- T2b: AnyInit's empirical mode ends lower. The mirrored start is linear, which may cost steps here; of the
-  methods without data it is the lowest.
-- T7: LSUV's kernels have weights at all nine places, scaled by data. Those of the rules start at the centre
-  alone, which 500 layers need and 16 do not: with full kernels rule_b came close to LSUV in a trial, and
-  rule_a2, which has no data to mend what borders take, lost.
+- T2b: AnyInit's empirical mode ends lower, at another rate. The pairs' start is linear, which may cost steps.
+- T7: LSUV's loss is the lower one after so few steps. Kernels with weights at all nine places instead of the
+  centre alone did not change that for rule_b.
 """
 
 
