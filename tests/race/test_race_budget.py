@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from initwise.core.errors import OptionError
-from initwise.race import race, runner
+from initwise.race import limits, race, runner
 from initwise.race.budget import EXPECTED, Budget, read
 
 
@@ -67,4 +67,4 @@ def _late(one):
     rung = course.ladder.rungs[0]
     one._rung(rung, course.curves(), 0)
     one._completed.append(rung)
-    raise runner._OutOfTimeError
+    raise limits.OutOfTimeError

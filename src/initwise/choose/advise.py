@@ -34,6 +34,8 @@ ENTRANTS = 6
 CONTROLS = 4
 """Fewer healthy candidates than this are joined by vetoed ones, so that a race tests the vetoes too."""
 DEFAULT = "torch_default"
+UNASKED = {"budget": 0.10, "seeds": 2, "executor": None, "timeout": None, "memory": None}
+"""What a race's options are if nobody names them."""
 
 
 def choose(
@@ -99,7 +101,8 @@ def choose(
     """
     began = time.perf_counter()
     seed = checked_seed(seed)
-    _require(model, problem, race, budget, lr)
+    racing = {"budget": budget, "seeds": seeds, "executor": executor, "timeout": timeout, "memory": memory}
+    _require(model, problem, race, lr, {**racing, "seed": seed})
     require_method(method, "choose")
     require_loss(loss, "choose")
     rows = resolve(candidates)
@@ -118,8 +121,7 @@ def choose(
     order = ranked(judged, kind)
     ties, run = tied(order), None
     if race and problem is not None:
-        how = {"executor": executor, "store": store, "seeds": seeds, "timeout": timeout, "memory": memory}
-        run = _race(order, case, problem, seed, budget, lr, how, report)
+            run = _race(order, case, problem, lr, {**racing, "seed": seed, "store": store}, report)
         order = after_race(order, run)
         ties = ties_after(order, run)
     made = _advice(order, ties, case, run, source, time.perf_counter() - began)
@@ -129,7 +131,7 @@ def choose(
     return _paced(made, case, "" if problem is None else problem.optimizer, lr)
 
 
-def _require(model: Any, problem: Any, race: bool, budget: float | str, lr: float | None) -> None:
+def _require(model: Any, problem: Any, race: bool, lr: float | None, racing: dict[str, Any]) -> None:
     if model is None and problem is None:
         raise OptionError(
             "neither a model nor a problem",
@@ -147,10 +149,13 @@ def _require(model: Any, problem: Any, race: bool, budget: float | str, lr: floa
             cause="a race trains, and training needs data and a loss",
             fix="Pass a problem, or leave race out: without it choose needs no training.",
         )
-    if not isinstance(budget, str) and not _positive(budget):
-        raise OptionError(f"budget={budget!r}", where="choose", expected="a share > 0, for example 0.10")
     if lr is not None and not _positive(lr):
         raise OptionError(f"lr={lr!r}", where="choose", expected="a learning rate > 0, or None")
+    # a race says what it would refuse before anything is measured, also where none is asked for
+    if race or any(racing[name] != value for name, value in UNASKED.items()):
+        importlib.import_module(f"{RACE}.options").options(**racing)
+    if race:
+        importlib.import_module(f"{RACE}.run").require_packages()
 
 
 def _positive(value: Any) -> bool:
@@ -196,8 +201,6 @@ def _race(
     order: Sequence[Judged],
     case: Case,
     problem: Problem,
-    seed: int,
-    budget: float | str,
     lr: float | None,
     how: dict[str, Any],
     report: Progress,
@@ -206,9 +209,7 @@ def _race(
     run: Race = importlib.import_module(RACE).race(
         problem,
         candidates=entrants,
-        budget=budget,
         lrs=None if lr is None else (lr,),
-        seed=seed,
         **how,
         progress=lambda done, total, text: report(text or "racing", done, total),
     )

@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ..core.errors import ForwardError, InitwiseError, ProblemError
 from ..core.problem import Problem
 from ..frameworks.initialize import init_
-from ..frameworks.torch.run import arguments, call, tensors
+from ..frameworks.torch.run import arguments, call, home, tensors
 from .data import Batch
 from .isolation import isolated
 from .store import digest
@@ -71,10 +71,11 @@ def check_problem(problem: Problem, batch: Batch) -> Facts:
         loss, metric = _check_loss(problem, outputs, Feed(model, batch[0]).targets(batch))
         _require_finite(loss, outputs)
         probe = _probe(model, loss, metric)
-        seconds = _timed(problem, model, batch)
     _require_deterministic(problem, batch, probe)
     flops = counter.get_total_flops()
     threads = 1 if flops < SMALL else torch.get_num_threads()
+    with isolated(0, threads):
+        seconds = _timed(problem, model, batch)
     return Facts(_shapes(model), threads, flops < TINY, seconds, probe)
 
 
@@ -104,12 +105,24 @@ def _require_deterministic(problem: Problem, batch: Batch, probe: str) -> None:
 
 
 def _timed(problem: Problem, model: nn.Module, batch: Batch) -> float:
-    """Seconds of a step, the optimiser's share guessed."""
+    """Seconds of a step with the threads there are, the optimiser's share guessed.
+
+    The pass before it has warmed up what needs it; a device that works on by itself is waited for.
+    """
     feed = Feed(model, batch[0])
+    _finish(model)
     began = time.perf_counter()
     args, kwargs = feed.arguments(batch)
     problem.loss(model(*args, **kwargs), feed.targets(batch)).backward()
+    _finish(model)
     return 1.2 * (time.perf_counter() - began)
+
+
+def _finish(model: nn.Module) -> None:
+    """Wait until the model's device has done what it was asked to."""
+    kind = home(model)[0].type
+    if kind != "cpu":
+        getattr(torch, kind).synchronize()
 
 
 def _require_finite(loss: Tensor, outputs: Any) -> None:

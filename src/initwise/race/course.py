@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InitwiseError
 from ..core.problem import Problem
-from .budget import Budget
 from .entrants import Plans, chosen, named, plans
 from .ladder import Ladder, ladder
+from .options import Options
 from .rates import Grid
 from .results import Curve
 from .store import digest
@@ -103,9 +103,7 @@ def prepared(
     problem: Problem,
     candidates: Any,
     grid: Grid,
-    seeds: range,
-    budget: Budget,
-    limit: float | None,
+    options: Options,
 ) -> Course:
     """The course; the problem is tried on one batch.
 
@@ -116,7 +114,7 @@ def prepared(
     from .data import Reader
     from .heats import WIDTH
 
-    steps = problem.steps or STEPS
+    steps, seeds, budget = problem.steps or STEPS, options.seeds, options.budget
     reader = Reader(problem)
     facts = check_problem(problem, reader.first)
     example = reader.first[0]
@@ -137,7 +135,7 @@ def prepared(
         threads=facts.threads,
         width=WIDTH if facts.small and _stackable(problem, data, facts.threads) else 1,
         step_seconds=facts.seconds,
-        limit=limit,
+        limit=options.timeout,
         deadline=budget.seconds,
         fingerprint=digest(facts.parameters, problem.optimizer, metric, reader.first, facts.probe),
     )

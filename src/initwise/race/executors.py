@@ -12,14 +12,18 @@ is found, and only that arm fails.
 from __future__ import annotations
 
 import contextlib
+import math
 import pickle
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ..core.errors import MissingError, OptionError, ProblemError
+from .limits import OutOfTimeError, left, require_time
 from .outcome import Outcome
-from .workers import GRACE, WorkerDiedError, Workers
+from .workers import GRACE, WorkerDiedError, Workers, require_limits
 
 if TYPE_CHECKING:
     from .heats import Heat
@@ -30,9 +34,19 @@ Work = Callable[["Heat"], tuple[Outcome, ...]]
 Found = tuple[int, tuple[Outcome, ...]]
 
 
-@contextlib.contextmanager
-def opened(executor: Executor | str | None, memory: int | None = None) -> Iterator[Executor | None]:
-    """The executor meant by `executor`, and its end if it was started here.
+@dataclass(frozen=True)
+class Where:
+    """Where heats train, checked but not opened: a kind of `NAMES` with its count or address, or an Executor."""
+
+    kind: str = "serial"
+    count: int | None = None
+    address: str = ""
+    memory: int | None = None
+    given: Executor | None = None
+
+
+def checked(executor: Executor | str | None, memory: int | None = None) -> Where:
+    """What `executor` means; nothing is started.
 
     Args:
         executor: any Executor; or "serial", "threads", "threads:4", "processes", "processes:4" (guarded
@@ -42,6 +56,7 @@ def opened(executor: Executor | str | None, memory: int | None = None) -> Iterat
     Raises:
         OptionError: another name, a count that is none, or `memory` where no process of ours could be held
             to it.
+        UnsupportedError: a limit of memory on a system that cannot hold processes to it.
         MissingError: Dask is not installed.
     """
     if not isinstance(executor, (str, Executor, type(None))) and not hasattr(executor, "submit"):
@@ -60,28 +75,37 @@ def opened(executor: Executor | str | None, memory: int | None = None) -> Iterat
             f"memory={memory}", where="memory", expected='none, or executor="processes"', cause=_OURS
         )
     if not isinstance(executor, str):
-        yield executor
-        return
-    with _named(kind, rest, memory) as made:
-        yield made
+        return Where(given=executor)
+    if kind == "dask":
+        _require_dask(rest)
+        return Where(kind, address=rest)
+    if kind not in NAMES:
+        raise OptionError(f"{kind!r}", where="executor", legal=NAMES, given=kind)
+    count = _count(rest) if rest else None
+    if kind == "processes":
+        require_limits(count, memory)
+    return Where(kind, count, memory=memory)
 
 
 _OURS = "only processes that the race starts can be held to a limit"
 
 
 @contextlib.contextmanager
-def _named(kind: str, rest: str, memory: int | None) -> Iterator[Executor | None]:
-    if kind == "dask":
-        with _dask(rest) as made:
+def opened(where: Where) -> Iterator[Executor | None]:
+    """The executor meant, None for this process; its end too if it was started here.
+
+    Raises:
+        OptionError: no Dask scheduler answers.
+    """
+    if where.kind == "dask":
+        with _dask(where.address) as made:
             yield made
         return
-    if kind not in NAMES:
-        raise OptionError(f"{kind!r}", where="executor", legal=NAMES, given=kind)
-    count = _count(rest) if rest else None
-    if kind == "serial":
-        yield None
+    if where.given is not None or where.kind == "serial":
+        yield where.given
         return
-    pool = ThreadPoolExecutor(count) if kind == "threads" else Workers(count, memory=memory)
+    threads = where.kind == "threads"
+    pool = ThreadPoolExecutor(where.count) if threads else Workers(where.count, memory=where.memory)
     try:
         yield pool
     finally:
@@ -101,18 +125,21 @@ def _count(text: str) -> int:
     raise OptionError(f"{text!r} workers", where="executor", expected="a whole number ≥ 1")
 
 
-@contextlib.contextmanager
-def _dask(address: str) -> Iterator[Executor]:
-    try:
-        from distributed import Client
-    except ImportError as error:
+def _require_dask(address: str) -> None:
+    if find_spec("distributed") is None:
         raise MissingError(
             "Dask is not installed", where="executor", fix='Install it with: pip install "initwise[dask]"'
-        ) from error
+        )
     if not address:
         raise OptionError(
             "no address", where="executor", expected='a scheduler\'s, as in "dask:tcp://host:8786"'
         )
+
+
+@contextlib.contextmanager
+def _dask(address: str) -> Iterator[Executor]:
+    from distributed import Client
+
     try:
         client = Client(address, timeout="10s")  # type: ignore[no-untyped-call]
     except OSError as error:
@@ -127,6 +154,7 @@ def outcomes(work: Work, heats: Sequence[Heat], executor: Executor | None) -> Ge
     Raises:
         ProblemError: a part of the problem cannot be sent to the executor's processes.
         OptionError: the executor takes no work.
+        OutOfTimeError: the race's time is up (see `limits.ending`); what runs elsewhere is not waited for.
     """
     if executor is None:
         yield from ((index, work(heat)) for index, heat in enumerate(heats))
@@ -155,7 +183,10 @@ def _finished(
     pending = set(futures)
     try:
         while pending:
-            done, pending = wait(pending, patience + 2 * GRACE if patience else None, FIRST_COMPLETED)
+            most = min(patience + 2 * GRACE if patience else math.inf, max(left(), 0.0))
+            done, pending = wait(pending, None if most == math.inf else most, FIRST_COMPLETED)
+            if not done:
+                require_time()
             yield from (
                 (futures[future], future) for future in sorted(done or pending, key=futures.__getitem__)
             )
@@ -195,7 +226,8 @@ def _again(
     """Lost heats once more, each in a guarded process: the whole heat, then its arms one by one."""
     if not lost:
         return
-    with Workers(1, memory=memory) as workers:
+    workers = Workers(1, memory=memory)
+    try:
         for index, error in lost:
             heat = heats[index]
             found = error if guarded else _tried(work, heat, workers)
@@ -203,15 +235,20 @@ def _again(
                 yield index, tuple(_one(_tried(work, alone, workers)) for alone in heat.alone())
             else:
                 yield index, (_one(found),) if isinstance(found, BaseException) else found
+    finally:
+        _end(workers)
 
 
 def _tried(work: Work, heat: Heat, workers: Workers) -> tuple[Outcome, ...] | BaseException:
-    try:
-        found: tuple[Outcome, ...] = workers.submit_within(heat.seconds, work, heat).result()
-    except ProblemError:
-        raise
-    except Exception as error:
-        return error
+    future = workers.submit_within(heat.seconds, work, heat)
+    most = left()
+    wait([future], None if most == math.inf else max(most, 0.0))
+    if not future.done():
+        raise OutOfTimeError
+    error = future.exception()
+    if isinstance(error, ProblemError):
+        raise error
+    found: tuple[Outcome, ...] | BaseException = error or future.result()
     return found
 
 

@@ -1,4 +1,4 @@
-"""How long a training may take: found hanging, it is stopped where Python can be interrupted.
+"""How long a training, or a race, may take: it is stopped where Python can be interrupted.
 
 In a process' main thread on Unix an alarm interrupts whatever Python runs, a `sleep` or a lock too. Elsewhere
 the clock is looked at between steps. What neither reaches (a hang in native code) ends with its process: see
@@ -8,29 +8,64 @@ the clock is looked at between steps. What neither reaches (a hang in native cod
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Any
 
 Check = Callable[[], None]
-"""To be called now and then; raises TimeoutError when the time is up."""
+"""To be called now and then; raises when the time is up."""
+
+
+class OutOfTimeError(BaseException):
+    """The time of the whole race is up: as Ctrl-C, no outcome of whatever training it meets."""
+
+
+_END: ContextVar[float] = ContextVar("_END", default=math.inf)
+"""When the race that runs here has to end, by time.monotonic."""
+
+
+@contextlib.contextmanager
+def ending(until: float) -> Iterator[None]:
+    """Let whatever is `limited` inside raise OutOfTimeError once time.monotonic() passes `until`."""
+    token = _END.set(until)
+    try:
+        yield
+    finally:
+        _END.reset(token)
+
+
+def left() -> float:
+    """Seconds until the race that runs here has to end; infinite without an end."""
+    return _END.get() - time.monotonic()
+
+
+def require_time() -> None:
+    """Raise OutOfTimeError if none is left."""
+    if left() < 0:
+        raise OutOfTimeError
 
 
 @contextlib.contextmanager
 def limited(seconds: float) -> Iterator[Check]:
-    """Raise TimeoutError inside the block once `seconds` have passed; 0 means no limit."""
-    if not seconds:
+    """Raise TimeoutError inside the block once `seconds` have passed; 0 means no limit.
+
+    And OutOfTimeError where an `ending` around it comes first.
+    """
+    end, now = _END.get(), time.monotonic()
+    until = min(now + seconds if seconds else math.inf, end)
+    if until == math.inf:
         yield lambda: None
         return
-    until = time.monotonic() + seconds
 
     def check() -> None:
         if time.monotonic() > until:
-            raise _too_long(seconds)
+            raise OutOfTimeError if until == end else _too_long(seconds)
 
-    with _alarm(seconds) if _alarm_is_free() else contextlib.nullcontext():
+    with _alarm(max(until - now, 1e-3), check) if _alarm_is_free() else contextlib.nullcontext():
         yield check
 
 
@@ -47,9 +82,11 @@ def _alarm_is_free() -> bool:
 
 
 @contextlib.contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
+def _alarm(seconds: float, check: Check) -> Iterator[None]:
     def ring(*_: Any) -> None:
-        raise _too_long(seconds)
+        check()
+        # clocks differ by a little: it rang before its time
+        signal.setitimer(signal.ITIMER_REAL, 1e-3)
 
     signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, seconds)

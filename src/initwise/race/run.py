@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Iterable, Mapping
@@ -10,13 +9,12 @@ from concurrent.futures import Executor
 from datetime import timedelta
 from typing import Any
 
-from ..core.errors import MissingError, OptionError, ProblemError
+from ..core.errors import MissingError, ProblemError
 from ..core.problem import Problem
 from ..core.records import Race
-from ..core.stream import checked_seed
-from . import budget as budgets
 from .course import prepared
 from .executors import opened
+from .options import options
 from .progress import Report, reporting
 from .rates import grid
 from .runner import Runner
@@ -62,7 +60,7 @@ def race(
             races whose seeds differ by `seeds` or more repeat each other on other draws.
         executor: where to train: any `concurrent.futures.Executor`, such as a Dask client's
             `client.get_executor()`, or a name: "processes:4", "dask:tcp://host:8786" (see
-            `initwise.race.executors.opened`). None trains here. What goes to other processes must be
+            `initwise.race.executors.checked`). None trains here. What goes to other processes must be
             picklable.
         store: path of a SQLite file that keeps every finished training at once, so that the same call
             takes up where an interrupted or killed one stopped. It serves one problem, known by the loss,
@@ -84,29 +82,30 @@ def race(
         MissingError: torch, or the statistics library, is not installed.
     """
     began = time.perf_counter()
-    _require_torch()
-    require_statistics()
-    _require_options(problem, seeds, timeout)
-    spent = budgets.read(budget)
-    first = checked_seed(seed)
-    checked_seed(first + seeds - 1)
+    require_packages()
+    _require_problem(problem)
+    given = options(
+        budget=budget, seeds=seeds, seed=seed, executor=executor, timeout=timeout, memory=memory
+    )
     rates = grid(problem.optimizer, lrs)
-    with opened(executor, memory) as where:
-        course = prepared(problem, candidates, rates, range(first, first + seeds), spent, timeout)
+    with opened(given.where) as where:
+        course = prepared(problem, candidates, rates, given)
         with Store(store, course.name, course.fingerprint) as kept, reporting(progress) as report:
             return Runner(course, where, kept, report, began).run()
 
 
-def _require_torch() -> None:
+def require_packages() -> None:
+    """Raise MissingError, before anything runs, where a race could not train or be judged."""
     try:
         import torch  # noqa: F401
     except ImportError as error:
         raise MissingError(
             "PyTorch is not installed", where="race", fix='Install it with: pip install "initwise[torch]"'
         ) from error
+    require_statistics()
 
 
-def _require_options(problem: Any, seeds: int, timeout: Any) -> None:
+def _require_problem(problem: Any) -> None:
     if not isinstance(problem, Problem):
         raise ProblemError(
             f"a {type(problem).__name__}",
@@ -114,11 +113,3 @@ def _require_options(problem: Any, seeds: int, timeout: Any) -> None:
             expected="an initwise.Problem",
             fix="Pass Problem(model=..., batches=..., loss=...).",
         )
-    if not isinstance(seeds, int) or isinstance(seeds, bool) or seeds < 1:
-        raise OptionError(f"{seeds!r}", where="seeds", expected="a whole number ≥ 1")
-    if timeout is not None and not (_number(timeout) and math.isfinite(timeout) and timeout > 0):
-        raise OptionError(f"{timeout!r}", where="timeout", expected="seconds > 0, or None")
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -12,15 +13,12 @@ from .climbing import climbing, widening
 from .course import Course
 from .executors import outcomes
 from .ladder import Rung
+from .limits import OutOfTimeError, ending, require_time
 from .outcome import Outcome
 from .progress import Report
 from .results import Arms, Curve, Results
 from .standing import standing
 from .store import Store, digest
-
-
-class _OutOfTimeError(Exception):
-    """A budget in time is spent."""
 
 
 class Runner:
@@ -36,6 +34,8 @@ class Runner:
     ) -> None:
         self._course, self._executor, self._store, self._report = course, executor, store, report
         self._began = began
+        deadline = math.inf if course.deadline is None else course.deadline
+        self._end = time.monotonic() + deadline - (time.perf_counter() - began)
         self._results = Results()
         self._completed: list[Rung] = []
         self._running: tuple[Arms, ...] = ()
@@ -51,10 +51,11 @@ class Runner:
         """The race, to its end, to Ctrl-C or to the end of its time."""
         interrupted = False
         try:
-            self._climb()
+            with ending(self._end):
+                self._climb()
         except KeyboardInterrupt:
             interrupted = True
-        except _OutOfTimeError:
+        except OutOfTimeError:
             rung = len(self._completed) + 1
             self._notes.append(f"the time was up in rung {rung} of {len(self._course.ladder.rungs)}")
         return self._record(interrupted)
@@ -101,13 +102,8 @@ class Runner:
                 self._spent += outcome.steps
             self._done += len(found) * rung.steps
             self._report(self._done, total, text)
-            self._require_time()
+            require_time()
         self._running = ()
-
-    def _require_time(self) -> None:
-        deadline = self._course.deadline
-        if deadline is not None and time.perf_counter() - self._began > deadline:
-            raise _OutOfTimeError
 
     def _outcomes(self, arms: list[Arms], steps: int) -> Iterator[list[tuple[Arms, Outcome]]]:
         """Outcomes of heats as they come: stored ones first."""

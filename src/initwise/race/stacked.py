@@ -213,7 +213,7 @@ class _Seen:
 def stackable(one: Task, other: Task) -> bool:
     """Do two arms stacked do what each of them does alone? Tried on the tasks' first batch, twice over."""
     try:
-        with strictly(), limited(one.seconds):
+        with isolated(one.seed, one.threads), strictly(), limited(one.seconds):
             together = _together((one, other))
             return all(_same(_alone(task), seen) for task, seen in zip((one, other), together, strict=True))
     except (Exception, SystemExit):

@@ -28,6 +28,19 @@ class WorkerDiedError(RuntimeError):
     """The process that ran a call ended before the call did."""
 
 
+def require_limits(processes: int | None, memory: int | None) -> None:
+    """Raise what `Workers` raises for numbers that make no sense; nothing is started."""
+    if (processes or 1) < 1 or (memory is not None and memory < 1):
+        raise OptionError(f"processes={processes}, memory={memory}", where="Workers", expected="numbers ≥ 1")
+    if memory is not None and not sys.platform.startswith("linux"):
+        raise UnsupportedError(
+            f"memory={memory}",
+            where="Workers",
+            expected="no limit",
+            cause=f"{sys.platform} has no such limit",
+        )
+
+
 class Workers(Executor):
     """An Executor of processes on this machine, each guarded.
 
@@ -41,18 +54,8 @@ class Workers(Executor):
     """
 
     def __init__(self, processes: int | None = None, *, memory: int | None = None) -> None:
+        require_limits(processes, memory)
         count = processes or os.cpu_count() or 1
-        if count < 1 or (memory is not None and memory < 1):
-            raise OptionError(
-                f"processes={processes}, memory={memory}", where="Workers", expected="numbers ≥ 1"
-            )
-        if memory is not None and not sys.platform.startswith("linux"):
-            raise UnsupportedError(
-                f"memory={memory}",
-                where="Workers",
-                expected="no limit",
-                cause=f"{sys.platform} has no such limit",
-            )
         self.memory = memory
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="initwise-race")
         self._children = [_Child(memory) for _ in range(count)]
