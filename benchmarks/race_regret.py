@@ -97,16 +97,15 @@ def race(problem: Problem, share: float) -> Raced:
         advice = initwise.choose(problem=asked(problem), race=True, budget=f"{allowed} steps")
     run = advice.race
     assert run is not None
-    before = initwise.choose(problem=asked(problem))
     return Raced(
         problem=problem.name,
         family=problem.family,
         answer=advice.name,
-        prior=before.name,
+        prior=run.arms[0].scheme,  # arms are in the order of choose's ranking before the race
         winner=run.winner,
         ties=run.ties,
         rate=advice.learning_rate or math.nan,
-        ranking=tuple((one.name, one.loss, one.learning_rate, one.share) for one in run.ranking),
+        ranking=tuple((one.name, one.loss, one.learning_rate, one.share, one.p) for one in run.ranking),
         steps=steps(),
         allowed=allowed,
         share=steps() / (allowed / share),

@@ -19,7 +19,8 @@ class Raced:
     Attributes:
         problem, family: which.
         answer: the candidate that `choose` names after the race; `prior`: without one.
-        winner, ties, rate, ranking: of the race; the ranking is (name, loss, rate, share of a training).
+        winner, ties, rate, ranking: of the race; the ranking is (name, loss, rate, share of a
+            training, p).
         steps, allowed: optimiser steps counted, and allowed.
         share: the steps over those of the grid.
         seconds: CPU time.
@@ -33,7 +34,7 @@ class Raced:
     winner: str
     ties: tuple[str, ...]
     rate: float
-    ranking: tuple[tuple[str, float, float, float], ...]
+    ranking: tuple[tuple[str, float, float, float, float], ...]
     steps: int
     allowed: int
     share: float

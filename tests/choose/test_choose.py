@@ -172,7 +172,11 @@ def test_every_candidate_has_a_row_with_a_prior_for_every_family() -> None:
         ({"model": nn.Linear(2, 2), "race": True}, ProblemError, "race=True without a problem"),
         ({"model": nn.Linear(2, 2), "problem": 3}, ProblemError, "problem is a int"),
         ({"model": nn.Linear(2, 2), "method": "calibratd"}, OptionError, "Did you mean 'calibrated'"),
-        ({"model": nn.Linear(2, 2), "budget": 0}, OptionError, "budget=0"),
+        (
+            {"model": nn.Linear(2, 2), "budget": 0},
+            OptionError,
+            "budget: 0; expected a share of one full grid",
+        ),
         ({"model": nn.Linear(2, 2), "lr": float("nan")}, OptionError, "lr=nan"),
         (
             {"model": nn.Linear(2, 2), "candidates": ("he_norml",)},
@@ -289,15 +293,17 @@ def test_the_race_decides_order_ties_and_learning_rate(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(importlib.import_module("initwise.race"), "race", race)
     advice = choose(problem=problem(), race=True, budget=0.08, lr=0.003, candidates=FEW, seed=6)
-    assert (advice.name, advice.ties, advice.learning_rate) == ("rule_a2", ("rule_a2", "rule_b"), 0.003)
-    assert advice.ranking[0].loss == 0.5
+    # a tie goes to the one that would have been taken without a race
+    assert (advice.name, advice.ties, advice.learning_rate) == ("rule_b", ("rule_b", "rule_a2"), 0.003)
+    assert advice.ranking[0].loss == 0.6
     assert called["lrs"] == (0.003,)
     assert called["budget"] == 0.08
     assert called["seed"] == 6
-    # made anew for every seed, told what the advice's own plan was told
+    assert called["incumbent"] == "rule_b"
+    # rule B looks at weights, so it is made anew for every seed; vetoed ones do not run
     made = called["candidates"]["rule_b"]
-    told = dict(made.options)
-    assert (made.name, told["lr"], told["loss"]) == ("auto", 3e-3, "classification")
+    assert made[0] == advice.plan
+    assert len({plan.to_json() for plan in made}) == 3
     assert "zeros" not in called["candidates"]
     assert any("8% of a full grid" in reason for reason in advice.reasons)
     assert "race=True" in advice.apply
@@ -314,9 +320,32 @@ def test_a_real_race_ends_in_advice() -> None:
         seed=3,
     )
     assert advice.race is not None
-    assert {arm.seed for arm in advice.race.arms} == {3, 4}
+    assert {arm.seed for arm in advice.race.arms} == {3, 4, 5}
     assert advice.learning_rate == 0.003
-    assert advice.name == advice.race.winner
+    assert advice.name in advice.race.ties
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"budget": "ten"}, "budget: 'ten'; expected a share of one full grid"),
+        ({"budget": "0 s"}, "budget: '0 s'; expected a share"),
+        ({"seeds": 0}, "seeds: 0; expected a whole number ≥ 1"),
+        ({"seeds": 2.0, "race": False}, "seeds: 2.0; expected a whole number ≥ 1"),
+        ({"timeout": -1}, "timeout: -1; expected seconds > 0, or None"),
+        ({"executor": "procesess"}, "executor: 'procesess'; legal: dask, processes, serial, threads"),
+        ({"executor": "threads:0"}, "executor: '0' workers; expected a whole number ≥ 1"),
+        ({"memory": 2**30}, "memory: memory=1073741824; expected none"),
+        ({"memory": -1, "executor": "processes"}, "Workers: processes=None, memory=-1; expected numbers ≥ 1"),
+    ],
+)
+def test_options_of_a_race_are_refused_before_anything_is_measured(options, text) -> None:
+    def never() -> nn.Module:
+        raise AssertionError("measured all the same")
+
+    with pytest.raises(OptionError) as caught:
+        choose(problem=problem(model=never), **{"race": True, **options})
+    assert str(caught.value).startswith(text)
 
 
 def test_if_all_are_out_the_least_damaged_is_named_with_low_confidence() -> None:

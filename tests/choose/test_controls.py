@@ -1,6 +1,7 @@
 """Vetoes are tested by the race: vetoed controls run, and one that trains is in again."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from initwise.core.fill import Fill
 from initwise.core.plan import Plan
 from initwise.core.problem import Problem
 from initwise.core.records import Candidate, Race
+from initwise.race.verdict import LEVEL
 
 PLAN = Plan("any", (("w", Fill.normal(0, 1)),))
 
@@ -80,6 +82,17 @@ def test_a_control_that_loses_stays_out_and_shows_its_loss():
     assert list(_controls(order)) == [
         "The vetoes were tested: validation loss of v 0.2 after 50% of a training."
     ]
+
+
+@pytest.mark.parametrize(("p", "first"), [(math.nan, "known"), (0.5, "known"), (0.1, "new"), (0.01, "new")])
+def test_a_tie_goes_to_what_is_known_to_be_best_elsewhere(p, first):
+    ties = ("new", "known") if not p < LEVEL else ("new",)
+    race = raced("new", "known", "third", ties=ties)
+    ranking = (race.ranking[0], replace(race.ranking[1], p=p), race.ranking[2])
+    order = after_race([judged("known"), judged("third"), judged("new")], replace(race, ranking=ranking))
+    assert order[0].row.name == first
+    assert order[2].row.name == "third"
+    assert order[0].candidate.learning_rate == 0.01
 
 
 def test_a_vetoed_candidate_that_wins_outright_is_in_again():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing
 import random
 import sys
@@ -15,7 +16,9 @@ import pytest
 import torch
 from torch import nn
 
-from initwise.core.errors import ProblemError, StreamError
+from initwise.choose.pace import rate_range, sensitivity
+from initwise.choose.planners import study
+from initwise.core.errors import OptionError, ProblemError, StreamError
 from initwise.core.fill import Fill
 from initwise.core.plan import Plan
 from initwise.core.records import Race
@@ -23,9 +26,10 @@ from initwise.frameworks.initialize import plan_for
 from initwise.problems import problem
 from initwise.race import heats, race
 from initwise.race.data import Reader
-from initwise.race.entrants import plans
+from initwise.race.entrants import plans, predicted
+from initwise.race.ladder import FEW_RATES
 from initwise.race.progress import reporting
-from initwise.race.rates import GRIDS
+from initwise.race.rates import GRIDS, around
 from initwise.race.training import Task, train
 from initwise.schemes import scheme
 
@@ -55,7 +59,7 @@ def test_zeros_lose_and_the_record_is_complete(make):
     best = result.ranking[0]
     assert best.loss < 0.8 < 1.3 < result.ranking[-1].loss
     finished = [arm for arm in arms(result, best.name) if arm.status == "finished"]
-    assert {arm.seed for arm in finished} == {0, 1}
+    assert {arm.seed for arm in finished} == {0, 1, 2}
     assert all(0.7 < arm.metric <= 1 for arm in finished if arm.learning_rate == best.learning_rate)
     assert json.loads(Race.from_json(result.to_json()).to_json()) == json.loads(result.to_json())
 
@@ -74,7 +78,7 @@ def test_processes_change_nothing(make):
         assert timeless(run(make(), executor=pool)) == timeless(run(make()))
 
 
-def test_every_scheme_gets_every_rate_on_the_same_seed_and_length(make):
+def test_every_scheme_gets_as_many_rates_on_the_same_seed_and_length(make):
     result = run(make())
     first = {
         name: [(arm.learning_rate, arm.losses[0][0]) for arm in arms(result, name) if arm.seed == 0]
@@ -84,7 +88,27 @@ def test_every_scheme_gets_every_rate_on_the_same_seed_and_length(make):
     assert len(first_look) == 1
     for pairs in first.values():
         # and beyond, where it did best at an edge
-        assert {rate for rate, _ in pairs} >= set(GRIDS["adam"])
+        assert len(pairs) >= FEW_RATES
+
+
+def test_rates_lie_around_what_the_weights_ask_for(make, batches):
+    given = make()
+    plan = plan_for(given.model(), "he_normal")
+    model = given.model()
+    case = study(model, batches[0][0])
+    low, high = rate_range(sensitivity(plan, case.structure, case.parameters), "adam")
+    rates = {arm.learning_rate for arm in arms(run(given, lrs=None), "he_normal")}
+    assert rates >= set(around(math.sqrt(low * high)))
+    # zeros have no spread, and so nothing to tell: they get the others' rates
+    made = plans({"zeros": "zeros", "he": "he_normal"}, given, batches[0][0], range(1))
+    own = predicted(made, given, batches[0][0])
+    assert own["zeros"] == own["he"] == around(math.sqrt(low * high))
+    assert predicted({"zeros": made["zeros"]}, given, batches[0][0]) == {}
+
+
+def test_without_a_prediction_all_get_the_optimisers_grid(make):
+    result = run(make(), ("zeros",), budget=2)
+    assert {arm.learning_rate for arm in result.arms if arm.seed == 0} >= set(GRIDS["adam"])
 
 
 def test_a_fixed_rate_is_the_only_one(make):
@@ -110,7 +134,7 @@ def test_the_budget_is_kept(make, budget):
 
 
 def test_the_full_budget_trains_everything_to_the_end(make):
-    result = run(make(), ("he_normal", "zeros"), budget=2, lrs=[0.001, 0.01])
+    result = run(make(), ("he_normal", "zeros"), budget=2, seeds=2, lrs=[0.001, 0.01])
     assert Counter(arm.status for arm in result.arms) == {"finished": 8}
     assert {arm.steps for arm in result.arms} == {60}
     assert result.cost == 2
@@ -190,12 +214,10 @@ def test_ctrl_c_in_the_first_rung_keeps_what_ran(make, one_by_one):
     result = run(make(), progress=stopped_after(6))
     assert result.interrupted
     statuses = Counter(arm.status for arm in result.arms)
-    assert statuses["interrupted"] == 12
+    assert statuses["interrupted"] == 9
     assert sum(bool(arm.losses) for arm in result.arms) == 6
-    # every scheme at the two lowest rates: cut short, but fair
-    assert {(arm.scheme, arm.learning_rate) for arm in result.arms if arm.losses} == {
-        (name, rate) for name in NAMES for rate in (3e-4, 1e-3)
-    }
+    # every scheme at its two lowest rates: cut short, but fair
+    assert Counter(arm.scheme for arm in result.arms if arm.losses) == dict.fromkeys(NAMES, 2)
     assert result.winner in NAMES
     assert 0 < result.cost < 0.4
 
@@ -273,6 +295,24 @@ def test_nobody_named_sends_those_whom_choose_would_send(make):
     assert "rule_b" in names
     # choose has seen at initialization that zeros cannot learn
     assert "zeros" not in names
+
+
+def test_an_incumbent_is_in_the_last_rung_whatever_happens_before(make):
+    names = ("he_normal", "xavier_uniform", "lecun_normal", "orthogonal", "zeros")
+    assert "eliminated" in run(make(), names).ranking[-1].reason
+    kept = run(make(), names, incumbent="zeros").ranking[-1]
+    assert (kept.name, kept.reason[:8]) == ("zeros", "behind: ")
+    assert kept.p < 0.05
+    with pytest.raises(OptionError, match="incumbent: 'zeroes'; legal: he_normal, zeros"):
+        run(make(), ("he_normal", "zeros"), incumbent="zeroes")
+
+
+def test_a_plan_for_each_seed_may_be_given(make):
+    plan = plan_for(make().model(), "he_normal")
+    result = run(make(), {"mine": (plan, plan, plan), "he": "he_normal"})
+    assert set(result.ties) == {"mine", "he"}
+    with pytest.raises(OptionError, match="candidate 'mine': 2 plans; expected one, or 3"):
+        run(make(), {"mine": (plan, plan)})
 
 
 def test_a_scheme_of_the_whole_model_looks_at_each_seeds_weights(make, batches):

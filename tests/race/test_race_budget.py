@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from concurrent.futures import Executor, Future
 from datetime import timedelta
 
 import pytest
+import torch
 
 from initwise.core.errors import OptionError
-from initwise.race import limits, race, runner
+from initwise.race import heats, limits, race, runner
 from initwise.race.budget import EXPECTED, Budget, read
 
 
@@ -68,3 +71,54 @@ def _late(one):
     one._rung(rung, course.curves(), 0)
     one._completed.append(rung)
     raise limits.OutOfTimeError
+
+
+def test_the_end_of_a_race_is_no_outcome_of_a_training(monkeypatch):
+    """A training's own limit is its failure; the race's end is not, and passes what catches errors."""
+    now = [0.0]
+    monkeypatch.setattr(limits.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(limits, "_alarm_is_free", lambda: False)
+    for own, error in ((2.0, TimeoutError), (9.0, limits.OutOfTimeError), (0.0, limits.OutOfTimeError)):
+        now[0] = 0.0
+        with limits.ending(5.0), limits.limited(own) as check:
+            check()
+            now[0] = 6.0
+            with pytest.raises(error):
+                check()
+    assert not issubclass(limits.OutOfTimeError, Exception)
+    assert limits.left() == math.inf
+
+
+@pytest.mark.parametrize("width", [1, 16])
+def test_a_budget_in_time_ends_within_a_training(make, monkeypatch, width):
+    """After some losses no time is left: not one more step is made, alone or in a stack."""
+    monkeypatch.setattr(heats, "WIDTH", width)
+    end, losses = runner.ending, []
+
+    def counting(outputs, targets):
+        losses.append(1)
+        return torch.nn.functional.cross_entropy(outputs, targets)
+
+    def late(until):
+        losses.clear()
+        return end(until)
+
+    monkeypatch.setattr(runner, "ending", late)
+    monkeypatch.setattr(limits, "_alarm_is_free", lambda: False)
+    monkeypatch.setattr(limits.time, "monotonic", lambda: 0.0 if len(losses) < 4 else 1e9)
+    result = race(make(loss=counting), candidates=["he_normal", "zeros"], budget="60 s", progress=False)
+    assert len(losses) == 4
+    assert result.notes[0].startswith("the time was up in rung 1 of ")
+    assert not result.interrupted
+    assert {arm.status for arm in result.arms} == {"interrupted"}
+
+
+def test_what_runs_elsewhere_is_waited_for_no_longer_than_the_budget(make, monkeypatch):
+    class Never(Executor):
+        def submit(self, fn, /, *args, **kwargs):
+            return Future()
+
+    result = race(
+        make(), candidates=["he_normal"], budget=timedelta(seconds=2), progress=False, executor=Never()
+    )
+    assert result.notes == ("the time was up in rung 1 of 1",)

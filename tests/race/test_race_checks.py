@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from initwise.core.errors import ExampleError, ForwardError, ProblemError
-from initwise.race import race
+from initwise.race import checks, race
 from initwise.race.budget import EXPECTED
+from initwise.race.data import Reader
 
 
 def refused(problem, kind=ProblemError, **options):
@@ -226,3 +227,32 @@ def test_an_unknown_candidate_is_guessed(make):
     with pytest.raises(KeyError) as caught:
         race(make(), candidates=["he_norml"], progress=False)
     assert "Did you mean 'he_normal'?" in str(caught.value)
+
+
+def test_a_step_is_timed_with_the_threads_it_will_have(make, monkeypatch):
+    seen = []
+
+    class Looking(nn.Linear):
+        def forward(self, x):
+            seen.append(torch.get_num_threads())
+            return super().forward(x)
+
+    given = make(model=lambda: Looking(8, 4))
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        monkeypatch.setattr(checks, "SMALL", 0)
+        facts = checks.check_problem(given, Reader(given).first)
+        assert (facts.threads, seen[-1]) == (2, 2)
+        assert set(seen[:-1]) == {1}
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_what_a_device_still_works_on_belongs_to_the_step(make, monkeypatch):
+    calls = []
+    monkeypatch.setattr(checks, "home", lambda model: (torch.device("cuda"), torch.float32))
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: calls.append(1))
+    given = make()
+    checks.check_problem(given, Reader(given).first)
+    assert len(calls) == 2  # before the clock starts, and before it stops

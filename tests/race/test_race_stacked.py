@@ -12,7 +12,7 @@ from torch import nn
 from initwise.core.fill import Fill
 from initwise.core.plan import Plan
 from initwise.frameworks.initialize import plan_for
-from initwise.race import heats
+from initwise.race import heats, isolation
 from initwise.race.data import Reader
 from initwise.race.heats import Heat, grouped
 from initwise.race.stacked import stackable, train_stacked
@@ -146,3 +146,20 @@ def test_heats_hold_arms_of_one_seed_in_order():
         ["a1", "b1", "c1"],
         ["d1", "e1"],
     ]
+
+
+def test_the_switch_of_vmap_is_turned_in_turn_only(tasks, monkeypatch):
+    """Another thread's vmap must not meet it: whoever turns it holds the lock that all trainings take."""
+    turned = []
+    switch = torch._C._functorch._set_vmap_fallback_enabled
+
+    def watched(on):
+        turned.append(isolation._TURN._is_owned())
+        switch(on)
+
+    monkeypatch.setattr(torch._C._functorch, "_set_vmap_fallback_enabled", watched)
+    one, other, _ = tasks(plain)
+    assert stackable(one, other)
+    assert train_stacked([one, other])
+    assert len(turned) == 4
+    assert all(turned)

@@ -9,7 +9,7 @@ import pytest
 
 from initwise.core.errors import OptionError
 from initwise.core.problem import OPTIMIZERS
-from initwise.race.rates import GRIDS, beyond, grid
+from initwise.race.rates import GRIDS, LEAST, MOST, around, beyond, grid
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -57,3 +57,22 @@ def test_rates_that_are_none_are_refused(bad):
 def test_an_empty_grid_is_refused():
     with pytest.raises(OptionError, match=r"^lrs: no learning rates; expected at least one\.$"):
         grid("adam", [])
+
+
+@pytest.mark.parametrize(
+    ("middle", "found"),
+    [
+        (0.009, (0.003, 0.01, 0.03)),
+        (0.01, (0.003, 0.01, 0.03)),
+        (0.0019, (1e-3, 3e-3, 0.01)),
+        (0.0017, (3e-4, 1e-3, 3e-3)),
+        (3e-4, (1e-4, 3e-4, 1e-3)),
+    ],
+)
+def test_around_a_rate_lie_three_half_decades(middle, found):
+    assert around(middle) == found
+
+
+@pytest.mark.parametrize("middle", [1e-12, 1e6])
+def test_predicted_rates_stay_within_the_limits(middle):
+    assert all(LEAST <= rate <= MOST for rate in around(middle))

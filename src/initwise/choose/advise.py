@@ -34,7 +34,7 @@ ENTRANTS = 6
 CONTROLS = 4
 """Fewer healthy candidates than this are joined by vetoed ones, so that a race tests the vetoes too."""
 DEFAULT = "torch_default"
-UNASKED = {"budget": 0.10, "seeds": 2, "executor": None, "timeout": None, "memory": None}
+UNASKED = {"budget": 0.10, "seeds": 3, "executor": None, "timeout": None, "memory": None}
 """What a race's options are if nobody names them."""
 
 
@@ -52,7 +52,7 @@ def choose(
     seed: int = 0,
     executor: Executor | str | None = None,
     store: str | os.PathLike[str] | None = None,
-    seeds: int = 2,
+    seeds: int = 3,
     timeout: float | None = None,
     memory: int | None = None,
     on_progress: Progress | None = None,
@@ -121,7 +121,7 @@ def choose(
     order = ranked(judged, kind)
     ties, run = tied(order), None
     if race and problem is not None:
-            run = _race(order, case, problem, lr, {**racing, "seed": seed, "store": store}, report)
+        run = _race(order, case, problem, lr, {**racing, "seed": seed, "store": store}, report)
         order = after_race(order, run)
         ties = ties_after(order, run)
     made = _advice(order, ties, case, run, source, time.perf_counter() - began)
@@ -205,15 +205,31 @@ def _race(
     how: dict[str, Any],
     report: Progress,
 ) -> Race:
-    entrants = {one.row.name: one.row.entrant(case) or one.plan for one in running(order)}
+    sent = entrants(order, case, how["seeds"])
     run: Race = importlib.import_module(RACE).race(
         problem,
-        candidates=entrants,
+        candidates=sent,
         lrs=None if lr is None else (lr,),
         **how,
+        incumbent=next(iter(sent)),
         progress=lambda done, total, text: report(text or "racing", done, total),
     )
     return run
+
+
+def entrants(order: Sequence[Judged], case: Case, seeds: int) -> dict[str, Any]:
+    """Name → plan of those who race, the best first; of what looks at weights or data a plan for each seed.
+
+    The first seed's is the one that was judged, and that the Advice gives.
+    """
+
+    def plans(one: Judged) -> Any:
+        if not one.row.scheme:
+            return one.plan
+        more = (one.row.plan(replace(case, seed=case.seed + k)) for k in range(1, seeds))
+        return (one.plan, *more)
+
+    return {one.row.name: plans(one) for one in running(order)}
 
 
 def running(order: Sequence[Judged]) -> list[Judged]:

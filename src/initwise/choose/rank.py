@@ -89,20 +89,32 @@ HOPELESS = ("symmetric", "dead")
 """Verdicts that no race overturns: what training cannot part or move, a lucky start cannot either."""
 
 
+DOUBT = 0.2
+"""The candidate known to be best elsewhere gives way to the race's winner only where noise alone would put it
+so far behind less often than this. To call it behind takes more (`race.verdict.LEVEL`), for being wrong in a
+choice costs the same either way, while what is known from elsewhere is right most of the time."""
+
+
 def after_race(order: Sequence[Judged], race: Race) -> list[Judged]:
     """The order after a race: those in the running in the race's order, the others as they were, the vetoed.
+
+    Finalists that `DOUBT` does not part from the race's winner stay in the order they were in: what is known
+    from other networks counts until the evidence of this one says otherwise.
 
     A veto is overturned only by a candidate that won outright: its verdict not hopeless, and no healthy
     candidate within noise of it. Else the best healthy one stands, whatever a vetoed one did by luck.
     """
     results = {result.name: result for result in race.ranking}
-    places = {result.name: place for place, result in enumerate(race.ranking)}
+    known = {one.row.name: place for place, one in enumerate(order)}
+    raced = [result.name for result in race.ranking]
+    close = [name for name in raced if name in race.ties and name in known and not results[name].p < DOUBT]
+    rest = [name for name in raced if name not in close]
+    places = {name: place for place, name in enumerate([*sorted(close, key=known.__getitem__), *rest])}
     back = overturned(order, race)
     merged = [_after(one, results.get(one.row.name), one.row.name == back) for one in order]
 
     def place(one: Judged) -> tuple[bool, bool, int]:
-        raced = one.row.name in places
-        return not one.healthy, not raced, places.get(one.row.name, 0)
+        return not one.healthy, one.row.name not in places, places.get(one.row.name, 0)
 
     return sorted(merged, key=place)
 
@@ -143,5 +155,6 @@ def _after(judged: Judged, result: Candidate | None, back: bool) -> Judged:
         loss_error=result.loss_error,
         learning_rate=result.learning_rate,
         share=result.share,
+        p=result.p,
     )
     return replace(judged, candidate=candidate)

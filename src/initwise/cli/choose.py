@@ -90,7 +90,7 @@ def choose(
     lr: Rate = None,
     candidates: Candidates = None,
     store: Store = None,
-    seeds: Seeds = 2,
+    seeds: Seeds = 3,
     executor: Where = None,
     timeout: Timeout = None,
     memory: Memory = None,

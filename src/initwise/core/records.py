@@ -188,6 +188,8 @@ class Candidate(JsonMixin):
         loss_error: standard error of `loss` over seeds.
         learning_rate: the best one tried.
         share: share of the full training length that it ran.
+        p: how easily noise alone would put it so far behind the race's winner (adjusted for the number of
+            finalists); NaN if it did not come as far.
     """
 
     name: str
@@ -200,6 +202,7 @@ class Candidate(JsonMixin):
     loss_error: float = math.nan
     learning_rate: float = math.nan
     share: float = 0.0
+    p: float = field(default=math.nan, metadata=LATER)
 
 
 @dataclass(frozen=True)

@@ -121,8 +121,9 @@ def _timed(problem: Problem, model: nn.Module, batch: Batch) -> float:
 def _finish(model: nn.Module) -> None:
     """Wait until the model's device has done what it was asked to."""
     kind = home(model)[0].type
-    if kind != "cpu":
-        getattr(torch, kind).synchronize()
+    synchronize = getattr(getattr(torch, kind, None), "synchronize", None)  # torch.cuda, torch.mps, torch.xpu
+    if synchronize is not None and kind != "cpu":
+        synchronize()
 
 
 def _require_finite(loss: Tensor, outputs: Any) -> None:

@@ -11,10 +11,13 @@ from .rates import beyond
 from .results import Curve, Results
 
 
-def climbing(results: Results, before: Rung, rung: Rung, rates: int) -> tuple[Curve, ...]:
-    """The `rung.arms` curves that go on from rung `before`.
+def climbing(
+    results: Results, before: Rung, rung: Rung, rates: int, incumbent: str = ""
+) -> tuple[Curve, ...]:
+    """The `rung.arms` curves that go on from rung `before`, best first.
 
     Args:
+        incumbent: a scheme whose best curve goes on whatever its place.
         rates: learning rates of one scheme that may climb while another scheme's best waits for a
             place; the race is between schemes.
     """
@@ -23,7 +26,10 @@ def climbing(results: Results, before: Rung, rung: Rung, rates: int) -> tuple[Cu
     for curve in results.ranked(before):
         same = sum(other.scheme == curve.scheme for other in first)
         (first if same < rates else later).append(curve)
-    return tuple([*first, *later][: rung.arms])
+    order = [*first, *later]
+    safe = next((curve for curve in order if curve.scheme == incumbent), None)
+    chosen = order[: rung.arms]
+    return tuple(chosen if safe is None or safe in chosen else [*chosen[:-1], safe])
 
 
 def widening(results: Results, rung: Rung) -> list[Curve]:

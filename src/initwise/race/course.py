@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import InitwiseError
+from ..core.errors import InitwiseError, OptionError
 from ..core.problem import Problem
-from .entrants import Plans, chosen, named, plans
+from .entrants import Plans, chosen, named, plans, predicted
 from .ladder import Ladder, ladder
 from .options import Options
 from .rates import Grid
@@ -33,6 +33,7 @@ class Course:
         ladder: rungs and the optimiser steps they may cost.
         steps: a training's full length.
         width: arms that train side by side, 1 where they cannot be stacked.
+        incumbent: the candidate that no early rung eliminates, "" for none.
         step_seconds: what an optimiser step took.
         limit: seconds for a training; None: by its steps.
         deadline: seconds for the race; None: as long as it takes.
@@ -48,6 +49,7 @@ class Course:
     data: Data
     threads: int
     width: int
+    incumbent: str
     step_seconds: float
     limit: float | None
     deadline: float | None
@@ -60,12 +62,14 @@ class Course:
     @property
     def cost_of_grid(self) -> int:
         """Optimiser steps of the full grid with one seed."""
-        return len(self.plans) * len(self.grid.rates) * self.steps
+        return len(self.plans) * len(self.grid.rates) * self.steps  # also where fewer rates are tried
 
     def curves(self) -> tuple[Curve, ...]:
         """Every scheme at every rate; all schemes at one rate first, so that a race cut short is fair."""
         return tuple(
-            Curve(order, scheme, rate) for rate in self.grid.rates for order, scheme in enumerate(self.plans)
+            Curve(order, scheme, self.grid.of(scheme)[place])
+            for place in range(self.grid.count)
+            for order, scheme in enumerate(self.plans)
         )
 
     def task(self, curve: Curve, seed: int, steps: int, checkpoints: tuple[int, ...]) -> Task:
@@ -104,6 +108,7 @@ def prepared(
     candidates: Any,
     grid: Grid,
     options: Options,
+    incumbent: str = "",
 ) -> Course:
     """The course; the problem is tried on one batch.
 
@@ -118,11 +123,19 @@ def prepared(
     reader = Reader(problem)
     facts = check_problem(problem, reader.first)
     example = reader.first[0]
-    given: Mapping[str, Any] = chosen(problem, example, seeds[0]) if candidates is None else named(candidates)
+    given: Mapping[str, Any] = (
+        chosen(problem, reader.first, seeds) if candidates is None else named(candidates)
+    )
+    if incumbent and incumbent not in given:
+        raise OptionError(f"{incumbent!r}", where="incumbent", legal=tuple(given), given=incumbent)
+    if candidates is None:
+        incumbent = incumbent or next(iter(given))
     allowed = budget.allowed(len(given) * len(grid.rates) * steps, facts.seconds)
-    climb = ladder(len(given), len(grid.rates), len(seeds), allowed, steps, open_grid=grid.open)
-    data = reader.read(climb.longest)
     made = plans(given, problem, example, seeds)
+    if grid.open:
+        grid = replace(grid, own=predicted(made, problem, example))
+    climb = ladder(len(given), grid.count, len(seeds), allowed, steps, open_grid=grid.open)
+    data = reader.read(climb.longest)
     metric = problem.metric is not None
     return Course(
         problem=problem,
@@ -134,6 +147,7 @@ def prepared(
         data=data,
         threads=facts.threads,
         width=WIDTH if facts.small and _stackable(problem, data, facts.threads) else 1,
+        incumbent=incumbent,
         step_seconds=facts.seconds,
         limit=options.timeout,
         deadline=budget.seconds,

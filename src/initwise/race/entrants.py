@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median_low
 from typing import Any
 
-from ..core.errors import OptionError
+from ..core.errors import InitwiseError, OptionError
 from ..core.plan import Plan
 from ..core.problem import Problem
+from .rates import around
 
 Plans = dict[str, tuple[Plan, ...]]
 
@@ -36,11 +39,15 @@ def named(candidates: Mapping[str, Any] | Iterable[Any] | str) -> dict[str, Any]
     return dict(pairs)
 
 
-def plans(candidates: Mapping[str, Any], problem: Problem, example: Any, seeds: Iterable[int]) -> Plans:
+def plans(candidates: Mapping[str, Any], problem: Problem, example: Any, seeds: Sequence[int]) -> Plans:
     """Each candidate's plan for each seed; they differ where a scheme looks at the weights drawn.
 
     Args:
+        candidates: a tuple among them holds a Plan for each seed already.
         example: the inputs of a batch, for schemes that run the model.
+
+    Raises:
+        OptionError: a tuple of another length.
     """
     from ..frameworks.initialize import plan_for
     from .checks import new_model
@@ -49,22 +56,70 @@ def plans(candidates: Mapping[str, Any], problem: Problem, example: Any, seeds: 
     with isolated(0):
         model = new_model(problem)
         return {
-            name: tuple(plan_for(model, value, example=example, seed=seed) for seed in seeds)
+            name: tuple(
+                plan_for(model, one, example=example, seed=seed)
+                for one, seed in zip(_of_each(name, value, seeds), seeds, strict=True)
+            )
             for name, value in candidates.items()
         }
 
 
-def chosen(problem: Problem, example: Any, seed: int = 0) -> dict[str, Any]:
-    """Who runs if nobody was named: those whom `choose` would send."""
-    from ..choose.advise import running
+def _of_each(name: str, value: Any, seeds: Sequence[int]) -> tuple[Any, ...]:
+    """The candidate for each seed."""
+    if not isinstance(value, tuple):
+        return (value,) * len(seeds)
+    if len(value) == len(seeds):
+        return value
+    raise OptionError(
+        f"{len(value)} plans",
+        where=f"candidate {name!r}",
+        expected=f"one, or {len(seeds)}: one for each seed",
+    )
+
+
+def chosen(problem: Problem, batch: Any, seeds: Sequence[int]) -> dict[str, Any]:
+    """Who runs if nobody was named: those whom `choose` would send, the one it would name first."""
+    from ..choose.advise import entrants
     from ..choose.candidates import CANDIDATES, family
+    from ..choose.losses import of_targets
     from ..choose.planners import study
     from ..choose.rank import ranked
     from ..choose.verdicts import judge
     from .checks import new_model
     from .isolation import isolated
 
+    inputs, targets = batch
     with isolated(0):
-        case = study(new_model(problem), example, seed=seed)
+        case = study(new_model(problem), inputs, seed=seeds[0], loss=of_targets(targets) or None)
         order = ranked([judge(row, case) for row in CANDIDATES], family(case.structure))
-    return {one.row.name: one.row.scheme or one.plan for one in running(order)}
+        return entrants(order, case, len(seeds))
+
+
+def predicted(made: Plans, problem: Problem, example: Any) -> dict[str, tuple[float, ...]]:
+    """Scheme → the rates that its weights ask for; empty where that cannot be told.
+
+    A scheme whose weights say nothing (zeros) gets the rates of the middle one among the others.
+    """
+    from ..choose.pace import rate_range, sensitivity
+    from ..choose.planners import study
+    from .checks import new_model
+    from .isolation import isolated
+
+    try:
+        with isolated(0):
+            case = study(new_model(problem), example)
+    except InitwiseError:
+        return {}
+    ranges = {
+        name: rate_range(sensitivity(seeds[0], case.structure, case.parameters), problem.optimizer)
+        for name, seeds in made.items()
+    }
+    middles = {name: math.sqrt(low * high) for name, (low, high) in _known(ranges)}
+    if not middles:
+        return {}
+    usual = median_low(middles.values())
+    return {name: around(middles.get(name, usual)) for name in made}
+
+
+def _known(ranges: Mapping[str, tuple[float, float] | None]) -> list[tuple[str, tuple[float, float]]]:
+    return [(name, found) for name, found in ranges.items() if found is not None]

@@ -1,8 +1,9 @@
 """The ladder of a race: how many arms climb each rung, how far, and on how many seeds.
 
-Three rungs (see docs/decisions/0023): every scheme at every rate runs a little, to find each scheme's
-rates; then every scheme at its best rates runs longer; the finalists run longest, on all seeds. So no
-scheme is out after the first rung, whose leaders often lose later. It is successive halving (Jamieson and
+Two rungs (see docs/decisions/0025): every scheme at every rate runs for a part of a training, which finds each
+scheme's rate; the finalists run longest, on all seeds. A grid of more rates than a few costs more, so there is a
+rung between: every scheme at its best rate runs longer, and no scheme is out after a first rung of few
+steps, whose leaders often lose later. It is successive halving (Jamieson and
 Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter Optimization", AISTATS 2016) with the
 schemes kept.
 
@@ -23,6 +24,8 @@ LONGER = 3.0
 """A rung is this many times as long as the one before."""
 FINALISTS = 3
 """Arms on the last rung; no elimination at all below one more."""
+FEW_RATES = 3
+"""With so few rates of a scheme the first rung is long enough to judge schemes by."""
 RATES = 1
 """Rates of a scheme on the middle rung."""
 SPARE = 0.15
@@ -84,7 +87,8 @@ def ladder(
     """The longest ladder that `allowed` optimiser steps pay for.
 
     Args:
-        schemes, rates, seeds: size of the grid.
+        schemes, rates: size of the grid.
+        seeds: of the last rung, fewer where the budget is too small for them.
         steps: full length of a training.
         open_grid: the grid may be widened.
 
@@ -94,16 +98,20 @@ def ladder(
     arms = schemes * rates
     extra = math.ceil(SPARE * arms) if open_grid else 0
     if allowed >= (arms + extra) * seeds * steps:
-        return Ladder((Rung(arms, steps, seeds),), allowed, steps, extra * steps)
-    fitting = [
-        n
-        for n in range(1, min(steps, allowed // arms) + 1)
-        if _fits(_rungs(schemes, rates, seeds, n, steps), extra, allowed)
-    ]
-    if not fitting:
-        raise _too_small(arms, _needed(_rungs(schemes, rates, seeds, 1, steps), extra), allowed, steps)
-    rungs = _rungs(schemes, rates, seeds, fitting[-1], steps)
-    return Ladder(rungs, allowed, steps, extra * rungs[0].steps)
+        return Ladder((Rung(arms, steps, seeds),), allowed, steps, extra * steps * seeds)
+    for count in range(seeds, 0, -1):  # a small budget pays for fewer seeds
+        first = _first(schemes, rates, count, allowed, steps, extra)
+        if first:
+            rungs = _rungs(schemes, rates, count, first, steps)
+            return Ladder(rungs, allowed, steps, extra * rungs[0].steps * rungs[0].seeds)
+    raise _too_small(arms, _needed(_rungs(schemes, rates, 1, 1, steps), extra), allowed, steps)
+
+
+def _first(schemes: int, rates: int, seeds: int, allowed: int, steps: int, extra: int) -> int:
+    """Steps of the longest first rung that is paid for, with all that follows; 0 for none."""
+    longest = min(steps, allowed // (schemes * rates))
+    lengths = range(longest, 0, -1)
+    return next((n for n in lengths if _fits(_rungs(schemes, rates, seeds, n, steps), extra, allowed)), 0)
 
 
 def cost(rungs: tuple[Rung, ...]) -> int:
@@ -118,7 +126,9 @@ def cost(rungs: tuple[Rung, ...]) -> int:
 
 def _rungs(schemes: int, rates: int, seeds: int, first: int, steps: int) -> tuple[Rung, ...]:
     arms = schemes * rates
-    counts = [arms, min(arms, schemes * RATES), FINALISTS]
+    judged = rates <= FEW_RATES and arms > FINALISTS
+    middle = [] if judged else [min(arms, schemes * RATES)]
+    counts = [arms, *middle, FINALISTS]
     falling = [arms] + [count for before, count in pairwise(counts) if count < before]
     lengths = [min(steps, round(first * LONGER**index)) for index in range(len(falling))]
     last = len(falling) - 1

@@ -1,14 +1,15 @@
-"""Learning rates: every scheme gets the same grid, because the best rate depends on the scheme.
+"""Learning rates: every scheme gets as many, because the best rate depends on the scheme.
 
-The grid's edges do not decide: where a scheme does best at one of them, it gets the next rate beyond it
-too (see `beyond`), until it does worse there.
+They lie around what its weights ask for (`initwise.choose.pace`), where that can be told; else all schemes get
+the optimiser's usual grid. The edges do not decide: where a scheme does best at one of them, it gets the next
+rate beyond it too (see `beyond`), until it does worse there.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.errors import OptionError
@@ -25,10 +26,26 @@ LEAST, MOST = 1e-6, 10.0
 
 @dataclass(frozen=True)
 class Grid:
-    """Rates, ascending, and whether it may be widened (not where the rates were given)."""
+    """Learning rates, ascending.
+
+    Attributes:
+        rates: for all schemes.
+        open: may it be widened, and predicted for each scheme? Not where the rates were given.
+        own: scheme → its rates, as many for each; empty where all have `rates`.
+    """
 
     rates: tuple[float, ...]
     open: bool = False
+    own: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """Rates of one scheme."""
+        return len(next(iter(self.own.values()), self.rates))
+
+    def of(self, scheme: str) -> tuple[float, ...]:
+        """The scheme's rates."""
+        return self.own.get(scheme, self.rates)
 
 
 def grid(optimizer: str, lrs: float | Iterable[float] | None = None) -> Grid:
@@ -44,6 +61,14 @@ def grid(optimizer: str, lrs: float | Iterable[float] | None = None) -> Grid:
     if not rates:
         raise OptionError("no learning rates", where="lrs", expected="at least one")
     return Grid(tuple(rates))
+
+
+def around(middle: float) -> tuple[float, ...]:
+    """The half-decade step nearest to `middle`, the one before it and the one after it."""
+    low = _before(_next(middle))
+    nearest = low if middle / low < _next(low) / middle else _next(low)
+    nearest = min(max(nearest, 3 * LEAST), MOST / 3)
+    return _before(nearest), nearest, _next(nearest)
 
 
 def beyond(rate: float, tried: Iterable[float]) -> float | None:

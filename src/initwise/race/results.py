@@ -27,6 +27,18 @@ SLOPE = 0.3
 over the logarithm of the steps. Replayed over whole curves, .3 and .6 did the same."""
 
 
+LOOKS, APART, LONG = 4, 0.05, 40
+"""A loss after at least `LONG` steps is the mean of so many looks, so far apart: one alone is moved by the last
+few steps as much as by the scheme."""
+
+
+def looks(steps: int) -> tuple[int, ...]:
+    """The steps after which a training of `steps` is looked at for its loss at the end."""
+    if steps < LONG:
+        return (steps,)
+    return tuple(steps - round(APART * steps * back) for back in range(LOOKS))
+
+
 @dataclass
 class Results:
     """What every arm came to: its end, and the validation losses on its way, by (curve, seed)."""
@@ -45,10 +57,18 @@ class Results:
         return self.lengths.get((curve, seed), 0) >= length
 
     def at(self, curve: Curve | None, rung: Rung) -> NDArray[np.float64]:
-        """Validation losses at the rung's length, of shape (the rung's seeds that have any, batches)."""
+        """Validation losses at the rung's length, of shape (the rung's seeds that have any, batches).
+
+        Each is the mean of its `looks`, of those there are at least the last.
+        """
         arms = [(curve, seed) for seed in range(rung.seeds)] if curve else []
-        found = [self.losses.get(arm, {}).get(rung.steps) for arm in arms]
-        return np.array([losses for losses in found if losses is not None])
+        found = [self.losses.get(arm, {}) for arm in arms]
+        means = [
+            np.mean([told[look] for look in looks(rung.steps) if look in told], axis=0)
+            for told in found
+            if rung.steps in told
+        ]
+        return np.array(means)
 
     def loss(self, curve: Curve, rung: Rung) -> float:
         """Mean validation loss over the rung's seeds; infinite unless all of them came through."""

@@ -28,7 +28,8 @@ def race(
     candidates: Mapping[str, Any] | Iterable[Any] | str | None = None,
     budget: float | str | timedelta = 0.10,
     lrs: float | Iterable[float] | None = None,
-    seeds: int = 2,
+    seeds: int = 3,
+    incumbent: str | None = None,
     seed: int = 0,
     executor: Executor | str | None = None,
     store: str | os.PathLike[str] | None = None,
@@ -38,9 +39,9 @@ def race(
 ) -> Race:
     """Train every candidate a little, the better ones longer, and say which initialization wins.
 
-    Every candidate runs at every learning rate, on the same batches in the same order; seeds are
-    paired. `budget` pays for three rungs (see `initwise.race.ladder`): the first finds each candidate's
-    rates, also beyond the grid's edges, and only later ones eliminate candidates. They are judged by the
+    Every candidate runs at as many learning rates, on the same batches in the same order; seeds are
+    paired. `budget` pays for rungs (see `initwise.race.ladder`): the first finds each candidate's rate, also
+    beyond the edges of those it started with, the last trains the best on all seeds. They are judged by the
     mean validation loss at their own best rate; who is behind is said by a test, the others tie (see
     `initwise.race.verdict`). For a budget in steps the result depends on the arguments only: not on the
     executor, nor on what was in the store, nor on any global generator, none of which is touched.
@@ -50,11 +51,17 @@ def race(
         candidates: schemes' or recipes' names, Plans, or a mapping from name to either; None
             takes what `choose` would consider.
         budget: what to spend. A number is optimiser steps as a share of the full grid candidates × rates ×
-            one seed: 2 (with two seeds) trains everything to the end. "2000 steps" counts them; "90 s",
-            "10 min" or a timedelta is a time, turned into steps by a first step's and held to.
-        lrs: learning rates for all candidates; a single number fixes it; None is the optimiser's
-            default grid, widened for candidates that do best at its edge.
-        seeds: how many seeds the last rung runs; the earlier ones run the first.
+            one seed, rates those of the optimiser's default grid: as many as there are seeds trains
+            everything to the end. "2000 steps" counts them; "90 s", "10 min" or a timedelta is a time, turned into
+            steps by a first step's; when it is up, what runs here is stopped, what runs elsewhere is waited
+            for no longer.
+        lrs: learning rates for all candidates; a single number fixes it. None: three half-decade steps around
+            what each candidate's weights ask for (see `initwise.choose.pace`), or the optimiser's default
+            grid where that cannot be told; widened for candidates that do best at an edge.
+        seeds: how many seeds the last rung runs, fewer where the budget is too small; the earlier ones run
+            the first.
+        incumbent: a candidate that is in the last rung whatever happens before: the one that would be taken
+            without a race.
         seed: the first seed; the arms run seed, seed + 1, …, the same ones for every candidate. It
             decides the weights and what training draws (dropout), not the batches or their order:
             races whose seeds differ by `seeds` or more repeat each other on other draws.
@@ -84,12 +91,10 @@ def race(
     began = time.perf_counter()
     require_packages()
     _require_problem(problem)
-    given = options(
-        budget=budget, seeds=seeds, seed=seed, executor=executor, timeout=timeout, memory=memory
-    )
+    given = options(budget=budget, seeds=seeds, seed=seed, executor=executor, timeout=timeout, memory=memory)
     rates = grid(problem.optimizer, lrs)
     with opened(given.where) as where:
-        course = prepared(problem, candidates, rates, given)
+        course = prepared(problem, candidates, rates, given, incumbent or "")
         with Store(store, course.name, course.fingerprint) as kept, reporting(progress) as report:
             return Runner(course, where, kept, report, began).run()
 

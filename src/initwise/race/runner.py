@@ -16,7 +16,7 @@ from .ladder import Rung
 from .limits import OutOfTimeError, ending, require_time
 from .outcome import Outcome
 from .progress import Report
-from .results import Arms, Curve, Results
+from .results import Arms, Curve, Results, looks
 from .standing import standing
 from .store import Store, digest
 
@@ -67,7 +67,8 @@ class Runner:
             rung = planned
             if self._completed:
                 rung = course.ladder.stretched(index, self._spent)
-                curves = climbing(self._results, self._completed[-1], rung, course.ladder.rates(index))
+                rates = course.ladder.rates(index)
+                curves = climbing(self._results, self._completed[-1], rung, rates, course.incumbent)
             if index == len(course.ladder.rungs) - 1:
                 self._goal = rung.steps
             self._rung(rung, curves, index)
@@ -78,12 +79,12 @@ class Runner:
 
     def _widen(self, rung: Rung, index: int) -> None:
         """Rates beyond the grid for schemes that do best at its edge, as far as the budget goes."""
-        left = self._course.ladder.reserve
-        while left >= rung.steps:
-            curves = widening(self._results, rung)[: left // rung.steps]
+        left, each = self._course.ladder.reserve, rung.steps * rung.seeds
+        while left >= each:
+            curves = widening(self._results, rung)[: left // each]
             if not curves:
                 return
-            left -= len(curves) * rung.steps
+            left -= len(curves) * each
             self._rung(rung, curves, index)
 
     def _rung(self, rung: Rung, curves: Sequence[Curve], index: int) -> None:
@@ -110,17 +111,17 @@ class Runner:
         from .heats import Heat, grouped, run
 
         batches = digest(self._course.data.training[:steps])
-        looks = self._checkpoints(steps)
+        checkpoints = self._checkpoints(steps)
         missing, keys = [], []
         for group in grouped(arms, self._course.width):
-            names = self._keys(group, batches, looks)
+            names = self._keys(group, batches, checkpoints)
             stored = [self._store.get(name) for name in names]
             if None in stored:
                 missing.append(group)
                 keys.append(names)
             else:
                 yield [(arm, outcome) for arm, outcome in zip(group, stored, strict=True) if outcome]
-        tasks = [[self._course.task(*arm, steps, looks) for arm in group] for group in missing]
+        tasks = [[self._course.task(*arm, steps, checkpoints) for arm in group] for group in missing]
         with closing(outcomes(run, [Heat(tuple(heat)) for heat in tasks], self._executor)) as running:
             for index, found in running:
                 pairs = list(zip(missing[index], found, strict=True))
@@ -131,15 +132,16 @@ class Runner:
                 yield pairs
 
     def _checkpoints(self, steps: int) -> tuple[int, ...]:
-        """Where a training is validated: at earlier rungs' lengths, on half its way, at its end."""
-        return tuple(sorted({*(rung.steps for rung in self._completed), max(1, steps // 2), steps}))
+        """Where a training is validated: around earlier rungs' lengths, half its way, and its end."""
+        lengths = (*(rung.steps for rung in self._completed), max(1, steps // 2), steps)
+        return tuple(sorted({look for length in lengths for look in looks(length)}))
 
-    def _keys(self, group: Iterable[Arms], batches: str, looks: tuple[int, ...]) -> list[str]:
+    def _keys(self, group: Iterable[Arms], batches: str, checkpoints: tuple[int, ...]) -> list[str]:
         """A key for each arm of a heat; it names its companions too, who decide how sums round."""
         described = [
             [self._plans[curve.scheme][seed], curve.rate, self._course.seeds[seed]] for curve, seed in group
         ]
-        shared = digest(described, batches, self._validation, looks)
+        shared = digest(described, batches, self._validation, checkpoints)
         return [digest(shared, *one) for one in described]
 
     def _about(self, arm: Arms, steps: int) -> str:

@@ -105,6 +105,7 @@ class _Place:
             loss_error=error,
             learning_rate=self.best.rate if self.best else math.nan,
             share=self.rung.steps / steps,
+            p=1.0 if self is leader or behind.same else behind.p,
         )
 
     def _reason(self, leader: _Place, behind: _Behind) -> str:
