@@ -46,7 +46,7 @@ TOLD = ("rule_a", "rule_a2", "rule_b")
 
 
 def asked(problem: Problem) -> initwise.Problem:
-    """The problem as a user would pose it: shuffled passes over the training data, held-out data to judge by."""
+    """The problem as a user poses it: shuffled passes over the training data, held-out data to judge by."""
     data = problem.data()
     size = min(problem.batch, len(data.inputs))
 

@@ -2,7 +2,7 @@
 
 - docs/schemes.md, docs/recipes.md and docs/names.md, from the registries, their flavors and the public names;
 - docs/reference/ and docs/glossary.md, by reference.py;
-- in README.md, each block between `<!-- output of: COMMAND -->` and `<!-- end -->`;
+- in README.md and docs/racing.md, each block between `<!-- output of: COMMAND -->` and `<!-- end -->`;
 - docs/choose.txt and docs/images/choose.svg, from one run of `initwise choose`.
 
 tests/docs holds the first two and the deterministic blocks to what the code says today.
@@ -38,6 +38,7 @@ from tables import anchor, made, table
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 BLOCK = re.compile(r"(<!-- output of: (?P<command>.+?) -->\n)(?P<body>.*?)(<!-- end -->)", re.DOTALL)
+RACING = ROOT / "docs" / "racing.md"
 CHOOSE = "initwise choose"
 MADE = made("build.py")
 
@@ -269,6 +270,18 @@ def excerpt(report: str) -> str:
     return "\n\n".join(section for section in sections if section.startswith(wanted))
 
 
+def without_trainings(report: str) -> str:
+    """Of a race's report: the answer and the ranking."""
+    return report.split("\n\nTrainings\n")[0].strip()
+
+
+def write_racing() -> None:
+    """What the page on racing shows: `python docs/build.py racing`."""
+    page = RACING.read_text(encoding="utf-8")
+    outputs = {command: without_trainings(output_of(command)) for command in blocks(page)}
+    RACING.write_text(with_blocks(page, outputs), encoding="utf-8")
+
+
 def picture(report: str) -> str:
     """The report as an SVG of a terminal; no fonts or other things from elsewhere."""
     import io
@@ -300,7 +313,8 @@ def main() -> None:
         command: excerpt(report) if command == CHOOSE else output_of(command) for command in blocks(readme)
     }
     README.write_text(with_blocks(readme, outputs), encoding="utf-8")
+    write_racing()
 
 
 if __name__ == "__main__":
-    write_rows() if sys.argv[1:] == ["rows"] else main()
+    {"rows": write_rows, "racing": write_racing}.get("".join(sys.argv[1:]), main)()

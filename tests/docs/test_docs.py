@@ -55,6 +55,17 @@ def test_the_picture_shows_the_same_and_needs_nothing_from_elsewhere(build):
     assert not re.search(r"url\(\s*[\"']?https?:|@import|<image|href=[\"']https?:", picture)
 
 
+def test_the_page_on_racing_shows_what_its_example_prints(build):
+    page = (ROOT / "docs" / "racing.md").read_text(encoding="utf-8")
+    command = "python examples/race_on_your_data.py"
+
+    def timeless(text: str) -> str:
+        return re.sub(r"[0-9.]+ s[.]", "… s.", " ".join(text.split()))
+
+    printed = build.without_trainings(build.output_of(command))
+    assert timeless(build.blocks(page)[command]) == timeless(printed), "python docs/build.py racing"
+
+
 def test_writing_the_blocks_changes_nothing_but_the_blocks(build):
     found = build.blocks(README)
     assert build.with_blocks(README, found) == README

@@ -36,7 +36,7 @@ Found = tuple[int, tuple[Outcome, ...]]
 
 @dataclass(frozen=True)
 class Where:
-    """Where heats train, checked but not opened: a kind of `NAMES` with its count or address, or an Executor."""
+    """Where heats train, not opened yet: a kind of `NAMES` with its count or address, or an Executor."""
 
     kind: str = "serial"
     count: int | None = None

@@ -1,9 +1,9 @@
 """The ladder of a race: how many arms climb each rung, how far, and on how many seeds.
 
-Two rungs (see docs/decisions/0025): every scheme at every rate runs for a part of a training, which finds each
-scheme's rate; the finalists run longest, on all seeds. A grid of more rates than a few costs more, so there is a
-rung between: every scheme at its best rate runs longer, and no scheme is out after a first rung of few
-steps, whose leaders often lose later. It is successive halving (Jamieson and
+Two rungs (see docs/decisions/0025): every scheme at every rate runs for a part of a training, which finds
+each scheme's rate; the finalists run longest, on all seeds. A grid of more than a few rates costs more, so
+there is a rung between: every scheme at its best rate runs longer, and no scheme is out after a first rung
+of few steps, whose leaders often lose later. It is successive halving (Jamieson and
 Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter Optimization", AISTATS 2016) with the
 schemes kept.
 

@@ -1,8 +1,8 @@
 """Learning rates: every scheme gets as many, because the best rate depends on the scheme.
 
-They lie around what its weights ask for (`initwise.choose.pace`), where that can be told; else all schemes get
-the optimiser's usual grid. The edges do not decide: where a scheme does best at one of them, it gets the next
-rate beyond it too (see `beyond`), until it does worse there.
+They lie around what its weights ask for (`initwise.choose.pace`), where that can be told; else all schemes
+get the optimiser's usual grid. The edges do not decide: where a scheme does best at one of them, it gets the
+next rate beyond it too (see `beyond`), until it does worse there.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ over the logarithm of the steps. Replayed over whole curves, .3 and .6 did the s
 
 
 LOOKS, APART, LONG = 4, 0.05, 40
-"""A loss after at least `LONG` steps is the mean of so many looks, so far apart: one alone is moved by the last
-few steps as much as by the scheme."""
+"""A loss after at least `LONG` steps is the mean of so many looks, so far apart: one alone is moved by the
+last few steps as much as by the scheme."""
 
 
 def looks(steps: int) -> tuple[int, ...]:

@@ -52,9 +52,9 @@ def race(
             takes what `choose` would consider.
         budget: what to spend. A number is optimiser steps as a share of the full grid candidates × rates ×
             one seed, rates those of the optimiser's default grid: as many as there are seeds trains
-            everything to the end. "2000 steps" counts them; "90 s", "10 min" or a timedelta is a time, turned into
-            steps by a first step's; when it is up, what runs here is stopped, what runs elsewhere is waited
-            for no longer.
+            everything to the end. "2000 steps" counts them; "90 s", "10 min" or a timedelta is a time,
+            turned into steps by a first step's; when it is up, what runs here is stopped, what runs
+            elsewhere is waited for no longer.
         lrs: learning rates for all candidates; a single number fixes it. None: three half-decade steps around
             what each candidate's weights ask for (see `initwise.choose.pace`), or the optimiser's default
             grid where that cannot be told; widened for candidates that do best at an edge.
