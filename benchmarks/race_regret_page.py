@@ -65,7 +65,7 @@ HEAD = """# Regret of the race
 <!-- written by: benchmarks/race_regret.py --write -->
 
 `choose(problem=…, race=True)` on every problem, with a budget of {share:.0%} of the optimiser steps of the
-one-seed grid (16 schemes × 5 rates × the full length): what the candidate that it then names is worth, trained
+one-seed grid (16 schemes × 5 rates × the full length): what the candidate that it names is worth, trained
 to the end with 3 seeds at its best rate. Regret is (loss − best)/(loss of all zeros − best), best of all that
 was trained. "Without a race" is what `choose(problem=…)` names. Steps are counted by a hook of torch's
 optimisers. In brackets 95 % intervals (Wilson).
