@@ -40,7 +40,6 @@ class CandidateRow:
         prior: mean regret by family, in the order of `FAMILIES`; () if nothing is known.
         says: what it does, in a few words.
         scheme: the whole-model scheme that makes it anew for every seed of a race; "" for a fixed plan.
-        told: that scheme has options for what a case was told: loss, rate and optimizer.
         data: it needs a data pass.
     """
 
@@ -51,20 +50,6 @@ class CandidateRow:
     aliases: tuple[str, ...] = ()
     scheme: str = ""
     data: bool = False
-    told: bool = False
-
-    def entrant(self, case: Case) -> Scheme | None:
-        """What makes it anew for every seed of a race, None for a fixed plan."""
-        if not self.scheme:
-            return None
-        structure = case.structure
-        options = {
-            "method": case.method,
-            "loss": structure.loss or "unknown",
-            "lr": structure.rate,
-            "optimizer": structure.optimizer or "adam",
-        }
-        return scheme(self.scheme, **(options if self.told else {}))
 
     @property
     def hopeless(self) -> bool:
@@ -109,7 +94,6 @@ CANDIDATES: tuple[CandidateRow, ...] = (
         ("B", "auto"),
         "auto",
         data=True,
-        told=True,
     ),
     CandidateRow(
         "rule_a2",
