@@ -333,7 +333,7 @@ def test_a_real_race_ends_in_advice() -> None:
         ({"seeds": 0}, "seeds: 0; expected a whole number ≥ 1"),
         ({"seeds": 2.0, "race": False}, "seeds: 2.0; expected a whole number ≥ 1"),
         ({"timeout": -1}, "timeout: -1; expected seconds > 0, or None"),
-        ({"executor": "procesess"}, "executor: 'procesess'; legal: dask, processes, serial, threads"),
+        ({"executor": "procesess"}, "executor: 'procesess'.\n  Did you mean 'processes'?"),
         ({"executor": "threads:0"}, "executor: '0' workers; expected a whole number ≥ 1"),
         ({"memory": 2**30}, "memory: memory=1073741824; expected none"),
         ({"memory": -1, "executor": "processes"}, "Workers: processes=None, memory=-1; expected numbers ≥ 1"),

@@ -93,19 +93,21 @@ def test_the_end_of_a_race_is_no_outcome_of_a_training(monkeypatch):
 def test_a_budget_in_time_ends_within_a_training(make, monkeypatch, width):
     """After some losses no time is left: not one more step is made, alone or in a stack."""
     monkeypatch.setattr(heats, "WIDTH", width)
-    end, losses = runner.ending, []
+    end, losses, started = runner.ending, [], []
 
     def counting(outputs, targets):
         losses.append(1)
         return torch.nn.functional.cross_entropy(outputs, targets)
 
     def late(until):
+        # steps were timed before, and the end of the race was set by the clock of then
         losses.clear()
+        started.append(True)
         return end(until)
 
     monkeypatch.setattr(runner, "ending", late)
     monkeypatch.setattr(limits, "_alarm_is_free", lambda: False)
-    monkeypatch.setattr(limits.time, "monotonic", lambda: 0.0 if len(losses) < 4 else 1e9)
+    monkeypatch.setattr(limits.time, "monotonic", lambda: 1e9 if started and len(losses) >= 4 else 0.0)
     result = race(make(loss=counting), candidates=["he_normal", "zeros"], budget="60 s", progress=False)
     assert len(losses) == 4
     assert result.notes[0].startswith("the time was up in rung 1 of ")
