@@ -78,6 +78,23 @@ def test_whole_numbers_that_are_no_classes_are_told_and_how_to_override() -> Non
     assert len(said) == 1
     assert "4 is none of 4" in said[0]
     assert 'loss="regression"' in said[0]
+
+
+class BareHead(nn.Module):
+    """Ten classes, told apart by a bare matrix that no layer declares."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(8, 32)
+        self.last = nn.Parameter(torch.randn(32, 10) / 6)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.relu(self.first(x)) @ self.last
+
+
+def test_classes_are_not_called_strange_where_the_number_of_outputs_is_not_known() -> None:
+    problem = Problem(BareHead, [(torch.randn(32, 8), torch.arange(32) % 10)], nn.functional.cross_entropy)
+    assert not [reason for reason in initwise.choose(problem=problem).reasons if "taken as classes" in reason]
     assert not any(
         "taken as classes" in r for r in initwise.choose(problem=problem, loss="regression").reasons
     )

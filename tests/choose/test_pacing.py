@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch import nn
 from initwise import Problem, choose, init_, scheme
 from initwise.choose.assemble import NORMED
 from initwise.choose.pacing import LEAST, LEAST_ROW, MOST, MOST_ROW, ROW, SGD_RATE, TURN, before_norm, of_rows
+from initwise.core.errors import OptionError
 
 WIDTH = 64
 
@@ -58,7 +60,15 @@ def test_choose_at_a_rate_scales_the_weights_before_norms_and_no_others(lr: floa
     assert told.plan["0.weight"].std == pytest.approx(before_norm(lr, "adam", 8) * free.plan["0.weight"].std)
     assert told.plan["6.weight"].std == pytest.approx(free.plan["6.weight"].std, rel=1e-3)
     assert f"rate {lr:g}" in told.plan["3.weight"].reason
-    assert f"lr={lr:g}" in told.apply
+    assert f"lr={lr!r}" in told.apply
+    # without a problem the rate is Adam's, and is placed in Adam's range
+    assert "SGD" not in told.reasons[-1]
+    assert f"Yours, {lr:g}, lies" in told.reasons[-1]
+
+
+def test_the_lines_that_apply_it_repeat_the_rate_to_its_last_bit() -> None:
+    lr = 0.1 / 81
+    assert f"lr={lr!r}," in choose(normed(), batch(), method="analytic", lr=lr).apply
 
 
 def test_the_problems_optimizer_is_the_one_the_rate_is_for() -> None:
@@ -74,3 +84,24 @@ def test_the_scheme_auto_takes_the_rate_too() -> None:
     init_(second, scheme("auto", loss="classification"), example=batch(), seed=3)
     share = float(first[3].weight.std() / second[3].weight.std())
     assert share == pytest.approx(before_norm(1e-3, "adam", WIDTH), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"lr": -1e-3}, "lr=-0.001"),
+        ({"lr": math.inf}, "lr=inf"),
+        ({"lr": math.nan}, "lr=nan"),
+        ({"lr": 1e-3, "optimizer": "lion"}, "Known: adam, adamw, nadam, radam, sgd"),
+    ],
+)
+def test_the_scheme_auto_refuses_a_rate_or_an_optimizer_that_makes_no_sense(
+    options: dict[str, Any], said: str
+) -> None:
+    model = normed()
+    before = model[0].weight.clone()
+    with pytest.raises(OptionError) as caught:
+        init_(model, scheme("auto", method="analytic", **options), example=batch())
+    assert said in str(caught.value)
+    assert "scheme 'auto'" in str(caught.value)
+    assert torch.equal(model[0].weight, before)

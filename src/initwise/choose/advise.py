@@ -128,7 +128,7 @@ def choose(
     if loss == "classification" and given is None:
         said = no_classes(targets, case.structure, case.parameters)
         made = replace(made, reasons=(*made.reasons, said)) if said else made
-    return _paced(made, case, "" if problem is None else problem.optimizer, lr)
+    return _paced(made, case, "" if problem is None and lr is None else optimizer, lr)
 
 
 def _require(model: Any, problem: Any, race: bool, lr: float | None, racing: dict[str, Any]) -> None:
@@ -289,7 +289,7 @@ def _apply(source: str, run: Race | None, case: Case) -> str:
     """Three lines: import, choose, fill."""
     seed, how = case.seed, ", race=True" if run is not None else ""
     if case.structure.rate:
-        how += f", lr={case.structure.rate:g}"
+        how += f", lr={case.structure.rate!r}"
     if case.why == ASKED:
         how += f', method="{case.method}"'
     return "\n".join(

@@ -54,7 +54,10 @@ def no_classes(targets: Any, structure: Structure, parameters: Sequence[Paramete
     values = np.asarray(targets.detach().cpu() if hasattr(targets, "detach") else targets)
     if values.dtype.kind not in "iu" or not values.size:
         return ""
-    count = max((*_outputs(structure, {info.name: _sizes(info) for info in parameters}), 2))
+    outputs = _outputs(structure, {info.name: _sizes(info) for info in parameters})
+    if not outputs:  # a head made of bare parameters, say: how many classes it has is not known
+        return ""
+    count = max(*outputs, 2)
     outside = values[((values < 0) | (values >= count)) & (values != IGNORED)]
     if not outside.size:
         return ""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -134,6 +135,14 @@ def require_method(method: str | None, where: str) -> None:
         raise OptionError(f"method {method!r}", where=where, legal=METHODS, given=str(method))
 
 
+def _require_rate(lr: float, optimizer: str, where: str) -> None:
+    """Raise OptionError for a rate that is none, or for an optimizer of which nothing is known."""
+    if not (math.isfinite(lr) and lr >= 0):
+        raise OptionError(f"lr={lr!r}", where=where, expected="a learning rate > 0, or 0 if it is not known")
+    if optimizer not in KINDS:
+        raise OptionError(f"optimizer {optimizer!r}", where=where, legal=KINDS, given=optimizer)
+
+
 def plan_a(case: Case) -> Plan:
     """Rule A: second moments kept at 1."""
     return assemble("rule_a", _decided(rule_a, case), case.structure, case.parameters)
@@ -191,12 +200,14 @@ def auto_plan(
         lr, optimizer: the learning rate that will be used, 0 if not known, and of which optimizer.
 
     Raises:
-        OptionError: another method. ExampleError, ForwardError, ModelError: see `study`; also when the
-            example, or what the model makes of it, is not finite or all zero.
+        OptionError: another method or optimizer, a negative or infinite rate. ExampleError, ForwardError,
+            ModelError: see `study`; also when the example, or what the model makes of it, is not finite or
+            all zero.
     """
     require_method(method, "scheme 'auto'")
     kind = {"guessed": None, "unknown": ""}.get(loss, loss)
     require_loss(kind, "scheme 'auto'")
+    _require_rate(lr, optimizer, "scheme 'auto'")
     case = study(model, example, seed=seed, method=method, loss=kind, lr=lr, optimizer=optimizer)
     if method == "analytic" or not case.structure.traced:
         return plan_a2(case)
