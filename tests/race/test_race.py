@@ -303,7 +303,7 @@ def test_an_incumbent_is_in_the_last_rung_whatever_happens_before(make):
     kept = {one.name: one for one in run(make(), names, incumbent="zeros").ranking}["zeros"]
     assert kept.reason.startswith("behind: ")
     assert kept.p < 0.05
-    with pytest.raises(OptionError, match="incumbent: 'zeroes'.\n  Did you mean 'zeros'"):
+    with pytest.raises(OptionError, match="incumbent: 'zeroes'"):
         run(make(), ("he_normal", "zeros"), incumbent="zeroes")
 
 

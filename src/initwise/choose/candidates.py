@@ -229,7 +229,10 @@ def _own(name: str, value: Any) -> CandidateRow:
         return CandidateRow(name, lambda case: value, says="your plan")
     if isinstance(value, Scheme):
         return CandidateRow(
-            name, lambda case: plan_for(case.model, value), says=str(value), data=value.row.calibrated
+            name,
+            lambda case: plan_for(case.model, value, example=case.example, seed=case.seed),
+            says=str(value),
+            data=value.row.calibrated,
         )
     if isinstance(value, str):
         row = candidate(value)

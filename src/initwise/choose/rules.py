@@ -9,7 +9,7 @@
 - **B** is A2 plus one data pass that brings every layer to its target (`calibrate`).
 - **LSUV** is orthogonal plus one data pass to variance 1.
 
-Why each part is there: docs/decisions/0024; what all reach: benchmarks/regret.py.
+Why each part is there: docs/decisions/0024 and 0026; what all reach: benchmarks/regret.py.
 """
 
 from __future__ import annotations

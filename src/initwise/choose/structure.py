@@ -10,6 +10,7 @@ from ..core.graph import Graph, Node
 from ..core.parameter import ParameterInfo
 from .facts import Structure, WeightFacts
 from .flow import WEIGHTS, Flow
+from .gating import averaged, carry, gate_side
 
 MATRIX_ROLES = frozenset({"weight", "recurrent"})
 SEQUENCE = 3
@@ -184,8 +185,8 @@ class _Reader:
             normed_output=bool(sinks) and all(sink.op == "norm" for sink in sinks),
             post_norm=any(self.flow.residual[i].post_norm for i in self._sums_around(node)),
             attention=attention or self._packed_attention(info),
-            gate=self._gate(node),
-            carry=self._carry(node),
+            gate=gate_side(self.flow, node),
+            carry=carry(self.flow, node),
             branch_start=self._starts_branch(node),
             adds=len(self.flow.adds),
             depth=self.chains.depth[node.index],
@@ -205,7 +206,7 @@ class _Reader:
             return "recurrent"
         if node.op == "recurrent":
             return "input"
-        if ends and not self._gate(node):
+        if ends and not gate_side(self.flow, node):
             return "branch_end"
         if self.flow.reaches(node.index, lambda n: n.op == "output", self._interrupts):
             return "head"
@@ -229,7 +230,7 @@ class _Reader:
 
     def _product(self, product: Node) -> tuple[str, str]:
         """A gate and the activation in it; z·sigmoid(z), written out, is SiLU; a softmax's is attention."""
-        if self._averaged(product):
+        if averaged(self.flow, product):
             return "attention", ""
         made = [source for index in product.inputs for source in self.flow.sources(index)]
         active = next((node for node in made if node.op == "activation"), None)
@@ -248,54 +249,6 @@ class _Reader:
         made = [n for index in sources[0].inputs for n in self.flow.sources(index)]
         names = [name for n in made if n.op == "weight" for name in self._matrices(n)]
         return names[0] if len(made) == len(names) == 1 else ""
-
-    def _gate(self, node: Node) -> str:
-        sides = set()
-        # 1 + γ, as in (1 + γ)·h + β, is a side of the product too
-        for sink in self.flow.sinks(node.index, through=("pointwise",)):
-            if self._gates(sink):
-                sides.add("value")
-            elif sink.op == "activation" and any(self._gates(n) for n in self.flow.sinks(sink.index)):
-                sides.add("gate")
-        return "gate_value" if len(sides) == 2 else next(iter(sides), "")
-
-    def _carry(self, node: Node) -> int:
-        """−1 if the node's sigmoid says how much of its own input is replaced, as in t·h + (1 − t)·x and
-        x + t·(h − x); 1 if it says how much is carried on; else 0."""
-        sigmoids = [sink for sink in self.flow.sinks(node.index) if sink.label == "sigmoid"]
-        if not sigmoids or not node.inputs:
-            return 0
-        gate, after = sigmoids[0].index, self.flow.after
-        stream = {node.inputs[0], *(source.index for source in self.flow.sources(node.inputs[0]))}
-        for mixed in after[gate]:
-            if mixed.label == "lerp" and mixed.inputs[2:] == (gate,):
-                start, end = (index in stream for index in mixed.inputs[:2])
-                return end - start
-        turned = [one.index for one in after[gate] if one.op == "pointwise"]
-        taken = self._partners([gate])
-        kept = self._partners(turned)
-        if taken and kept:
-            return any(i in stream for i in taken) - any(i in stream for i in kept)
-        differences = [self.flow.nodes[i] for i in taken if self.flow.nodes[i].op == "add"]
-        return -any(i in stream for one in differences for i in one.inputs)
-
-    def _partners(self, factors: Sequence[int]) -> list[int]:
-        """What the nodes `factors` are multiplied with."""
-        products = [one for index in factors for one in self.flow.after[index] if one.op == "mul"]
-        return [i for one in products for i in one.inputs if i not in factors]
-
-    def _gates(self, node: Node) -> bool:
-        """Is it a product of signals, and not one with the weights of a mean, which a softmax made?"""
-        return node.op == "mul" and not self._averaged(node)
-
-    def _averaged(self, product: Node) -> list[int]:
-        """The inputs of a product that a softmax weighs, as in (softmax(s)·h).sum(1)."""
-        weighing = {
-            index
-            for index in product.inputs
-            if any(source.op == "softmax" for source in self.flow.sources(index))
-        }
-        return [index for index in product.inputs if index not in weighing] if weighing else []
 
     def _ends(self, node: Node) -> bool:
         """Does the node's output enter a residual sum on the branch side with no weight in between?"""
@@ -337,7 +290,7 @@ class _Reader:
         if "attention" in node.label.lower() and len(node.inputs) >= 3:
             return list(zip(("query", "key", "value"), node.inputs, strict=False))
         if node.op == "mul":
-            return [("value", index) for index in self._averaged(node)]
+            return [("value", index) for index in averaged(self.flow, node)]
         if node.op != "matmul" or not 1 <= len(node.inputs) <= 2:
             return []
         # one input: query and key are parts of one tensor

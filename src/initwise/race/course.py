@@ -123,8 +123,9 @@ def prepared(
     reader = Reader(problem)
     facts = check_problem(problem, reader.first)
     example = reader.first[0]
+    only = grid.rates[0] if not grid.open and len(grid.rates) == 1 else None
     given: Mapping[str, Any] = (
-        chosen(problem, reader.first, seeds) if candidates is None else named(candidates)
+        chosen(problem, reader.first, seeds, only) if candidates is None else named(candidates)
     )
     if incumbent and incumbent not in given:
         raise OptionError(f"{incumbent!r}", where="incumbent", legal=tuple(given), given=incumbent)

@@ -77,8 +77,12 @@ def _of_each(name: str, value: Any, seeds: Sequence[int]) -> tuple[Any, ...]:
     )
 
 
-def chosen(problem: Problem, batch: Any, seeds: Sequence[int]) -> dict[str, Any]:
-    """Who runs if nobody was named: those whom `choose` would send, the one it would name first."""
+def chosen(problem: Problem, batch: Any, seeds: Sequence[int], rate: float | None = None) -> dict[str, Any]:
+    """Who runs if nobody was named: those whom `choose` would send, the one it would name first.
+
+    Args:
+        rate: the only learning rate, where there is only one.
+    """
     from ..choose.advise import entrants
     from ..choose.candidates import CANDIDATES, family
     from ..choose.losses import of_targets
@@ -90,7 +94,8 @@ def chosen(problem: Problem, batch: Any, seeds: Sequence[int]) -> dict[str, Any]
 
     inputs, targets = batch
     with isolated(0):
-        case = study(new_model(problem), inputs, seed=seeds[0], loss=of_targets(targets) or None)
+        model, loss = new_model(problem), of_targets(targets) or None
+        case = study(model, inputs, seed=seeds[0], loss=loss, lr=rate, optimizer=problem.optimizer)
         order = ranked([judge(row, case) for row in CANDIDATES], family(case.structure))
         return entrants(order, case, len(seeds))
 
