@@ -4,8 +4,7 @@
     python benchmarks/learning_rates.py [--write]      # docs/benchmarks/learning-rates.md
 
 A rate is good if its regret against the best rate of the same weights is at most .05. Fitted on the
-development and wide problems, not on the validation set (whose kept trainings are of the rules as they
-were then).
+development and wide problems, not on the others.
 """
 
 from __future__ import annotations
