@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Grams = dict[frozenset["Base"], Moments]
 """Root (the bases of a tensor) → how far the second moments, given the root, stray; see `grams`."""
+PARTS = ("select", "slice")
+"""Moves that tell places of one tensor apart."""
 KEPT = (("largest",), ("square",), ("of square",), ("projected",))
 """Origins that views keep."""
 PRODUCT = "product"
@@ -44,6 +46,9 @@ class Base:
         grams: what its second moments share with others that were made from the same tensor; see `grams`.
         number: one for all views of what was drawn once.
         made_from: of a view, the base it is one of (as long as that lives), and the move's key.
+        opaque: the numbers of what it depends on in ways that are not followed; see `related`.
+        told: notes for gradients that it is multiplied with; one set for all views.
+        places: of a view, the parts of the whole that were taken on the way.
         uses: what it was multiplied with on the way forward, of a weight; one list for all views.
     """
 
@@ -64,6 +69,9 @@ class Base:
         self.uses: list[str] = []
         self.partners: list[Any] = []
         self.made_from: tuple[weakref.ref[Base], Hashable] | None = None
+        self.opaque: frozenset[int] = frozenset()
+        self.told: set[str] = set()
+        self.places: frozenset[tuple[Hashable, ...]] = frozenset()
 
     def _back(self, key: Hashable, change: Callable[[Moments], Moments]) -> Base | None:
         """The base that this is a view of, if the move undoes what made it: into groups and back."""
@@ -133,6 +141,9 @@ class Base:
             self._views[key].number, self._views[key].uses = self.number, self.uses
             self._views[key].partners = self.partners
             self._views[key].made_from = (weakref.ref(self), key)
+            self._views[key].opaque, self._views[key].told = self.opaque, self.told
+            here = {key} if isinstance(key, tuple) and key[0] in PARTS else set()
+            self._views[key].places = self.places | here
         return self._views[key]
 
 

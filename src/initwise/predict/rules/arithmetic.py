@@ -12,12 +12,13 @@ from .. import values
 from ..algebra import centre
 from ..bases import Factor
 from ..parts import complex_sum, is_complex
+from ..related import dependent
 from ..values import Value
 from .calling import Call, UnpredictedError, rule
 from .complex import as_complex, product_with_complex
 from .masks import additive
 from .parted import by_its_rms, product, total
-from .pointwise import elementwise
+from .pointwise import DEPENDENT, elementwise
 from .reduction import reduced
 
 
@@ -42,7 +43,11 @@ def _sum(call: Call, x: Value | float, y: Value | float, alpha: float) -> Value:
         return values.shifted(values.scaled(y, alpha), x)
     if isinstance(y, float):
         return values.shifted(x, alpha * y) if y else x
-    return _centred(x, y, alpha) or _centred(values.scaled(y, alpha), x, 1.0) or total(x, y, alpha)
+    found = _centred(x, y, alpha) or _centred(values.scaled(y, alpha), x, 1.0)
+    if found is not None:
+        return found
+    found = total(x, y, alpha)
+    return values.noted(found, frozenset({DEPENDENT.format(call.name)})) if dependent(x, y) else found
 
 
 def _centred(x: Value, y: Value, alpha: float) -> Value | None:

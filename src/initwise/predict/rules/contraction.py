@@ -12,6 +12,7 @@ from ..grams import product_grams
 from ..luck import Luck
 from ..moments import broadcast
 from ..picking import through
+from ..related import dependent, seen_otherwise, tell, told
 from ..values import Value
 from .calling import Call, rule
 from .pointwise import DEPENDENT
@@ -35,8 +36,9 @@ def product(call: Call, x: Value, x_labels: str, y: Value, y_labels: str, out: s
     echoes = _echoes(x, x_labels, y, y_labels, out)
     notes = x.notes | y.notes | one_sided(x, y) | one_sided(y, x) | (frozenset() if echoes else echo(x, y))
     notes |= again(x, call.name) | again(y, call.name)
-    if x.bases & y.bases:
-        notes |= {DEPENDENT.format(call.name)}
+    if seen_otherwise(x, y) or dependent(x, y):
+        tell(DEPENDENT.format(call.name), x, y)
+    notes |= told(x, y)
     grams, extra = product_grams(x, x_labels, y, y_labels, out)
     if extra is not None:
         moments, extra = broadcast(moments, extra)

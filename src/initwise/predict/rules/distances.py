@@ -9,11 +9,13 @@ import numpy as np
 from .. import maps, values
 from ..algebra import add
 from ..moments import Moments, expand
+from ..related import dependent, seen_otherwise
 from ..values import Value
 from .calling import Call, UnpredictedError, rule
 from .counting import of_grid
 from .indexing import kept
 from .magnitudes import absolute_power, powered
+from .pointwise import DEPENDENT
 from .reduction import reduced
 
 
@@ -25,7 +27,8 @@ def _differences(x: Value, y: Value) -> Value:
     other = maps.reshape(y.moments, (*y.shape[:-2], 1, *y.shape[-2:]))
     moments = add(expand(one, shape), expand(other, shape), -1.0)
     spread = max((x.scale_spread, y.scale_spread), key=lambda luck: luck.variance)
-    return values.fresh(moments, spread=spread, notes=x.notes | y.notes)
+    notes = {DEPENDENT.format("cdist")} if seen_otherwise(x, y) or dependent(x, y) else set()
+    return values.fresh(moments, spread=spread, notes=x.notes | y.notes | notes)
 
 
 def _order(call: Call) -> float:

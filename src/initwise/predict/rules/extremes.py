@@ -272,8 +272,13 @@ def _is_largest(x: Value, whole: Value, dims: tuple[int, ...], count: float, hit
     one = values.fixed(x.shape, 1.0)
     found = one_of(one, dims[0]) if len(dims) == 1 and x.shape[dims[0]] == count else None
     found = found or _chosen(one, whole, dims, count, hits)
+    if 0 in dims:
+        found = values.noted(found, frozenset({OF_EXAMPLES}))
     found.memo[HIT] = True
     return found
+
+
+OF_EXAMPLES = "the largest over examples: that the one it comes from differs from the others is not followed"
 
 
 @rule("amax", "amin", "max", "min")

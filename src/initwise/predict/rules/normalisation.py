@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import luck, values
+from .. import luck, related, values
 from ..algebra import average, centre, scale, total
 from ..axes import Array, block_shares, same, spread_left, spread_right
 from ..luck import Luck
@@ -46,7 +46,9 @@ def normalised(x: Value, dims: Sequence[int], eps: float, *, centred: bool = Tru
         moments = centre(x.moments, dims) if centred else x.moments
         rate = 1 / np.sqrt(np.maximum(_over(moments, dims), 0.0) + eps)
         grams = {root: rated(gram, moments, rate) for root, gram in x.grams.items()}
-        x.memo[key] = Normalised(values.fresh(by_blocks(moments, rate), notes=x.notes, grams=grams), rate)
+        value = values.fresh(by_blocks(moments, rate), notes=x.notes, grams=grams)
+        related.depends(value, x)
+        x.memo[key] = Normalised(value, rate)
     found: Normalised = x.memo[key]
     return found
 
@@ -95,7 +97,9 @@ def gradient(
     left = across(scaled, norm.value, dims, moments.mean_square) * divided(scaled, x, dims)
     moments = rated(scale(moments, left**0.5), x.moments, norm.rate)
     spread = scaled.spread + _lucky(x, dims) * -1.0
-    return values.fresh(moments, spread=spread, notes=scaled.notes | x.notes)
+    found = values.fresh(moments, spread=spread, notes=scaled.notes | x.notes | few(x, dims))
+    related.depends_linearly(found, g)
+    return found
 
 
 def across(g: Value, norm: Value, dims: Sequence[int], size: float | None = None) -> float:
@@ -110,19 +114,40 @@ def divided(g: Value, x: Value, dims: Sequence[int]) -> float:
     return g.scale_spread.over(_lucky(x, dims))
 
 
-def _lucky(x: Value, dims: Sequence[int]) -> Luck:
-    """That of the variance over `dims`: of slices along an axis among them only what they share.
+FEW = "a norm over few independent values: its variance may come near 0, and its inverse has no sure mean"
+VARIED = 0.45
+"""Relative variance of a norm's variance from which on its inverse has a heavy tail."""
 
-    Of Gaussians c, Var(Σ c²) = 2·Σ E[c·c′]².
-    """
+
+def few(x: Value, dims: Sequence[int]) -> frozenset[str]:
+    """The note that the variance over `dims` varies much."""
+    return frozenset({FEW}) if max(_varied(x, dims), _sparse(x, dims)) > VARIED else frozenset()
+
+
+def _sparse(x: Value, dims: Sequence[int]) -> float:
+    """Of rectified values: how much the mean of x² over `dims` varies from slice to slice."""
+    if len(x.terms) != 1 or all(factor.values is None for factor in x.terms[0].factors):
+        return 0.0
+    one = average(x.terms[0].squares, dims)
+    shares = block_shares(one.axes)
+    size = float((one.mean**2 * shares).sum())
+    return float((same(one.second, one.axes) * shares).sum()) / size - 1 if size > 0 else 0.0
+
+
+def _lucky(x: Value, dims: Sequence[int]) -> Luck:
+    """That of the variance over `dims`: of slices along an axis among them only what they share."""
     inherited = x.scale_spread if len(dims) == 1 and 0 not in dims else x.scale_spread.shared
+    source = frozenset(base.number for base in x.bases)
+    return inherited + luck.drawn(_varied(x, dims), 0.0, source)
+
+
+def _varied(x: Value, dims: Sequence[int]) -> float:
+    """How much the variance over `dims` varies. Of Gaussians c, Var(Σ c²) = 2·Σ E[c·c′]²."""
     moments = centre(x.moments, dims)
     pairs = average(Moments(moments.axes, 2 * moments.second**2, moments.square), dims)
     shares = block_shares(pairs.axes)
     size = float((pairs.mean**2 * shares).sum())
-    varied = float((same(pairs.second, pairs.axes) * shares).sum()) / size if size > 0 else 0.0
-    source = frozenset(base.number for base in x.bases)
-    return inherited + luck.drawn(varied, 0.0, source)
+    return float((same(pairs.second, pairs.axes) * shares).sum()) / size if size > 0 else 0.0
 
 
 def rated(g: Moments, x: Moments, rate: Array) -> Moments:
@@ -212,7 +237,9 @@ def rms_norm_gradient(call: Call) -> list[Value | None]:
     scaled = affine(g, _optional(call, "weight"), None, (1,) * (rank - len(size)) + size)
     left = across(scaled, norm.value, dims) * divided(scaled, x, dims)
     moments = rated(scale(scaled.moments, left**0.5), x.moments, norm.rate)
-    at_input = values.fresh(moments, spread=scaled.spread, notes=scaled.notes | x.notes)
+    notes = scaled.notes | x.notes | few(x, dims)
+    at_input = values.fresh(moments, spread=scaled.spread, notes=notes)
+    related.depends_linearly(at_input, g)
     return [at_input if mask[0] else None, parameter_gradients(g, norm.value, dims, [mask[1], False])[0]]
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from .. import quadrature, values
+from .. import quadrature, related, values
 from ..algebra import scale
 from ..bases import Factor
 from ..terms import Term
 from ..values import Value
 from .normalisation import across
+from .pointwise import DEPENDENT
 
 NORMED = "normed"
 ALONG = "along"
@@ -51,6 +52,9 @@ def by_its_rms(x: Value, rate: Value) -> Value | None:
 def product(x: Value, y: Value) -> Value:
     """x·y, which remembers that it is a gradient times what was normed."""
     found = values.times(x, y)
+    if related.dependent(x, y):
+        related.tell(DEPENDENT.format("mul"), x, y)
+    found = values.noted(found, related.told(x, y))
     for whole, g in ((x, y), (y, x)):
         if NORMED in whole.memo and g.shape == whole.shape:
             found.memo[ALONG] = (PROJECTED, g, whole.memo[NORMED])

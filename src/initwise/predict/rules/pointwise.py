@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from .. import quadrature, values
+from .. import quadrature, related, values
 from ..axes import Array, spread_left, spread_right
 from ..bases import Base, Factor
 from ..moments import Moments, broadcast
@@ -245,7 +245,9 @@ def _positive(operands: Operands, factor: Factor) -> Value:
     if origin[:1] == ("square",):
         origin = ("of square", origin[1], law / moments.mean[..., None])
     base = Base(moments, spread=factor.base.spread, origin=origin)
-    return _like(operands, Value((Term((Factor(base, result),)),)))
+    found = Value((Term((Factor(base, result),)),))
+    related.depends(found, Value((Term((factor,)),)))
+    return _like(operands, found)
 
 
 def _like(operands: Operands, value: Value) -> Value:

@@ -79,7 +79,12 @@ def average_pool(call: Call) -> Value:
     x = call.value("self")
     rank = len(space(call, len(x.shape)))
     y = _forward(call, x, _windows(call, rank))
+    if call.shape == x.shape:
+        y = values.noted(y, frozenset({BLURRED}))
     return values.scaled(y, _divisor(call, rank))
+
+
+BLURRED = "means over neighbours: that near places are then more alike than far ones is kept as an average"
 
 
 @rule("avg_pool2d_backward", "avg_pool3d_backward")

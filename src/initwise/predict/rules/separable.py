@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .. import values
+from .. import related, values
 from ..axes import Array, Atom, along, patterns, start
 from ..moments import Moments, flat, uniform
 from ..values import Value
@@ -143,4 +143,5 @@ def applied(call: Call, x: Value, matrices: dict[int, Array], factor: float = 1.
     for dim, matrix in matrices.items():
         moments = mapped(moments, dim, matrix, size=call.shape[dim])
     moved = values.fresh(moments, spread=x.scale_spread, notes=x.notes)
+    related.depends(moved, x)
     return values.scaled(moved, factor) if factor != 1.0 else moved

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from .. import values
+from .. import related, values
 from ..algebra import centre, multiply, total, with_mean
 from ..axes import Array, patterns, spread_left, spread_right, start
 from ..choices import Choice, choice
@@ -37,7 +37,9 @@ def softmax(call: Call) -> Value:
     chosen = choice(_usable(s, query), s.shape[dim - 1] if query is not None else 1, keys)
     scores = _cut(centre(flat_pair(s.moments, query, dim), [dim]), query, dim, chosen)
     moments = _chosen(scores, query, dim, chosen)
-    return values.fresh(moments, notes=s.notes, origin=("softmax", chosen, query, dim))
+    found = values.fresh(moments, notes=s.notes, origin=("softmax", chosen, query, dim))
+    related.depends(found, s)
+    return found
 
 
 def _usable(s: Value, query: int | None) -> Tensor | None:
@@ -136,7 +138,17 @@ def softmax_gradient(call: Call) -> Value:
         root: multiply(_cut(flat_pair(gram, query, dim), query, dim, chosen), weights)
         for root, gram in g.grams.items()
     }
-    return values.fresh(moments, spread=g.scale_spread, notes=g.notes | p.notes, grams=grams)
+    notes = g.notes | p.notes | _met_again(g, p)
+    return values.fresh(moments, spread=g.scale_spread, notes=notes, grams=grams)
+
+
+SELF = "the gradient of a softmax that depends on its own probabilities, taken as independent of them"
+
+
+def _met_again(g: Value, output: Value) -> frozenset[str]:
+    """The note for a loss such as the entropy: what comes back was made of the probabilities."""
+    met = g.bases & output.bases or related.seen_otherwise(g, output) or related.dependent(g, output)
+    return frozenset({SELF}) if met else frozenset()
 
 
 def _softmax_gradient(g: Moments, p: Moments, query: int | None, dim: int, chosen: Choice) -> Moments:
@@ -189,6 +201,7 @@ def log_softmax(call: Call) -> Value:
     moments, keys = centre(s.moments, [dim]), s.shape[dim]
     level = -shares.level(moments.mean_square * keys / max(keys - 1, 1), keys)
     value = values.fresh(moments, spread=s.scale_spread, notes=s.notes, origin=("scores", s, dim))
+    related.depends(value, s)
     return values.shifted(value, level)
 
 
@@ -196,7 +209,9 @@ def log_softmax(call: Call) -> Value:
 def log_softmax_gradient(call: Call) -> Value:
     """g_j − p_j·Σ_k g_k, p the softmax: independent of g, whose own sum is not."""
     g, dim = call.value("grad_output"), call["dim"] % len(call.shape)
-    p = _probabilities(call.value("output"), dim)
+    output = call.value("output")
+    notes = g.notes | output.notes | _met_again(g, output)
+    p = _probabilities(output, dim)
     whole = expand(total(g.moments, [dim]), g.shape)
     g_moments, whole = aligned(g.moments, whole, [(d, d) for d in range(len(g.shape))])
     p, whole = aligned(p, whole, [(d, d) for d in range(len(g.shape))])
@@ -206,7 +221,7 @@ def log_softmax_gradient(call: Call) -> Value:
     meeting = meeting + with_mean(g_moments, [dim], swap=True) * spread_left(p.mean, p.axes)
     second = g_moments.second - keys * meeting + p.second * whole.second
     moments = Moments(p.axes, second, g_moments.mean - p.mean * whole.mean)
-    return values.fresh(moments, spread=g.scale_spread, notes=g.notes)
+    return values.fresh(moments, spread=g.scale_spread, notes=notes)
 
 
 def _probabilities(output: Value, dim: int) -> Moments:
