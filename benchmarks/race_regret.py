@@ -20,7 +20,7 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import initwise
+from initwise.core.errors import ModelError
 from race_regret_page import Raced, page
 from regret import CHOSEN, NAMED, ROOT, SEEDS, SETS, Kept, by_rate, made, state
 from regret_arms import Arm, trained
@@ -92,6 +93,7 @@ def counted() -> Iterator[Callable[[], int]]:
 def race(problem: Problem, share: float) -> Raced:
     """The race, counted."""
     allowed = budget(problem, share)
+    prior = initwise.choose(problem=asked(problem)).name
     started = time.process_time()
     with counted() as steps:
         advice = initwise.choose(problem=asked(problem), race=True, budget=f"{allowed} steps")
@@ -101,7 +103,7 @@ def race(problem: Problem, share: float) -> Raced:
         problem=problem.name,
         family=problem.family,
         answer=advice.name,
-        prior=run.arms[0].scheme,  # arms are in the order of choose's ranking before the race
+        prior=prior,
         winner=run.winner,
         ties=run.ties,
         rate=advice.learning_rate or math.nan,
@@ -196,7 +198,12 @@ def run(name: str, only: Sequence[str], again: bool, share: float) -> None:
             bar.update(task, description=problem.name)
             raced = known.get(problem.name)
             if raced is None:
-                raced = race(problem, share)
+                try:
+                    raced = race(problem, share)
+                except ModelError as refused:
+                    bar.console.print(f"{problem.name} is not raced: {str(refused).splitlines()[0]}")
+                    bar.advance(task)
+                    continue
                 races.add(raced)
             require_row(problem, raced, kept)
             bar.advance(task)
@@ -211,6 +218,16 @@ def races_of(name: str, share: float) -> Races:
     """The races of a set at a share of the grid."""
     suffix = "" if share == SHARE else f"-{share:g}"
     return Races(ROOT / "build" / f"race-regret-{name}{suffix}.jsonl")
+
+
+def unraced(results: Mapping[str, Sequence[Raced]]) -> dict[str, tuple[str, ...]]:
+    """Set → its problems without a race: of the sets that were not asked for, all."""
+    missing = {}
+    for name, module in SETS.items():
+        there = {raced.problem for raced in results.get(name, ())}
+        problems = importlib.import_module(module).PROBLEMS
+        missing[name] = tuple(one.name for one in problems if one.name not in there)
+    return {name: found for name, found in missing.items() if found}
 
 
 def main() -> None:
@@ -233,7 +250,7 @@ def main() -> None:
         ]
         for name in given.set
     }
-    text = page(results, given.share)
+    text = page(results, unraced(results), given.share)
     print(text)
     if given.write:
         (ROOT / "docs" / "benchmarks" / "race-regret.md").write_text(text, encoding="utf-8")

@@ -64,25 +64,44 @@ HEAD = """# Regret of the race
 
 <!-- written by: benchmarks/race_regret.py --write -->
 
-`choose(problem=…, race=True)` on every problem, with a budget of {share:.0%} of the optimiser steps of the
+`choose(problem=…, race=True)` on {count} problems, with a budget of {share:.0%} of the optimiser steps of the
 one-seed grid (16 schemes × 5 rates × the full length): what the candidate that it names is worth, trained
 to the end with 3 seeds at its best rate. Regret is (loss − best)/(loss of all zeros − best), best of all that
 was trained. "Without a race" is what `choose(problem=…)` names. Steps are counted by a hook of torch's
 optimisers. In brackets 95 % intervals (Wilson).
+
+{unraced}
 
 | set | problems | ≤ .05 | ≤ .10 | failed | median | mean | most of the grid | no race: ≤ .05 | ≤ .10 |
 |---|---|---|---|---|---|---|---|---|---|
 """
 
 
-def page(results: Mapping[str, Sequence[Raced]], share_of_grid: float) -> str:
-    """The whole page."""
+def page(
+    results: Mapping[str, Sequence[Raced]], unraced: Mapping[str, Sequence[str]], share_of_grid: float
+) -> str:
+    """The whole page.
+
+    Args:
+        unraced: set → its problems without a race.
+    """
+    count = sum(len(found) for found in results.values())
     lines = [_line(name, found) for name, found in results.items() if found]
     if len(lines) > 1:
         lines.append(_line("all", [raced for found in results.values() for raced in found]))
-    parts = [HEAD.format(share=share_of_grid) + "\n".join(lines)]
+    head = HEAD.format(share=share_of_grid, count=count, unraced=_unraced(unraced, results))
+    parts = [head + "\n".join(lines)]
     parts += [_each(name, found) for name, found in results.items() if found]
     return "\n\n".join(parts) + "\n"
+
+
+def _unraced(unraced: Mapping[str, Sequence[str]], results: Mapping[str, Sequence[Raced]]) -> str:
+    """What the table does not cover: whole sets by their size, others by their problems' names."""
+    told = [
+        f"{name} ({', '.join(missing)})" if results.get(name) else f"{name} (all {len(missing)})"
+        for name, missing in unraced.items()
+    ]
+    return f"Not raced: {', '.join(told) or 'none'}."
 
 
 def _line(name: str, found: Sequence[Raced]) -> str:
