@@ -29,7 +29,7 @@ from initwise.choose.candidates import candidate
 from initwise.choose.planners import study
 from regret_arms import Arm, trained
 from regret_problem import Problem
-from regret_table import Row, table
+from regret_table import WORST, Row, table
 
 ROOT = Path(__file__).resolve().parent.parent
 SETS = {
@@ -37,6 +37,7 @@ SETS = {
     "wide": "regret_development_wide",
     "validation": "regret_validation",
     "unseen": "regret_unseen",
+    "third": "regret_third",
 }
 SEEDS = (0, 1, 2)
 SEEN = 64
@@ -72,8 +73,18 @@ def drawn(problem: Problem, scheme: str, seed: int, rate: float | None = None) -
     if scheme in PEERS:
         peer(problem, model, PEERS[scheme], seed)
     elif scheme != "torch_default":
-        initwise.init_(model, planned(problem, model, scheme, seed, rate), seed=seed)
+        write(model, planned(problem, model, scheme, seed, rate), scheme, seed)
     return state(model)
+
+
+def write(model: nn.Module, plan: initwise.Plan, scheme: str, seed: int) -> None:
+    """The plan; where it has no Fill, which init_ refuses, torch's own stay, but all zeros are zeros."""
+    if plan:
+        initwise.init_(model, plan, seed=seed)
+    elif scheme == WORST:
+        model.load_state_dict(
+            {name: torch.zeros_like(w) for name, w in model.named_parameters()}, strict=False
+        )
 
 
 def peer(problem: Problem, model: nn.Module, mode: str, seed: int) -> None:
@@ -92,7 +103,9 @@ def made(problem: Problem, seed: int) -> nn.Module:
         return problem.build()
 
 
-def planned(problem: Problem, model: nn.Module, scheme: str, seed: int, rate: float | None = None) -> object:
+def planned(
+    problem: Problem, model: nn.Module, scheme: str, seed: int, rate: float | None = None
+) -> initwise.Plan:
     """The plan of a scheme, a rule, or of choose itself."""
     data = problem.data()
     example = data.inputs[:SEEN]
