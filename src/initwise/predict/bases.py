@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import luck, quadrature
+from . import kin, luck, quadrature
 from .axes import Array, Axes, left_blocks, right_blocks, spread_left, spread_right
 from .luck import NONE, Luck
 from .moments import Moments, coarse, coarse_blocks
@@ -49,6 +49,7 @@ class Base:
         opaque: the numbers of what it depends on in ways that are not followed; see `related`.
         told: notes for gradients that it is multiplied with; one set for all views.
         places: of a view, the parts of the whole that were taken on the way.
+        made: how it was made, where its covariance with others is found by that; see `kin`.
         uses: what it was multiplied with on the way forward, of a weight; one list for all views.
     """
 
@@ -67,6 +68,7 @@ class Base:
         self._views: dict[Hashable, Base] = {}
         self.number = luck.number()
         self.uses: list[str] = []
+        self.made: kin.Product | kin.View | kin.Norm | None = None
         self.partners: list[Any] = []
         self.made_from: tuple[weakref.ref[Base], Hashable] | None = None
         self.opaque: frozenset[int] = frozenset()
@@ -140,6 +142,9 @@ class Base:
             )
             self._views[key].number, self._views[key].uses = self.number, self.uses
             self._views[key].partners = self.partners
+            if kin.remembered():
+                self._views[key].made = kin.View(self, key, change)
+                kin.taken_apart(self, key)
             self._views[key].made_from = (weakref.ref(self), key)
             self._views[key].opaque, self._views[key].told = self.opaque, self.told
             here = {key} if isinstance(key, tuple) and key[0] in PARTS else set()

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from . import quadrature, values
+from . import kin, quadrature, values
 from .bases import PRODUCT, Base
 from .terms import Term
 from .values import Value
@@ -34,8 +34,11 @@ def again(w: Value, operation: str) -> frozenset[str]:
     """
     if not w.parameter or torch._C._current_graph_task_id() >= 0:
         return frozenset()
-    uses = next(iter(w.bases)).uses
+    base = next(iter(w.bases))
+    uses = base.uses
     uses.append(operation)
+    if len(uses) > 1:
+        kin.shares(base.number)
     return frozenset({SHARED}) if len(uses) > 1 else frozenset()
 
 

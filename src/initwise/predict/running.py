@@ -26,7 +26,7 @@ from ..frameworks.torch.walk import parameters
 from ..schemes import Scheme, scheme, schemes
 from ..signals.passing import Pass, run_pass
 from ..signals.watch import OnProgress
-from . import failing, luck, sources
+from . import failing, kin, luck, sources
 from .building import built, without_memory
 from .expected import Expected
 from .interpreter import Interpreter
@@ -57,7 +57,7 @@ def predicted(
     """
     if _RUNNING:
         _refuse_inside()
-    with ALONE, luck.numbered(), _young_collected():
+    with ALONE, luck.numbered(), kin.followed(), _young_collected():
         _RUNNING.append(threading.get_ident())
         try:
             return _predicted(model, example, plan, loss, seed, on_progress)

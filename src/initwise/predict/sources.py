@@ -31,17 +31,17 @@ def of_numbers(tensor: Tensor) -> Value:
     return values.fresh(independent(tuple(tensor.shape), mean, variance), parameter=True)
 
 
-def _copies_used_as_one(value: Value, parameter: Tensor, met: list[tuple[Value, Tensor]]) -> None:
-    """A weight with the very numbers of another is that one in several places, and `echoes` says so."""
+def _copies_used_as_one(value: Value, parameter: Tensor, met: list[tuple[Value, Tensor]]) -> Value:
+    """A weight with the very numbers of another is that one in several places; see `kin`."""
     moments = value.moments
     if moments.fixed:
-        return
+        return value
     for other, numbers in met:
         alike = other.moments.shape == moments.shape and other.moments.mean_square == moments.mean_square
         if alike and torch.equal(numbers, parameter.detach()):
-            value.terms[0].factors[0].base.uses = other.terms[0].factors[0].base.uses
-            return
+            return other
     met.append((value, parameter.detach()))
+    return value
 
 
 def of_input(given: Tensor | Input, shape: tuple[int, ...]) -> Value:
@@ -120,6 +120,6 @@ def weights(
             )
         else:
             value = of_numbers(parameter)
-            _copies_used_as_one(value, parameter, met)
+            value = _copies_used_as_one(value, parameter, met)
         found[name] = interpreter.fake(tuple(parameter.shape), parameter.dtype, value)
     return found

@@ -7,9 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
-from . import luck, quadrature
+from . import kin, luck, quadrature
 from .algebra import average, multiply
-from .axes import block_shares, same, spread_left, spread_right
+from .axes import block_shares, same
 from .bases import Base, Factor
 from .luck import NONE, Luck
 from .moments import Moments
@@ -91,9 +91,8 @@ class Term:
     def tied_to(self, other: Term) -> bool:
         """Has E[s·t] anything in it: a common base, or two means?"""
         mine = {factor.base for factor in self.factors}
-        return not mine.isdisjoint(factor.base for factor in other.factors) or not (
-            self.centred or other.centred
-        )
+        common = not mine.isdisjoint(factor.base for factor in other.factors)
+        return common or not (self.centred or other.centred) or kin.akin(self, other)
 
     @cached_property
     def itself(self) -> Moments:
@@ -107,11 +106,7 @@ class Term:
 
     def with_other(self, other: Term) -> Moments:
         """E[s_i·t_j] over patterns as `second`, E[s] as `mean`, for s this term and t the other."""
-        product: Moments | None = None
-        for mine, theirs in _paired(self, other):
-            moments = _pair(mine, theirs)
-            product = moments if product is None else multiply(product, moments)
-        assert product is not None
+        product = kin.product(self, other)
         tie = 1.0 if len(self.factors) == len(other.factors) == 1 else (self.tie * other.tie) ** 0.5
         factor = self.coefficient * other.coefficient * tie
         return Moments(product.axes, product.second * factor, product.mean * self.coefficient)
@@ -148,22 +143,3 @@ def _with_its_square(factor: Factor, factors: tuple[Factor, ...]) -> Factor:
         return factor
     size = factor.base.origin[2].reshape(-1, factor.values.shape[-1])[0]
     return Factor(factor.base, factor.values * np.sqrt(size))
-
-
-def _paired(one: Term, other: Term) -> list[tuple[Factor | None, Factor | None]]:
-    pairs: list[tuple[Factor | None, Factor | None]] = [
-        (factor, other.function_of(factor.base)) for factor in one.factors
-    ]
-    return pairs + [(None, factor) for factor in other.factors if one.function_of(factor.base) is None]
-
-
-def _pair(mine: Factor | None, theirs: Factor | None) -> Moments:
-    """E[f(x_i)·g(x_j)] of one base; a missing function is 1."""
-    if mine is not None and theirs is not None:
-        return Moments(mine.base.moments.axes, mine.with_other(theirs), mine.mean)
-    if mine is not None:
-        axes = mine.base.moments.axes
-        return Moments(axes, spread_left(mine.mean, axes), mine.mean)
-    assert theirs is not None
-    axes = theirs.base.moments.axes
-    return Moments(axes, spread_right(theirs.mean, axes), np.ones_like(theirs.mean))

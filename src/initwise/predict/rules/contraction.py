@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from .. import values
+from .. import kin, values
 from ..algebra import contract, scale, total
 from ..echoes import again, answer, echo, heard, meets, origin
 from ..grams import product_grams
@@ -46,6 +46,7 @@ def product(call: Call, x: Value, x_labels: str, y: Value, y_labels: str, out: s
     meets(x, y)
     meets(y, x)
     found = values.fresh(moments, spread=spread, notes=notes, grams=grams, origin=origin(x, y))
+    kin.remember(found, kin.Product(x, x_labels, y, y_labels, out))
     return values.plus(found, echoes) if echoes else found
 
 
@@ -130,6 +131,7 @@ def biased(y: Value, bias: Value, beta: float = 1.0) -> Value:
     """y + beta·bias as a base of its own; y itself where the bias is 0."""
     if bias.moments.fixed and not bias.moments.mean.any():
         return y
+    kin.meets(bias)
     return values.plus(y, bias, beta).rebased()
 
 

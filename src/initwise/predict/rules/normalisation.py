@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import luck, related, values
+from .. import kin, luck, related, values
 from ..algebra import average, centre, scale, total
 from ..axes import Array, block_shares, same, spread_left, spread_right
 from ..luck import Luck
@@ -48,6 +48,7 @@ def normalised(x: Value, dims: Sequence[int], eps: float, *, centred: bool = Tru
         grams = {root: rated(gram, moments, rate) for root, gram in x.grams.items()}
         value = values.fresh(by_blocks(moments, rate), notes=x.notes, grams=grams)
         related.depends(value, x)
+        kin.remember(value, kin.Norm(x, moments, tuple(dims), centred, rate))
         x.memo[key] = Normalised(value, rate)
     found: Normalised = x.memo[key]
     return found

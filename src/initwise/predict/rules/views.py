@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
-from .. import maps, values
+from .. import kin, maps, values
 from ..algebra import scale
 from ..bases import Grams
 from ..moments import Moments, expand, simplified, uniform
@@ -196,7 +196,8 @@ def joined(pieces: Sequence[Value], dim: int) -> Value:
     """Values one after another; each keeps its own statistics, as a block."""
     if any(known_parts(piece) for piece in pieces):
         return of_parts(*(joined([parts(piece)[i] for piece in pieces], dim) for i in (0, 1)))
-    moments = simplified(maps.concatenate([piece.moments for piece in pieces], dim))
+    moments = maps.concatenate([piece.moments for piece in pieces], dim)
+    moments = simplified(kin.side_by_side(moments, pieces, dim))
     spread = max((piece.scale_spread for piece in pieces), key=lambda luck: luck.variance)
     notes: frozenset[str] = frozenset().union(*(piece.notes for piece in pieces))
     return values.fresh(moments, spread=spread, notes=notes, grams=_joined_grams(pieces, dim))
