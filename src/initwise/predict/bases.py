@@ -68,7 +68,7 @@ class Base:
         self._views: dict[Hashable, Base] = {}
         self.number = luck.number()
         self.uses: list[str] = []
-        self.made: kin.Product | kin.View | kin.Norm | None = None
+        self.made: kin.Made | None = None
         self.partners: list[Any] = []
         self.made_from: tuple[weakref.ref[Base], Hashable] | None = None
         self.opaque: frozenset[int] = frozenset()

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from . import quadrature
-from .algebra import centre, contract, multiply
+from .algebra import centre, contract, multiply, with_mean
 from .axes import (
     Array,
     Axes,
@@ -27,6 +27,7 @@ from .axes import (
     left_blocks,
     pattern_shape,
     right_blocks,
+    single,
     spread_left,
     spread_right,
     start,
@@ -115,7 +116,7 @@ def remembered() -> bool:
     return bool(_FAMILY.shared) or torch._C._current_graph_task_id() < 0
 
 
-def remember(value: Value, made: Product | Norm) -> None:
+def remember(value: Value, made: Made) -> None:
     """Keep how a value of its own was made."""
     if remembered():
         (term,) = value.terms
@@ -126,11 +127,7 @@ def remember(value: Value, made: Product | Norm) -> None:
 
 
 def _sources(base: Base) -> tuple[Base, ...]:
-    if base.made is not None:
-        found: tuple[Base, ...] = base.made.sources
-        return found
-    terms = base.origin[1] if base.origin[:1] == ("sum",) else ()
-    return tuple(factor.base for term in terms for factor in term.factors)
+    return () if base.made is None else base.made.sources
 
 
 def descent(base: Base) -> int:
@@ -210,6 +207,18 @@ class Product:
 
 
 @dataclass(frozen=True)
+class Sum:
+    """A sum of terms, or one term."""
+
+    terms: tuple[Term, ...]
+
+    @property
+    def sources(self) -> tuple[Base, ...]:
+        """What it was made from."""
+        return tuple(factor.base for term in self.terms for factor in term.factors)
+
+
+@dataclass(frozen=True)
 class View:
     """The elements of another base in other places."""
 
@@ -277,6 +286,17 @@ class Norm:
         return Moments(found.axes, found.second * both, found.mean)
 
 
+    def beside(self, other: Base) -> Moments | None:
+        """Cov(x̂, y): of x less its mean, at its rate."""
+        found = _of_terms(self.x.terms, (_alone(other),))
+        if found is None:
+            return None
+        if self.centred:
+            found = replace(found, second=found.second - with_mean(found, self.dims, swap=True))
+        found, rate = _placed(found, self.moments, self.rate)
+        return replace(found, second=found.second * spread_left(rate, found.axes))
+
+
 def _placed(x: Moments, blocks: Moments, numbers: Array) -> tuple[Moments, Array]:
     """`x` with blocks fine enough for numbers over the blocks of another tensor, and those over its own."""
     given = Moments(blocks.axes, np.zeros_like(blocks.second), np.broadcast_to(numbers, blocks.mean.shape))
@@ -300,6 +320,40 @@ def side_by_side(moments: Moments, pieces: Sequence[Value], dim: int) -> Moments
     return Moments(moments.axes, second, moments.mean)
 
 
+@dataclass(frozen=True)
+class Joined:
+    """Tensors one after another along `dim`."""
+
+    pieces: tuple[Value, ...]
+    moments: Moments
+    dim: int
+
+    @property
+    def sources(self) -> tuple[Base, ...]:
+        """What it was made from."""
+        return tuple(base for piece in self.pieces for base in piece.bases)
+
+    def covariance(self, other: Joined) -> Moments | None:
+        """That of each piece with the one in its place; others are taken as strangers."""
+        sizes = [[piece.shape[self.dim] for piece in one.pieces] for one in (self, other)]
+        atom, k = tuple(sizes[0]), len(sizes[0])
+        if sizes[0] != sizes[1] or self.dim != other.dim or len(self.pieces) > PIECES:
+            return None
+        known = [_covariance_of(one, two) for one, two in zip(self.pieces, other.pieces, strict=True)]
+        if all(found is None for found in known):
+            return None
+        axes = (*self.moments.axes[: self.dim], (atom,), *self.moments.axes[self.dim + 1 :])
+        second, place = np.zeros(pattern_shape(axes)), start(axes, self.dim)
+        rows = np.moveaxis(second, place, 0)
+        for at, found in enumerate(known):
+            if found is not None:
+                one = (*axes[: self.dim], single(atom[at]), *axes[self.dim + 1 :])
+                found = np.moveaxis(_on(found, one).second, place, 0) if atom[at] > 1 else _on(found, one).second
+                rows[at * k + at] = found[0] if atom[at] > 1 else found
+                rows[k * k + at] = found[1] if atom[at] > 1 else found
+        return Moments(axes, second, np.zeros(block_shape(axes)))
+
+
 def _on(x: Moments, axes: Axes) -> Moments:
     """`x` on given axes; blocks that these have not are averaged away."""
     x = expand(x, [extent(dim) for dim in axes])
@@ -308,6 +362,8 @@ def _on(x: Moments, axes: Axes) -> Moments:
         x = x if x.axes[dim] == wanted else uniform(flat(x, dim), dim)
     return aligned(x, blank, [(d, d) for d in range(len(axes))])[0]
 
+
+Made = Product | Sum | View | Norm | Joined
 
 # covariances
 
@@ -334,16 +390,20 @@ def covariance(one: Base, other: Base) -> Moments | None:
 
 
 def _followed(one: Base, other: Base) -> Moments | None:
-    if type(one.made) is type(other.made) and one.made is not None:
+    if type(one.made) is type(other.made) and not isinstance(one.made, Sum | None):
         found: Moments | None = one.made.covariance(other.made)
         if found is not None:
             return found
     # a younger sum may hold an older one, and what that is made of
     for base in sorted((one, other), key=lambda base: -base.number):
-        terms = _terms_of(base)
-        if terms:
-            sides = (terms if side is base else (_alone(side),) for side in (one, other))
-            return _of_terms(*sides)
+        terms, rest = _terms_of(base), other if base is one else one
+        if isinstance(base.made, Norm):
+            found = base.made.beside(rest)
+        elif terms:
+            found = _of_terms(terms, (_alone(rest),))
+        else:
+            continue
+        return found if base is one or found is None else _swapped(found)
     return None
 
 
@@ -477,10 +537,7 @@ def _terms_of(base: Base) -> tuple[Term, ...]:
     """The terms of a base that is a sum, or a view of one."""
     if isinstance(base.made, View):
         return _seen(_terms_of(base.made.base), base.made)
-    if base.made is not None or base.origin[:1] != ("sum",):
-        return ()
-    terms: tuple[Term, ...] = base.origin[1]
-    return terms
+    return base.made.terms if isinstance(base.made, Sum) else ()
 
 
 def _seen(terms: tuple[Term, ...], view: View) -> tuple[Term, ...]:

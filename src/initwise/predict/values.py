@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from . import luck, quadrature
+from . import kin, luck, quadrature
 from .algebra import multiply, scale
 from .axes import Array, swapped
 from .bases import Base, Factor, Grams
@@ -146,6 +146,7 @@ class Value:
                 grams=self.grams,
                 origin=origin,
             )
+            kin.remember(self.memo["rebased"], kin.Sum(self.terms))
         found: Value = self.memo["rebased"]
         return found
 

@@ -100,6 +100,7 @@ def gradient(
     spread = scaled.spread + _lucky(x, dims) * -1.0
     found = values.fresh(moments, spread=spread, notes=scaled.notes | x.notes | few(x, dims))
     related.depends_linearly(found, g)
+    kin.remember(found, kin.Norm(scaled, x.moments, tuple(dims), True, norm.rate * left**0.5))
     return found
 
 
@@ -241,6 +242,7 @@ def rms_norm_gradient(call: Call) -> list[Value | None]:
     notes = scaled.notes | x.notes | few(x, dims)
     at_input = values.fresh(moments, spread=scaled.spread, notes=notes)
     related.depends_linearly(at_input, g)
+    kin.remember(at_input, kin.Norm(scaled, x.moments, tuple(dims), False, norm.rate * left**0.5))
     return [at_input if mask[0] else None, parameter_gradients(g, norm.value, dims, [mask[1], False])[0]]
 
 

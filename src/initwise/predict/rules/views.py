@@ -200,7 +200,9 @@ def joined(pieces: Sequence[Value], dim: int) -> Value:
     moments = simplified(kin.side_by_side(moments, pieces, dim))
     spread = max((piece.scale_spread for piece in pieces), key=lambda luck: luck.variance)
     notes: frozenset[str] = frozenset().union(*(piece.notes for piece in pieces))
-    return values.fresh(moments, spread=spread, notes=notes, grams=_joined_grams(pieces, dim))
+    found = values.fresh(moments, spread=spread, notes=notes, grams=_joined_grams(pieces, dim))
+    kin.remember(found, kin.Joined(tuple(pieces), moments, dim))
+    return found
 
 
 def _joined_grams(pieces: Sequence[Value], dim: int) -> Grams:
@@ -242,7 +244,11 @@ def padded(x: Value, dim: int, before: int, after: int, number: float = 0.0) -> 
     if known is not None:
         return of_parts(padded(known[0], dim, before, after, number), padded(known[1], dim, before, after))
     moments = maps.pad(x.moments, dim, before, after, number)
-    return values.fresh(moments, spread=x.scale_spread, notes=x.notes)
+    found = values.fresh(moments, spread=x.scale_spread, notes=x.notes)
+    if not number:
+        key, whole = ("pad", dim, before, after), next(iter(x.rebased().bases))
+        kin.remember(found, kin.View(whole, key, lambda m: maps.pad(m, dim, before, after)))
+    return found
 
 
 @rule("constant_pad_nd")
