@@ -50,6 +50,7 @@ class Base:
         told: notes for gradients that it is multiplied with; one set for all views.
         places: of a view, the parts of the whole that were taken on the way.
         made: how it was made, where its covariance with others is found by that; see `kin`.
+        marks: what it came of, once that was asked; see `kin`.
         uses: what it was multiplied with on the way forward, of a weight; one list for all views.
     """
 
@@ -69,6 +70,7 @@ class Base:
         self.number = luck.number()
         self.uses: list[str] = []
         self.made: kin.Made | None = None
+        self.marks: int | None = None
         self.partners: list[Any] = []
         self.made_from: tuple[weakref.ref[Base], Hashable] | None = None
         self.opaque: frozenset[int] = frozenset()
@@ -144,7 +146,6 @@ class Base:
             self._views[key].partners = self.partners
             if kin.remembered():
                 self._views[key].made = kin.View(self, key, change)
-                kin.taken_apart(self, key)
             self._views[key].made_from = (weakref.ref(self), key)
             self._views[key].opaque, self._views[key].told = self.opaque, self.told
             here = {key} if isinstance(key, tuple) and key[0] in PARTS else set()
@@ -198,6 +199,11 @@ class Factor:
         if self.values is None:
             return self.base.moments.mean
         return np.asarray(np.mean([quadrature.mean(f.on_grid) for f in self.at_scales], 0))
+
+    @cached_property
+    def centred(self) -> bool:
+        """Is its mean 0 everywhere?"""
+        return not self.mean.any()
 
     @cached_property
     def at_scales(self) -> tuple[Factor, ...]:

@@ -12,11 +12,13 @@ import torch
 
 from . import kin, quadrature, values
 from .bases import PRODUCT, Base
+from .covariances import SHARED
 from .terms import Term
 from .values import Value
 
 ECHO = "a gradient that holds the output of the weights it goes back through, taken as independent of them"
-SHARED = "one weight in several places: what its outputs have in common is not followed"
+FOLLOWED = "product"
+"""The use of a weight whose outputs' covariances are found; see `covariances`."""
 AUDIBLE = 0.02
 """Share of the gradient's mean square."""
 
@@ -27,19 +29,21 @@ def origin(x: Value, y: Value) -> tuple[Any, ...]:
 
 
 def again(w: Value, operation: str) -> frozenset[str]:
-    """The note, if `w` is a weight that was used before on the way forward; it is used now.
+    """The note, if `w` is a weight that was used before and what that means is not followed.
 
-    What a recurrence gives at two steps, or a shared layer for like inputs, is alike. A block that is run
-    again in the backward pass, for its activations were not kept, is no second place.
+    What a recurrence gives at two steps, or a shared layer for like inputs, is alike: `covariances` knows for
+    products and convolutions. A block that is run again in the backward pass, for its activations were not
+    kept, is no second place.
     """
     if not w.parameter or torch._C._current_graph_task_id() >= 0:
         return frozenset()
     base = next(iter(w.bases))
     uses = base.uses
     uses.append(operation)
-    if len(uses) > 1:
-        kin.shares(base.number)
-    return frozenset({SHARED}) if len(uses) > 1 else frozenset()
+    if operation == FOLLOWED:
+        kin.meets(w)
+    followed = set(uses) == {FOLLOWED} and not kin.family().exhausted
+    return frozenset({SHARED}) if len(uses) > 1 and not followed else frozenset()
 
 
 def echo(x: Value, y: Value) -> frozenset[str]:

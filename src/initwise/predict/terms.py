@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from . import kin, luck, quadrature
+from . import covariances, kin, luck, quadrature
 from .algebra import average, multiply
 from .axes import block_shares, same
 from .bases import Base, Factor
@@ -86,13 +86,13 @@ class Term:
     @property
     def centred(self) -> bool:
         """Is its mean 0 everywhere, because that of a factor is?"""
-        return any(not factor.mean.any() for factor in self.factors)
+        return any(factor.centred for factor in self.factors)
 
     def tied_to(self, other: Term) -> bool:
         """Has E[s·t] anything in it: a common base, or two means?"""
         mine = {factor.base for factor in self.factors}
         common = not mine.isdisjoint(factor.base for factor in other.factors)
-        return common or not (self.centred or other.centred) or kin.akin(self, other)
+        return common or not (self.centred or other.centred) or kin.akin(self.factors, other.factors)
 
     @cached_property
     def itself(self) -> Moments:
@@ -106,7 +106,7 @@ class Term:
 
     def with_other(self, other: Term) -> Moments:
         """E[s_i·t_j] over patterns as `second`, E[s] as `mean`, for s this term and t the other."""
-        product = kin.product(self, other)
+        product = covariances.product(self.factors, other.factors)
         tie = 1.0 if len(self.factors) == len(other.factors) == 1 else (self.tie * other.tie) ** 0.5
         factor = self.coefficient * other.coefficient * tie
         return Moments(product.axes, product.second * factor, product.mean * self.coefficient)

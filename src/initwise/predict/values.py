@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from . import kin, luck, quadrature
+from . import covariances, kin, luck, quadrature
 from .algebra import multiply, scale
 from .axes import Array, swapped
 from .bases import Base, Factor, Grams
@@ -271,6 +271,7 @@ def times(x: Value, y: Value) -> Value:
     """x·y, element by element."""
     terms = tuple(one.times(other) for one in x.terms for other in y.terms)
     joined = _joined(x, y)
+    joined["notes"] |= covariances.left_out(x, y)
     value = Value(terms, **joined)
     if len(terms) <= MAX_TERMS and max(len(term.factors) for term in terms) <= MAX_FACTORS:
         return value
@@ -278,6 +279,7 @@ def times(x: Value, y: Value) -> Value:
         tie = x.scale_spread.together(y.scale_spread)
         moments = scale(multiply(x.moments, y.moments), tie**0.5)
         product = fresh(moments, spread=x.scale_spread + y.scale_spread)
+        kin.remember(product, kin.Sum(terms))
         return Value(product.terms, **joined)
     return value.rebased()
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from .. import kin, values
+from .. import covariances, kin, values
 from ..algebra import contract, scale, total
-from ..echoes import again, answer, echo, heard, meets, origin
+from ..echoes import FOLLOWED, again, answer, echo, heard, meets, origin
 from ..grams import product_grams
 from ..luck import Luck
 from ..moments import broadcast
@@ -35,7 +35,8 @@ def product(call: Call, x: Value, x_labels: str, y: Value, y_labels: str, out: s
         moments = scale(moments, one.together(other) ** 0.5)
     echoes = _echoes(x, x_labels, y, y_labels, out)
     notes = x.notes | y.notes | one_sided(x, y) | one_sided(y, x) | (frozenset() if echoes else echo(x, y))
-    notes |= again(x, call.name) | again(y, call.name)
+    notes |= again(x, FOLLOWED) | again(y, FOLLOWED)
+    notes |= covariances.left_out(x, y)
     if seen_otherwise(x, y) or dependent(x, y):
         tell(DEPENDENT.format(call.name), x, y)
     notes |= told(x, y)
@@ -46,7 +47,8 @@ def product(call: Call, x: Value, x_labels: str, y: Value, y_labels: str, out: s
     meets(x, y)
     meets(y, x)
     found = values.fresh(moments, spread=spread, notes=notes, grams=grams, origin=origin(x, y))
-    kin.remember(found, kin.Product(x, x_labels, y, y_labels, out))
+    key = (x_labels, y_labels, out)
+    kin.remember(found, kin.Product(x, y, key, lambda one, two: contract(one, x_labels, two, y_labels, out)))
     return values.plus(found, echoes) if echoes else found
 
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
-from .. import maps, values
+from .. import kin, maps, values
 from ..algebra import contract, scale, total
 from ..axes import Array, Atom, Axes, Dim, along, block_shares, extent, patterns, single, start
 from ..bases import Grams
-from ..echoes import again
+from ..echoes import FOLLOWED, again
 from ..grams import strayed
 from ..lines import COUNTED, Line, edged, tables
 from ..luck import Luck
@@ -227,9 +227,18 @@ def convolution(call: Call) -> Value:
     moments = forward(x.moments, kernel, groups, lines)
     luck, other = x.spread_over(tuple(range(1, len(x.shape)))), w.spread.shared
     grams = {x.bases: forward(strayed(x, [1]), kernel, groups, lines)} if w.parameter else {}
-    notes = x.notes | w.notes | one_sided(x, w) | again(w, call.name)
+    notes = x.notes | w.notes | one_sided(x, w) | again(w, FOLLOWED)
     y = values.fresh(moments, spread=luck + other, notes=notes, grams=_per_tap(grams, lines))
+    _remember(call, y, x, w, lambda moments: forward(moments, kernel, groups, lines))
     return y if call.get("bias") is None else _biased(y, call.value("bias"))
+
+
+def _remember(call: Call, y: Value, x: Value, w: Value, change: Callable[[Moments], Moments]) -> None:
+    """Keep how a convolution was made, for a weight that is in several places."""
+    if w.parameter and w.single is not None:
+        given = tuple(str(call[name]) for name in ("stride", "padding", "dilation", "transposed", "groups"))
+        key = (call.name, x.shape, *given)
+        kin.remember(y, kin.Mapped(x, w.terms[0].factors[0].base, key, change))
 
 
 def _per_tap(grams: Grams, lines: Sequence[Line]) -> Grams:
@@ -267,6 +276,12 @@ def convolution_gradient(call: Call) -> list[Value | None]:
     back_values = [_value(m, s, g.notes | x.notes) for m, s in zip(found, spreads, strict=True)]
     forth = lines_of(call, x.shape[2:], w.shape[2:], g.shape[2:], transposed)
     picks = _at_its_place(w, forth, groups, transposed)
+    if back_values[0] is not None:
+        _remember(call, back_values[0], g, w, lambda moments: forward(moments, kernel, groups, back))
+    if back_values[1] is not None:
+        key = (groups, transposed, str(lines), w.shape)
+        made = kin.Product(one, seen, key, lambda a, b: weight_gradient(a, b, groups, lines, w.shape))
+        kin.remember(back_values[1], made)
     if mask[0] and picks is not None and g.shape[2:] == x.shape[2:]:
         back_values[0] = picked(g, 1, x.shape[1], w) or back_values[0]
     return back_values

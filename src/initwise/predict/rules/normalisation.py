@@ -171,7 +171,9 @@ def parameter_gradients(
 def _summed(part: Value | None, dims: Sequence[int]) -> Value | None:
     if part is None:
         return None
-    return values.fresh(total(part.moments, dims, keep=False), spread=part.spread, notes=part.notes)
+    found = values.fresh(total(part.moments, dims, keep=False), spread=part.spread, notes=part.notes)
+    kin.remember(found, kin.Linear(part, ("sum", tuple(dims)), lambda m: total(m, dims, keep=False)))
+    return found
 
 
 def _optional(call: Call, name: str) -> Value | None:

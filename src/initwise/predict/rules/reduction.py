@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Hashable
 
 import numpy as np
 
-from .. import values
+from .. import kin, values
 from ..algebra import average, scale
+from ..moments import Moments
 from ..parts import known_parts, of_parts
 from ..values import Value
 from .calling import Call, rule
@@ -23,13 +25,20 @@ def reduced(x: Value, dims: list[int], keep: bool, factor: float = 1.0) -> Value
         known: tuple[object, ...] = ("square", squared) if squared is not None else ()
         if "along" in x.memo:
             known = (*x.memo["along"], dims)
-        return values.scaled(
-            values.fresh(moments, spread=x.scale_spread, notes=x.notes, origin=known), factor
-        )
+        value = values.fresh(moments, spread=x.scale_spread, notes=x.notes, origin=known)
+        kin.remember(value, kin.Linear(x, *_averaged(dims, keep)))
+        return values.scaled(value, factor)
     origin = ("average", term.factors[0].base, tuple(dims))
     of_base = scale(moments, 1 / term.coefficient)
     value = values.fresh(of_base, spread=x.scale_spread, notes=x.notes, origin=origin)
+    plain_x = values.scaled(x, 1 / term.coefficient)
+    kin.remember(value, kin.Linear(plain_x, *_averaged(dims, keep)))
     return values.scaled(value, factor * term.coefficient)
+
+
+def _averaged(dims: list[int], keep: bool) -> tuple[Hashable, Callable[[Moments], Moments]]:
+    """The mean over `dims`, as `kin` remembers it."""
+    return ("mean", tuple(dims), keep), lambda moments: average(moments, dims, keep=keep)
 
 
 def _squared(x: Value) -> int | None:
