@@ -18,10 +18,7 @@ import numpy as np
 from . import kin, quadrature
 from .algebra import centre, multiply, with_mean
 from .axes import (
-    Array,
-    Axes,
     block_shape,
-    extent,
     left_blocks,
     pattern_shape,
     right_blocks,
@@ -29,22 +26,33 @@ from .axes import (
     spread_left,
     spread_right,
     start,
-    swapped,
 )
 from .bases import Base, Factor
-from .moments import Moments, aligned, broadcast, expand, flat, uniform
+from .moments import Moments, broadcast, expand
+from .sided import (
+    apart,
+    at_two_places,
+    left_of,
+    less,
+    mean_of,
+    means_over,
+    on_axes,
+    placed,
+    plus,
+    right_of,
+    series_over,
+    size_of,
+    transposed,
+)
 
 if TYPE_CHECKING:
     from .terms import Term
     from .values import Value
 
-SHARED = "one weight in several places: what its outputs have in common is not followed"
 MOST = 60_000
 """Covariances that are followed in one prediction; the rest is taken as nothing, and a note says so."""
 PIECES = 64
 """Tensors side by side of which all pairs are looked at."""
-ALIKE = 1e-3
-"""Correlation between places of one tensor from which on they are followed apart."""
 SLIGHT = 1e-6
 """Correlations below this are none."""
 
@@ -55,7 +63,7 @@ Terms = Sequence[tuple[float, Factors]]
 def covariance(one: Base, other: Base) -> Moments | None:
     """E[x_i·y_j] − E[x_i]·E[y_j] over patterns."""
     if one is other:
-        return _less(one.moments, apart(one.moments, one.moments))
+        return less(one.moments, apart(one.moments, one.moments))
     known = kin.family().covariances
     key = (id(one), id(other))
     if key not in known:
@@ -74,8 +82,7 @@ def _heard(found: Moments | None, one: Base, other: Base) -> Moments | None:
     """What was found, in the shape of the bases; None if it is nothing."""
     if found is None:
         return None
-    size = (one.moments.mean_square * other.moments.mean_square) ** 0.5
-    if np.abs(found.second).max(initial=0.0) <= SLIGHT * size:
+    if np.abs(found.second).max(initial=0.0) <= SLIGHT * size_of(one.moments, other.moments):
         return None
     whole = np.broadcast_shapes(one.moments.shape, other.moments.shape)
     return found if found.shape == whole else expand(found, whole)
@@ -107,7 +114,7 @@ def _of_unlike(one: Base, other: Base) -> Moments | None:
         if isinstance(base.made, kin.Norm):
             found = _of_norm_and(base.made, rest)
         elif terms:
-            found = _of_terms(terms, [(1.0, (Factor(rest),))])
+            found = of_terms(terms, [(1.0, (Factor(rest),))])
         else:
             continue
         return found if base is one or found is None else transposed(found)
@@ -126,7 +133,7 @@ def _of_products(one: kin.Product, other: kin.Product) -> Moments | None:
 def _without_means(found: Moments | None, one: Base, other: Base) -> Moments | None:
     if found is None or not (one.moments.mean.any() and other.moments.mean.any()):
         return found
-    return _less(found, apart(one.moments, other.moments))
+    return less(found, apart(one.moments, other.moments))
 
 
 def _of_views(one: kin.View, other: kin.View) -> Moments | None:
@@ -140,47 +147,27 @@ def _of_views(one: kin.View, other: kin.View) -> Moments | None:
     return None if found is None else at_two_places(found, one.place[0], one.place[1], other.place[1])
 
 
-def at_two_places(x: Moments, dim: int, i: int, j: int) -> Moments:
-    """E[x_i…·y_j…] for two different places of axis `dim`, which is gone."""
-    x = flat(x, dim)
-    second, mean = x.second, x.mean
-    if x.axes[dim]:
-        (atom,) = x.axes[dim]
-        ends, place = np.cumsum(atom), start(x.axes, dim)
-        one, other = (int(np.searchsorted(ends, index, side="right")) for index in (i, j))
-        second = np.take(second, one * len(atom) + other, axis=place)
-        mean = np.take(mean, one, axis=place)
-    return Moments((*x.axes[:dim], *x.axes[dim + 1 :]), second, mean)
-
-
 def _of_norms(one: kin.Norm, other: kin.Norm) -> Moments | None:
     found = of_values(one.x, other.x)
     if found is None:
         return None
     found = centre(found, one.dims) if one.centred else found
-    found, _ = _placed(found, one.moments, one.rate)
-    found, right = _placed(found, other.moments, other.rate)
-    left = _placed(found, one.moments, one.rate)[1]
+    found, _ = placed(found, one.moments, one.rate)
+    found, right = placed(found, other.moments, other.rate)
+    left = placed(found, one.moments, one.rate)[1]
     both = spread_left(left, found.axes) * spread_right(right, found.axes)
     return replace(found, second=found.second * both)
 
 
 def _of_norm_and(norm: kin.Norm, other: Base) -> Moments | None:
     """Of x less its mean, at its rate, and something else."""
-    found = _of_terms(_listed(norm.x.terms), [(1.0, (Factor(other),))])
+    found = of_terms(listed(norm.x.terms), [(1.0, (Factor(other),))])
     if found is None:
         return None
     if norm.centred:
         found = replace(found, second=found.second - with_mean(found, norm.dims, swap=True))
-    found, rate = _placed(found, norm.moments, norm.rate)
+    found, rate = placed(found, norm.moments, norm.rate)
     return replace(found, second=found.second * spread_left(rate, found.axes))
-
-
-def _placed(x: Moments, blocks: Moments, numbers: Array) -> tuple[Moments, Array]:
-    """`x` with blocks fine enough for numbers over the blocks of another tensor, and those over its own."""
-    given = Moments(blocks.axes, np.zeros_like(blocks.second), np.broadcast_to(numbers, blocks.mean.shape))
-    x, given = aligned(x, given, [(d, d) for d in range(len(x.axes))])
-    return x, given.mean
 
 
 def _of_joined(one: kin.Joined, other: kin.Joined) -> Moments | None:
@@ -197,59 +184,13 @@ def _of_joined(one: kin.Joined, other: kin.Joined) -> Moments | None:
     rows = np.moveaxis(second, start(axes, dim), 0)
     for at, found in enumerate(known):
         if found is not None:
-            placed = on_axes(found, (*axes[:dim], single(atom[at]), *axes[dim + 1 :])).second
-            differ, same = np.moveaxis(placed, start(axes, dim), 0) if atom[at] > 1 else (placed, placed)
+            seen = on_axes(found, (*axes[:dim], single(atom[at]), *axes[dim + 1 :])).second
+            differ, same = np.moveaxis(seen, start(axes, dim), 0) if atom[at] > 1 else (seen, seen)
             rows[at * k + at], rows[k * k + at] = differ, same
     return Moments(axes, second, np.zeros(block_shape(axes)))
 
 
-def side_by_side(moments: Moments, pieces: Sequence[Value], dim: int) -> Moments:
-    """Tensors of size 1 one after another along `dim`, with what they have in common."""
-    if not kin.family().shared or len(pieces) > PIECES or moments.axes[dim] != ((1,) * len(pieces),):
-        return moments
-    second, k = moments.second.copy(), len(pieces)
-    rows = np.moveaxis(second, start(moments.axes, dim), 0)
-    others = (*moments.axes[:dim], (), *moments.axes[dim + 1 :])
-    for one, other in itertools.combinations(range(k), 2):
-        found = of_values(pieces[one], pieces[other])
-        if found is not None:
-            found = on_axes(found, others)
-            rows[one * k + other] += found.second
-            rows[other * k + one] += swapped(found.second, others)
-    return Moments(moments.axes, second, moments.mean)
-
-
-def taken_apart(x: Value, dim: int, index: int) -> None:
-    """Say that a place is selected: where places of one tensor covary, so does what they become."""
-    family, base = kin.family(), x.terms[0].factors[0].base
-    if family.shared:
-        return
-    first = family.selected.setdefault(id(base), (base, (dim, index)))[1]
-    if first[0] == dim and first[1] != index:
-        whole = _less(x.moments, apart(x.moments, x.moments))
-        found = np.abs(at_two_places(whole, dim, first[1], index).second).max(initial=0.0)
-        family.shared = bool(found > ALIKE * x.moments.mean_square)
-
-
-def on_axes(x: Moments, axes: Axes) -> Moments:
-    """`x` on given axes; blocks that these have not are averaged away."""
-    x = expand(x, [extent(dim) for dim in axes])
-    blank = Moments(axes, np.zeros(pattern_shape(axes)), np.zeros(block_shape(axes)))
-    for dim, wanted in enumerate(axes):
-        x = x if x.axes[dim] == wanted else uniform(flat(x, dim), dim)
-    return aligned(x, blank, [(d, d) for d in range(len(axes))])[0]
-
-
 # values and terms
-
-
-def left_out(x: Value, y: Value) -> frozenset[str]:
-    """The note, if two values that meet in a product covary because one weight was in several places."""
-    if not kin.family().shared:
-        return frozenset()
-    pairs = itertools.product(x.bases, y.bases)
-    met = any(one is not other and covariance(one, other) is not None for one, other in pairs)
-    return frozenset({SHARED}) if met else frozenset()
 
 
 def meeting(x: Value, y: Value) -> Moments | None:
@@ -258,25 +199,25 @@ def meeting(x: Value, y: Value) -> Moments | None:
     means = apart(x.moments, y.moments)
     if not means.second.any():
         return found
-    return means if found is None else _plus(found, means)
+    return means if found is None else plus(found, means)
 
 
 def of_values(x: Value, y: Value) -> Moments | None:
     """The covariance of two values."""
-    return _of_terms(_listed(x.terms), _listed(y.terms))
+    return of_terms(listed(x.terms), listed(y.terms))
 
 
-def _listed(terms: Sequence[Term]) -> Terms:
+def listed(terms: Sequence[Term]) -> Terms:
     return [(term.coefficient, term.factors) for term in terms]
 
 
-def _of_terms(one: Terms, other: Terms) -> Moments | None:
+def of_terms(one: Terms, other: Terms) -> Moments | None:
     found: Moments | None = None
     for (a, s), (b, t) in itertools.product(one, other):
         part = _of_two(s, t)
         if part is not None:
             part = replace(part, second=part.second * (a * b))
-            found = part if found is None else _plus(found, part)
+            found = part if found is None else plus(found, part)
     return found
 
 
@@ -289,13 +230,13 @@ def _of_two(s: Factors, t: Factors) -> Moments | None:
 
 
 def _looked_at(s: Factors, t: Factors) -> Moments | None:
-    common, left, right = _sorted(s, t)
+    common, left, right = common_and_alone(s, t)
     rest = _of_rest(left, right) if kin.akin(left, right) else None
     if rest is None and not common:
         return None
     if rest is None and (_idle(left) or _idle(right)):
         return _negative(s, t)
-    return _less(_all(common, rest, left, right), apart(_mean_of(s), _mean_of(t)))
+    return less(_all(common, rest, left, right), apart(mean_of(s), mean_of(t)))
 
 
 def _idle(factors: Factors) -> bool:
@@ -307,20 +248,20 @@ def _negative(s: Factors, t: Factors) -> Moments | None:
     """−E[s]·E[t]; None where that is 0."""
     if _idle(s) or _idle(t):
         return None
-    means = apart(_mean_of(s), _mean_of(t))
+    means = apart(mean_of(s), mean_of(t))
     return replace(means, second=-means.second)
 
 
 def product(s: Factors, t: Factors) -> Moments:
     """E[∏s·∏t] over patterns as `second`, and E[∏s] as `mean`."""
-    common, left, right = _sorted(s, t)
+    common, left, right = common_and_alone(s, t)
     return _all(common, _of_rest(left, right) if kin.akin(left, right) else None, left, right)
 
 
 Pairs = list[tuple[Factor, Factor]]
 
 
-def _sorted(s: Factors, t: Factors) -> tuple[Pairs, Factors, Factors]:
+def common_and_alone(s: Factors, t: Factors) -> tuple[Pairs, Factors, Factors]:
     """Functions of common bases, and those of bases that only one of the two has."""
     theirs = {id(factor.base): factor for factor in t}
     common, alone = [], []
@@ -335,7 +276,7 @@ def _sorted(s: Factors, t: Factors) -> tuple[Pairs, Factors, Factors]:
 
 def _all(common: Pairs, rest: Moments | None, left: Factors, right: Factors) -> Moments:
     parts = [pair(one, other) for one, other in common]
-    parts += [rest] if rest is not None else [_left(f) for f in left] + [_right(f) for f in right]
+    parts += [rest] if rest is not None else [left_of(f) for f in left] + [right_of(f) for f in right]
     found = parts[0]
     for part in parts[1:]:
         found = multiply(found, part)
@@ -371,12 +312,12 @@ def _term_by_term(whole: Factor, beside: Factors, others: Factors) -> Moments | 
     beside = tuple(factor for factor in beside if factor is not whole)
     if _idle(beside):
         return None
-    found = _of_terms(terms_of(whole.base), [(1.0, others)])
+    found = of_terms(terms_of(whole.base), [(1.0, others)])
     if found is None:
         return None
-    found = _plus(found, apart(_left(whole), _mean_of(others)))
+    found = plus(found, apart(left_of(whole), mean_of(others)))
     for factor in beside:
-        found = multiply(found, _left(factor))
+        found = multiply(found, left_of(factor))
     return found
 
 
@@ -398,7 +339,7 @@ def _paired_off(left: Factors, right: Factors) -> Moments | None:
 def terms_of(base: Base) -> Terms:
     """The terms of a base that is a sum, or a view of one."""
     if isinstance(base.made, kin.Sum):
-        return _listed(base.made.terms)
+        return listed(base.made.terms)
     if isinstance(base.made, kin.View) and base.made.place is None:
         return _seen(terms_of(base.made.base), base.made)
     return ()
@@ -435,18 +376,6 @@ def _of_one(mine: Factor, theirs: Factor) -> Moments:
     return Moments(mine.base.moments.axes, mine.with_other(theirs), mine.mean)
 
 
-def _left(factor: Factor) -> Moments:
-    """E[f(x_i)·1]."""
-    axes = factor.base.moments.axes
-    return Moments(axes, spread_left(factor.mean, axes), factor.mean)
-
-
-def _right(factor: Factor) -> Moments:
-    """E[1·f(x_j)]."""
-    axes = factor.base.moments.axes
-    return Moments(axes, spread_right(factor.mean, axes), np.ones_like(factor.mean))
-
-
 def _of_kin(mine: Factor, theirs: Factor) -> Moments:
     """E[f(x_i)·g(y_j)] at the correlation of x and y: Σ f_k·g_k·ρᵏ."""
     known = covariance(mine.base, theirs.base)
@@ -455,60 +384,12 @@ def _of_kin(mine: Factor, theirs: Factor) -> Moments:
     for _ in range(2):  # what the second refines, the first needs too
         known, x = broadcast(known, x)
         known, y = broadcast(known, y)
-    axes, mean = known.axes, _over(mine.mean, mine, x)
-    means = spread_left(mean, axes) * spread_right(_over(theirs.mean, theirs, y), axes)
+    axes, mean = known.axes, means_over(mine.mean, mine, x)
+    means = spread_left(mean, axes) * spread_right(means_over(theirs.mean, theirs, y), axes)
     if mine.values is None and theirs.values is None:
         return Moments(axes, known.second + means, mean)
     spread = spread_left(np.sqrt(x.variance), axes) * spread_right(np.sqrt(y.variance), axes)
     rho = np.divide(known.second, spread, out=np.zeros_like(spread), where=spread > 1e-150)
-    left, right = _series(mine, x)[left_blocks(axes)], _series(theirs, y)[right_blocks(axes)]
+    left, right = series_over(mine, x)[left_blocks(axes)], series_over(theirs, y)[right_blocks(axes)]
     series = quadrature.correlated(left, right, np.zeros(()), np.clip(rho, -1.0, 1.0))
     return Moments(axes, series + means, mean)
-
-
-def _over(means: Array, factor: Factor, moments: Moments) -> Array:
-    """Means over the blocks of a base, over those of `moments`, the same tensor cut finer."""
-    if factor.base.moments.axes == moments.axes:
-        return np.broadcast_to(means, moments.mean.shape)
-    return np.full(moments.mean.shape, float(np.mean(means)))
-
-
-def _series(factor: Factor, moments: Moments) -> Array:
-    """Hermite coefficients without the mean, (blocks, terms)."""
-    known = factor.coefficients.reshape(-1, factor.coefficients.shape[-1])
-    if factor.base.moments.axes != moments.axes or len(known) != moments.mean.size:
-        known = np.broadcast_to(known.mean(0), (moments.mean.size, known.shape[-1]))
-    found = known.copy()
-    found[:, 0] = 0.0
-    return found
-
-
-def _mean_of(factors: Factors) -> Moments:
-    found = _left(factors[0])
-    for factor in factors[1:]:
-        found = multiply(found, _left(factor))
-    return found
-
-
-# moments of two
-
-
-def apart(x: Moments, y: Moments) -> Moments:
-    """E[x_i]·E[y_j] over patterns."""
-    x, y = broadcast(x, y)
-    both = spread_left(x.mean, x.axes) * spread_right(y.mean, x.axes)
-    return Moments(x.axes, both, np.zeros_like(x.mean))
-
-
-def transposed(x: Moments) -> Moments:
-    """E[y_i·x_j]."""
-    return replace(x, second=swapped(x.second, x.axes))
-
-
-def _plus(x: Moments, y: Moments, sign: float = 1.0) -> Moments:
-    x, y = broadcast(x, y)
-    return Moments(x.axes, x.second + sign * y.second, np.zeros_like(x.mean))
-
-
-def _less(x: Moments, y: Moments) -> Moments:
-    return _plus(x, y, -1.0)

@@ -12,7 +12,7 @@ import torch
 
 from . import kin, quadrature, values
 from .bases import PRODUCT, Base
-from .covariances import SHARED
+from .sharing import SHARED, otherwise
 from .terms import Term
 from .values import Value
 
@@ -28,33 +28,32 @@ def origin(x: Value, y: Value) -> tuple[Any, ...]:
     return (PRODUCT, frozenset(base.number for base in x.bases | y.bases))
 
 
-def again(w: Value, operation: str) -> frozenset[str]:
+def again(w: Value, operation: str, x: Value | None = None) -> frozenset[str]:
     """The note, if `w` is a weight that was used before and what that means is not followed.
 
     What a recurrence gives at two steps, or a shared layer for like inputs, is alike: `covariances` knows for
     products and convolutions. A block that is run again in the backward pass, for its activations were not
     kept, is no second place.
+
+    Args:
+        x: what it is multiplied with.
     """
     if not w.parameter or torch._C._current_graph_task_id() >= 0:
         return frozenset()
     base = next(iter(w.bases))
     uses = base.uses
     uses.append(operation)
-    if operation == FOLLOWED:
-        kin.meets(w)
-    followed = set(uses) == {FOLLOWED} and not kin.family().exhausted
-    return frozenset({SHARED}) if len(uses) > 1 and not followed else frozenset()
+    if operation != FOLLOWED or x is None:
+        return frozenset({SHARED}) if len(uses) > 1 else frozenset()
+    kin.meets(w)
+    lost = kin.family().exhausted or set(uses) != {FOLLOWED} or any(otherwise(x, p) for p in base.partners)
+    base.partners.append(x)
+    return frozenset({SHARED}) if len(uses) > 1 and lost else frozenset()
 
 
 def echo(x: Value, y: Value) -> frozenset[str]:
     """The note, if one of the two holds what the other gave."""
     return frozenset({ECHO}) if heard(x, y) or heard(y, x) else frozenset()
-
-
-def meets(w: Value, x: Value) -> None:
-    """Remember that the weight `w` was multiplied with `x` on the way forward, for `answer`."""
-    if w.parameter and torch._C._current_graph_task_id() < 0:
-        next(iter(w.bases)).partners.append(x)
 
 
 def answer(gradient: Value, w: Value, shape: tuple[int, ...], count: int) -> Value | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import torch
 
@@ -181,14 +181,16 @@ def family() -> Family:
 
 
 def meets(value: Value) -> None:
-    """Say that a parameter is used here: met again, it is shared."""
+    """Say that a parameter is used here: met again on the way forward, it is shared."""
+    if torch._C._current_graph_task_id() >= 0:
+        return
     for base in value.bases:
         _FAMILY.shared |= base.number in _FAMILY.met
         _FAMILY.met.add(base.number)
 
 
 def remembered() -> bool:
-    """Is it kept how bases are made? On the way back, whose values nothing else keeps, only where it is used."""
+    """Is it kept how bases are made? On the way back, where nothing else keeps values, only if it is used."""
     return _FAMILY.shared or torch._C._current_graph_task_id() < 0
 
 
@@ -252,8 +254,15 @@ def _marks(base: Base) -> int:
     bits = 0
     for source in made.sources:
         bits |= source.marks or 0
-    moved = isinstance(made, Linear) or (isinstance(made, View) and made.place is None)
-    return _seen(bits, made.key) if isinstance(made, Linear | View) and moved else bits
+    return _seen(bits, made.key) if _elsewhere(made) else bits
+
+
+def _elsewhere(made: Made) -> TypeGuard[Linear | View]:
+    """Does it choose among elements? To lay them out otherwise, and back, is none."""
+    if isinstance(made, View):
+        layout = isinstance(made.key, tuple) and made.key[:1] in (("reshape",), ("permute",), ("expand",))
+        return made.place is None and not layout
+    return isinstance(made, Linear)
 
 
 def _mark(what: Hashable) -> int:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from . import covariances, kin, luck, quadrature
+from . import kin, luck, quadrature, sharing
 from .algebra import multiply, scale
 from .axes import Array, swapped
 from .bases import Base, Factor, Grams
@@ -271,7 +271,7 @@ def times(x: Value, y: Value) -> Value:
     """x·y, element by element."""
     terms = tuple(one.times(other) for one in x.terms for other in y.terms)
     joined = _joined(x, y)
-    joined["notes"] |= covariances.left_out(x, y)
+    joined["notes"] |= sharing.left_out(x, y)
     value = Value(terms, **joined)
     if len(terms) <= MAX_TERMS and max(len(term.factors) for term in terms) <= MAX_FACTORS:
         return value

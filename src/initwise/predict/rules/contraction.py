@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from .. import covariances, kin, values
+from .. import kin, sharing, values
 from ..algebra import contract, scale, total
-from ..echoes import FOLLOWED, again, answer, echo, heard, meets, origin
+from ..echoes import FOLLOWED, again, answer, echo, heard, origin
 from ..grams import product_grams
 from ..luck import Luck
 from ..moments import broadcast
@@ -35,8 +35,8 @@ def product(call: Call, x: Value, x_labels: str, y: Value, y_labels: str, out: s
         moments = scale(moments, one.together(other) ** 0.5)
     echoes = _echoes(x, x_labels, y, y_labels, out)
     notes = x.notes | y.notes | one_sided(x, y) | one_sided(y, x) | (frozenset() if echoes else echo(x, y))
-    notes |= again(x, FOLLOWED) | again(y, FOLLOWED)
-    notes |= covariances.left_out(x, y)
+    notes |= again(x, FOLLOWED, y) | again(y, FOLLOWED, x)
+    notes |= sharing.left_out(x, y)
     if seen_otherwise(x, y) or dependent(x, y):
         tell(DEPENDENT.format(call.name), x, y)
     notes |= told(x, y)
@@ -44,8 +44,6 @@ def product(call: Call, x: Value, x_labels: str, y: Value, y_labels: str, out: s
     if extra is not None:
         moments, extra = broadcast(moments, extra)
         moments = replace(moments, second=moments.second + extra.second)
-    meets(x, y)
-    meets(y, x)
     found = values.fresh(moments, spread=spread, notes=notes, grams=grams, origin=origin(x, y))
     key = (x_labels, y_labels, out)
     kin.remember(found, kin.Product(x, y, key, lambda one, two: contract(one, x_labels, two, y_labels, out)))

@@ -227,7 +227,7 @@ def convolution(call: Call) -> Value:
     moments = forward(x.moments, kernel, groups, lines)
     luck, other = x.spread_over(tuple(range(1, len(x.shape)))), w.spread.shared
     grams = {x.bases: forward(strayed(x, [1]), kernel, groups, lines)} if w.parameter else {}
-    notes = x.notes | w.notes | one_sided(x, w) | again(w, FOLLOWED)
+    notes = x.notes | w.notes | one_sided(x, w) | again(w, FOLLOWED, x)
     y = values.fresh(moments, spread=luck + other, notes=notes, grams=_per_tap(grams, lines))
     _remember(call, y, x, w, lambda moments: forward(moments, kernel, groups, lines))
     return y if call.get("bias") is None else _biased(y, call.value("bias"))

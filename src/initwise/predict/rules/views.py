@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
-from .. import covariances, kin, maps, values
+from .. import kin, maps, sharing, values
 from ..algebra import scale
 from ..bases import Grams
 from ..moments import Moments, expand, simplified, uniform
@@ -140,7 +140,7 @@ def selected_at(x: Value, dim: int, index: int) -> Value:
         origin, coefficient = x.terms[0].factors[0].base.origin, x.terms[0].coefficient
         if origin[:1] == (PAIR,) and x.terms[0].factors[0].values is None:
             return values.scaled(origin[1 + index], coefficient)
-    covariances.taken_apart(x, dim, index)
+    sharing.taken_apart(x, dim, index)
     return values.moved(x, ("select", dim, index), lambda m: maps.select(m, dim, index), x.shape)
 
 
@@ -198,7 +198,7 @@ def joined(pieces: Sequence[Value], dim: int) -> Value:
     if any(known_parts(piece) for piece in pieces):
         return of_parts(*(joined([parts(piece)[i] for piece in pieces], dim) for i in (0, 1)))
     moments = maps.concatenate([piece.moments for piece in pieces], dim)
-    moments = simplified(covariances.side_by_side(moments, pieces, dim))
+    moments = simplified(sharing.side_by_side(moments, pieces, dim))
     spread = max((piece.scale_spread for piece in pieces), key=lambda luck: luck.variance)
     notes: frozenset[str] = frozenset().union(*(piece.notes for piece in pieces))
     found = values.fresh(moments, spread=spread, notes=notes, grams=_joined_grams(pieces, dim))
