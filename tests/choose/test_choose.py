@@ -113,7 +113,7 @@ def test_where_the_default_ties_that_is_said(advised: dict[str, Advice]) -> None
 
 def test_an_example_of_shapes_and_bare_parameters_are_mentioned(advised: dict[str, Advice]) -> None:
     assert any("drawn at random from shapes" in r for r in advised["relu"].reasons)
-    assert any("2 bare parameters" in r for r in advised["bare"].reasons)
+    assert any("Bare parameters are filled as the layers" in r for r in advised["bare"].reasons)
 
 
 def test_the_lines_that_apply_it_are_three_and_true() -> None:

@@ -22,15 +22,15 @@ from initwise.race.verdict import LEVEL
 PLAN = Plan("any", (("w", Fill.normal(0, 1)),))
 
 
-class OnlyBare(nn.Module):
-    """One matrix that no layer owns."""
+class OnlyScale(nn.Module):
+    """One vector that no layer owns, and that is no weight."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.matrix = nn.Parameter(torch.ones(3, 3))
+        self.scale = nn.Parameter(torch.ones(3))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x @ self.matrix
+        return x * self.scale
 
 
 def judged(name: str, verdict: str = "ok", plan: Plan | None = PLAN) -> Judged:
@@ -150,7 +150,10 @@ def test_zeros_does_not_win_a_race_of_a_few_noisy_steps():
     ("model", "text"),
     [
         (nn.Linear(3, 3).requires_grad_(False), "model: nothing in it can be filled: weight ("),
-        (OnlyBare(), "model: nothing in it can be filled: matrix (bare)"),
+        (
+            OnlyScale(),
+            "nothing in it can be filled: scale (a bare parameter, multiplied with the signal (x * g)",
+        ),
         (nn.ReLU(), "model: nothing in it can be filled: it has no parameters; expected at least one"),
     ],
 )

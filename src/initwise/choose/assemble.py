@@ -10,6 +10,7 @@ from ..core.fill import Fill
 from ..core.parameter import ParameterInfo
 from ..core.plan import Plan
 from ..schemes import Scheme, scheme
+from .bare import told
 from .facts import Structure
 from .laws import Decision
 from .pacing import of_rows
@@ -59,10 +60,10 @@ def assemble(
             continue
         fill = others.fill(info)
         if fill is None:
-            kept.append((info.name, "of unknown purpose: only an explicit rule touches it"))
+            kept.append((info.name, info.problem or "of unknown purpose: only an explicit rule touches it"))
         else:
             fills.append((info.name, _completed(fill, info)))
-    return Plan(name, tuple(fills), tuple(kept))
+    return told(Plan(name, tuple(fills), tuple(kept)), parameters)
 
 
 def _completed(fill: Fill, info: ParameterInfo) -> Fill:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -37,8 +38,21 @@ APPLICATIONS = frozenset(
         *(f"conv{n}d" for n in (1, 2, 3)),
         *(f"conv_transpose{n}d" for n in (1, 2, 3)),
         *("matmul", "__matmul__", "__rmatmul__", "mm", "bmm", "addmm", "baddbmm", "einsum"),
+        *(
+            "mv",
+            "addmv",
+            "addbmm",
+            "inner",
+            "dot",
+            "tensordot",
+            "multi_dot",
+            "linalg_multi_dot",
+            "chain_matmul",
+        ),
     }
 )
+BIASED = ("linear", "conv", "bilinear", "add", "baddbmm")
+"""How the names of those begin that add a bias themselves; to what others make it is added later."""
 FUSED = "multi_head_attention_forward"
 INPUTS = ("query", "key", "value")
 UNFILLED = "the plan leaves it as it is"
@@ -139,7 +153,9 @@ class _Pass(TorchFunctionMode):
             return result
         if self.targets[name].spread:
             output = _unbiased(func, args, kwargs, output)
-        return func(*args, **kwargs) if self._fit(name, output) else result
+        biased = getattr(func, "__name__", "").startswith((*BIASED, FUSED))
+        fits = self._fit(name, output, biased=biased)
+        return func(*args, **kwargs) if fits else result
 
     def _attend(self, func: Any, args: Any, kwargs: Any) -> Any:
         given = inspect.signature(func).bind(*args, **kwargs).arguments
@@ -174,8 +190,8 @@ class _Pass(TorchFunctionMode):
         target = self.targets[name].value * float(stream.double().var())
         return self._scale(name, share**2 * float(branch.double().var()), target)
 
-    def _fit(self, name: str, output: Tensor) -> bool:
-        target = self.targets[name]
+    def _fit(self, name: str, output: Tensor, *, biased: bool = True) -> bool:
+        target = self.targets[name] if biased else replace(self.targets[name], bias=0.0)
         self._look(name, output)
         # a drawn bias has its own share of the target, and is not in the output
         return self._scale(name, _measured(output.double(), target), target.value - target.spread**2)

@@ -16,9 +16,10 @@ from typing import Any
 from ..core.errors import OptionError
 from ..core.plan import Plan
 from ..core.registry import unknown
-from ..frameworks.initialize import plan_for
+from ..frameworks.planning import resolve as resolved
 from ..schemes import Scheme, scheme
 from ..schemes import registry as scheme_registry
+from .bare import told
 from .facts import Structure
 from .planners import Case, plan_a, plan_a2, plan_b, plan_lsuv
 
@@ -78,10 +79,15 @@ def by_scheme(name: str, **options: Any) -> Callable[[Case], Plan]:
     """A scheme applied to every weight of the model, other roles by the scheme's own rules."""
 
     def plan(case: Case) -> Plan:
-        chosen = scheme(name, **options)
-        return plan_for(case.model, chosen)
+        return _by_scheme(case, scheme(name, **options))
 
     return plan
+
+
+def _by_scheme(case: Case, law: Scheme) -> Plan:
+    """The scheme's plan for the parameters as the case knows them."""
+    made = resolved(case.model, case.parameters, law, example=case.example, seed=case.seed).plan
+    return told(made, case.parameters)
 
 
 #                                                          deep  shal.  resid. norm. post  recur.
@@ -230,7 +236,7 @@ def _own(name: str, value: Any) -> CandidateRow:
     if isinstance(value, Scheme):
         return CandidateRow(
             name,
-            lambda case: plan_for(case.model, value, example=case.example, seed=case.seed),
+            lambda case: _by_scheme(case, value),
             says=str(value),
             data=value.row.calibrated,
         )

@@ -17,6 +17,7 @@ from ..frameworks.protocol import adapter_for
 from ..measure.checking import on_meta
 from ..measure.drawn import Drawn
 from .assemble import assemble, decisions
+from .bare import read_bare
 from .calibrate import SILENT, Target, calibrated, measure_factors, unscaled
 from .facts import Structure
 from .laws import Decision
@@ -43,7 +44,7 @@ class Case:
     Attributes:
         model, example: as given; neither is ever changed.
         structure: what the rules see.
-        parameters: of the model.
+        parameters: of the model, bare ones as `bare` understands them.
         seed: for drawing numbers and for examples given as shapes.
         method, why: one of `METHODS`, and why it was taken.
         valueless: the model is on the meta device: what it does can be predicted, not measured.
@@ -106,7 +107,7 @@ def study(
         )
     work = NO_WORK
     try:
-        graph = adapter.trace(model, example)
+        graph, parameters = read_bare(adapter.trace(model, example), parameters)
         structure, work = read_structure(graph, parameters), work_of(graph, parameters)
     except UnsupportedError:
         structure = guess_structure(parameters)

@@ -220,9 +220,24 @@ def caveats(case: Case) -> Iterator[str]:
     if unused and structure.traced:
         shown = ", ".join(unused[:3]) + (" …" if len(unused) > 3 else "")
         yield f"Caveat: {len(unused)} weights did not run on the example ({shown})."
+    yield from _read_by_use(case)
     bare = sum(info.role == "bare" for info in case.parameters)
     if bare:
         yield f"{bare} bare parameters of unknown purpose are left as they are; name them in a rule."
+
+
+def _read_by_use(case: Case) -> Iterator[str]:
+    """The bare parameters that are filled, because the run showed what they are."""
+    read = [info for info in case.parameters if info.use]
+    weights = [info for info in read if info.role in ("weight", "embedding")]
+    if weights:
+        first = weights[0]
+        more = f", {len(read)} in all" if len(read) > 1 else ""
+        yield (
+            f"Bare parameters are filled as the layers that would do the same ({first.name}: "
+            f"{first.use.removeprefix('a bare parameter, ')}{more}); "
+            "each reason in the plan says how it was read."
+        )
 
 
 def _unscaled(best: Judged) -> Iterator[str]:

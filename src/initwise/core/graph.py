@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from .codec import JsonMixin
+from .codec import LATER, JsonMixin
+from .layout import Layout
 
 OPS = (
     "input",  # an argument of the model
@@ -29,6 +30,40 @@ OPS = (
 )
 
 
+USES = (
+    "weight",  # of a linear map; `layout` says what its axes are to it
+    "embedding",  # rows of it are looked up
+    "bias",  # added to a weight's output, within the same operation
+    "term",  # added to a signal
+    "factor",  # multiplied with a signal, element by element
+    "norm_gain",  # given to a norm
+    "norm_bias",
+    "",  # in some other way; `how` says in which
+)
+
+
+@dataclass(frozen=True)
+class Use(JsonMixin):
+    """What one operation did with a parameter that belongs to no known layer.
+
+    Attributes:
+        name: the parameter.
+        kind: one of `USES`.
+        how: the operation in words: "x @ W".
+        layout: the parameter's own axes, as this operation uses them; None where it says nothing of them.
+        along: the axes of the result that the parameter makes different from each other, counted from the
+            last (-1): a weight's outputs, a term's own axes.
+        piece: the first element used, -1 if all of them are.
+    """
+
+    name: str
+    kind: str
+    how: str
+    layout: Layout | None = None
+    along: tuple[int, ...] = ()
+    piece: int = -1
+
+
 @dataclass(frozen=True)
 class Node(JsonMixin):
     """One operation.
@@ -43,6 +78,7 @@ class Node(JsonMixin):
         shape: shape of its (first) output.
         curve: a nameless elementwise function of the one input as a table of (x, y), from which its
             moments can be computed; () where it is not known, and for whatever has a name.
+        uses: what it did with parameters that belong to no known layer.
     """
 
     index: int
@@ -53,6 +89,7 @@ class Node(JsonMixin):
     parameters: tuple[str, ...] = ()
     shape: tuple[int, ...] = ()
     curve: tuple[tuple[float, float], ...] = ()
+    uses: tuple[Use, ...] = field(default=(), metadata=LATER)
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,8 @@ class ParameterInfo(JsonMixin):
             PReLU slope), or None.
         remark: what to know about a parameter that can be filled all the same (a mask over it), or "".
         within: class names of the layer that owns it and of all around that, innermost first.
+        use: the operation that told role and axes of a parameter of no known layer: "used as x @ W: axes (in,
+            out)"; "" for all others.
     """
 
     name: str
@@ -71,3 +73,4 @@ class ParameterInfo(JsonMixin):
     start: float | None = None
     remark: str = ""
     within: tuple[str, ...] = field(default=(), metadata=LATER)
+    use: str = field(default="", metadata=LATER)

@@ -27,6 +27,8 @@ _SILENT = frozenset(
 )
 _CHANNELS_SECOND = (_ConvNd, _NormBase, nn.GroupNorm)
 _PARAMETRIZATIONS = "parametrizations"
+_HOLDERS = (nn.ParameterList, nn.ParameterDict)
+"""Modules that hold parameters and compute nothing."""
 
 
 def reported(model: nn.Module) -> dict[str, nn.Module]:
@@ -34,11 +36,11 @@ def reported(model: nn.Module) -> dict[str, nn.Module]:
 
     Dropout, pooling, padding, reshaping and Identity get none, nor do plain containers: the
     residual adds inside containers are read where they happen. The root gets one only if it is a
-    leaf or owns a matrix (a model written with bare parameters).
+    leaf or owns a matrix (a model written with bare parameters). What a ParameterList holds is its owner's.
     """
     found = {}
     for path, module in layers(model):
-        if _PARAMETRIZATIONS in path.split(".") or isinstance(module, torch.jit.ScriptModule):
+        if _PARAMETRIZATIONS in path.split(".") or isinstance(module, (torch.jit.ScriptModule, *_HOLDERS)):
             continue
         if path == "" and not (_leaf(module) or any(p.dim() > 1 for p in own_parameters(module).values())):
             continue
@@ -60,7 +62,9 @@ def opaque(model: nn.Module) -> tuple[tuple[str, str], ...]:
 
 
 def _leaf(module: nn.Module) -> bool:
-    return all(name == _PARAMETRIZATIONS for name, _ in module.named_children())
+    return all(
+        name == _PARAMETRIZATIONS or isinstance(child, _HOLDERS) for name, child in module.named_children()
+    )
 
 
 def _silent(module: nn.Module) -> bool:
@@ -69,8 +73,12 @@ def _silent(module: nn.Module) -> bool:
 
 
 def own_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
-    """A module's own floating parameters by local name; those behind its parametrizations too."""
+    """A module's own floating parameters by local name; those behind its parametrizations, or in lists and
+    dicts of parameters, too."""
     found = dict(module.named_parameters(recurse=False, remove_duplicate=False))
+    for held, child in module.named_children():
+        if isinstance(child, _HOLDERS):
+            found |= {f"{held}.{name}": p for name, p in child.named_parameters()}
     inner = getattr(module, _PARAMETRIZATIONS, None)
     if isinstance(inner, nn.ModuleDict):
         found |= {f"{_PARAMETRIZATIONS}.{name}": p for name, p in inner.named_parameters()}

@@ -114,12 +114,14 @@ class Tape:
     """The nodes so far, and every living tensor's origin.
 
     `masks` are the results of comparisons: which signal each is of, and its values on the grid.
+    `lenses` are what tensors are of parameters that belong to no known layer: see `uses`.
     """
 
     drafts: list[Draft] = field(default_factory=list)
     origins: Any = field(default_factory=WeakIdKeyDictionary)
     constants: Any = field(default_factory=WeakIdKeyDictionary)
     masks: Any = field(default_factory=WeakIdKeyDictionary)
+    lenses: Any = field(default_factory=WeakIdKeyDictionary)
     gradients: dict[Any, Origin] = field(default_factory=dict)
     layers: list[str] = field(default_factory=list)
 
@@ -247,11 +249,15 @@ class Recorder(TorchFunctionMode):
     Args:
         tape: where to.
         rules: rule name → function; a name that is missing makes a plain node of that op.
+        noted: called with the tape, every call and the origin it left, where parameters belong to no known
+            layer.
     """
 
-    def __init__(self, tape: Tape, rules: Mapping[str, Rule]) -> None:
+    def __init__(
+        self, tape: Tape, rules: Mapping[str, Rule], noted: Callable[[Tape, Call, Origin], None]
+    ) -> None:
         super().__init__()
-        self.tape, self.rules = tape, rules
+        self.tape, self.rules, self.noted = tape, rules, noted
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -307,6 +313,8 @@ class Recorder(TorchFunctionMode):
         origin = self._origin(call)
         if origin is None:
             return
+        if len(self.tape.lenses):
+            self.noted(self.tape, call, origin)
         for port, tensor in enumerate(call.outputs):
             self.tape.mark(tensor, Origin(origin.node, origin.port + port, origin.parameters))
             base = tensor._base if in_place else None

@@ -17,7 +17,8 @@ from .fuse import graph
 from .recorder import Origin, Recorder, Tape
 from .rules import RULES
 from .run import arguments, call, eager, require_shapes, tensors, untouched
-from .walk import underlying
+from .uses import Lens, note
+from .walk import parameters, underlying
 from .wrappers import clean, unwrapped
 
 
@@ -74,7 +75,7 @@ def _traced(
             tape.mark(tensor, tape.add("input", name, shape=tensor.shape))
     with untouched(model), eager(), _layers(model, tape):
         _know_parameters(model, tape, weights)
-        with Recorder(tape, RULES):
+        with Recorder(tape, RULES, note):
             output = call(model, args, kwargs, weights)
         _outputs(output, tape)
     return graph(tape.drafts)
@@ -96,9 +97,12 @@ def _labels(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) 
 
 def _know_parameters(model: nn.Module, tape: Tape, weights: Mapping[str, Tensor]) -> None:
     names = underlying(model)
+    bare = {info.name for info in parameters(model) if info.role == "bare"}
     for name, parameter in model.named_parameters():
-        held = weights.get(name, parameter)
-        tape.origins[held] = Origin(parameters=(names.get(id(parameter), ""),))
+        held, known = weights.get(name, parameter), names.get(id(parameter), "")
+        tape.origins[held] = Origin(parameters=(known,))
+        if known in bare:
+            tape.lenses[held] = Lens.of(known, held.shape)
 
 
 @contextmanager
