@@ -62,9 +62,8 @@ class Lens:
         found: list[set[str]] = [set() for _ in self.shape]
         spare = [letter for letter, size in zip(letters, self.places.shape, strict=True) if size == 1]
         for letter, size, stride in zip(letters, self.places.shape, self.places.stride(), strict=True):
-            if size > 1 and stride:
-                for axis in self._crossed(size, stride):
-                    found[axis].add(letter)
+            for axis in self._crossed(size, stride):
+                found[axis].add(letter)
         if any(len(letter) > 1 for letter in found):
             return ""
         spare.sort(key=lambda letter: letter not in "oi")  # stable: an axis of one is seen in its order
