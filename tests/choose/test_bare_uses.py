@@ -274,6 +274,29 @@ def test_a_learned_first_state_stays_and_its_weight_is_recurrent() -> None:
     assert (found["b"].role, found["h0"].role) == ("bias", "bare")
 
 
+def test_a_cell_with_two_biases_has_one_for_each_of_its_weights() -> None:
+    def cell(m: Any, x: Tensor) -> Tensor:
+        h = torch.zeros(len(x), 16)
+        for step in x.split(8, 1):
+            h = torch.tanh(step @ m.W + m.b + h @ m.U + m.c)
+        return h @ m.V
+
+    found = read(cell, W=bare(8, 16), b=bare(16), U=bare(16, 16), c=bare(16), V=bare(16, 3))
+    assert [found[name].role for name in "bc"] == ["bias", "bias"]
+    assert "added to what W makes" in found["b"].use
+    assert "added to what U makes" in found["c"].use
+
+
+def test_two_vectors_added_to_one_output_side_by_side_are_no_biases() -> None:
+    def sides(m: Any, x: Tensor) -> Tensor:
+        q = x @ m.W
+        return ((q + m.b) @ m.V, (q + m.c) @ m.V)
+
+    found = read(sides, W=bare(24, 16), b=bare(16), c=bare(16), V=bare(16, 3))
+    assert [found[name].role for name in "WVbc"] == ["weight", "weight", "bare", "bare"]
+    assert "one of several vectors added to what W makes" in found["b"].problem
+
+
 def test_weights_that_are_merged_before_they_are_used_stay() -> None:
     found = read(
         lambda m, x: x @ (m.W + m.A @ m.B), W=bare(24, 8), A=bare(24, 2), B=bare(2, 8), V=plain(8, 3)

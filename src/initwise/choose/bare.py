@@ -124,6 +124,8 @@ class _Reader:
         self.weights: dict[str, Reading] = {}
         self.owners: dict[tuple[int, str], int] = {}
         """(node that adds or multiplies, parameter) → the node it belongs to."""
+        self.crowded: set[str] = set()
+        """Biases of weights to which something else is added in the same way."""
 
     def readings(self) -> dict[str, Reading]:
         found = {name: self._weight(uses) for name, uses in self.uses.items()}
@@ -131,6 +133,10 @@ class _Reader:
         vectors = {
             name: self._vector(name, uses) for name, uses in self.uses.items() if name not in self.weights
         }
+        for name in self.crowded & vectors.keys():
+            if vectors[name].role == "bias":
+                shared = f"one of several vectors added to what {vectors[name].of} makes"
+                vectors[name] = Reading(problem=shared)
         return self.weights | vectors
 
     def _weight(self, found: Sequence[tuple[Node, Use]]) -> Reading | None:
@@ -210,16 +216,26 @@ class _Reader:
 
     def _added(self, name: str, node: Node, use: Use, before: Node) -> Reading | None:
         """A bias: it varies along a weight's outputs and along nothing else."""
-        for made in self._made_by(before):
-            weight = self._weight_at(made)
-            read = next((one for one in made.uses if one.name == weight), None)
-            if read is None or made.index in {at for (_, other), at in self.owners.items() if other != name}:
-                continue
+        found = self._owner(name, node, use, before)
+        if found is None:
+            return None
+        made, weight = found
+        self.owners[node.index, name] = made.index
+        return self._bias(name, weight)
+
+    def _owner(self, name: str, node: Node, use: Use, before: Node) -> tuple[Node, str] | None:
+        """The weight that a vector is the bias of, and its node."""
+        taken = {at: other for (_, other), at in self.owners.items() if other != name}
+        crowded = []
+        for made, read in self._made_by(before):
             exact = len(made.shape) == len(node.shape) and made.shape == before.shape
             fits = set(use.along) <= set(read.along) and bool(use.along) == bool(read.along)
-            if fits if exact else self._last(use, read, made, node):
-                self.owners[node.index, name] = made.index
-                return self._bias(name, weight)
+            if not (fits if exact else self._last(use, read, made, node)):
+                continue
+            if made.index not in taken:
+                return made, read.name
+            crowded.append(taken[made.index])
+        self.crowded |= set(crowded[:1])
         return None
 
     def _last(self, use: Use, read: Use, made: Node, node: Node) -> bool:
@@ -231,7 +247,7 @@ class _Reader:
 
     def _weight_at(self, node: Node) -> str:
         """The bare weight that a node multiplies with, "" if none."""
-        names = (use.name for use in node.uses if use.kind == "weight" and node.op == "weight")
+        names = (use.name for use in node.uses if use.kind == "weight")
         return next((name for name in names if self.weights.get(name, Reading()).role == "weight"), "")
 
     def _inputs(self, node: Node, name: str) -> list[Node]:
@@ -246,14 +262,22 @@ class _Reader:
         plain = norm.op == "norm" and norm.label in GAINED
         return norm if plain and set(norm.parameters) <= self.bare.keys() else None
 
-    def _made_by(self, node: Node) -> Iterator[Node]:
-        """The weights whose output a node hands on: those of the last sum first, in execution order."""
-        seen, level = set[int](), [node]
+    def _made_by(self, node: Node) -> Iterator[tuple[Node, Use]]:
+        """The bare weights whose output a node hands on, those of the last sum first, in execution order;
+        after them those that met constants only, as a recurrent one does at its first step."""
+        seen, level, later = set[int](), [node], list[tuple[Node, Use]]()
         while level:
-            yield from sorted((one for one in level if one.op == "weight"), key=lambda one: one.index)
+            for one in sorted(level, key=lambda one: one.index):
+                weight = self._weight_at(one)
+                read = next((use for use in one.uses if use.name == weight), None)
+                if read is not None and one.op == "weight":
+                    yield one, read
+                elif read is not None:
+                    later.append((one, read))
             seen |= {one.index for one in level}
             passing = [self.nodes[at] for one in level if one.op in CARRYING for at in one.inputs]
             level = list({one.index: one for one in passing if one.index not in seen}.values())
+        yield from later
 
 
 def _table(tables: Sequence[Use], matrices: Sequence[Use]) -> Reading:

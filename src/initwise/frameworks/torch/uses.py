@@ -245,6 +245,8 @@ def _looked_up(call: Call, tensor: Tensor, lens: Lens) -> Use:
 def _weight(call: Call, tensor: Tensor, lens: Lens) -> Use:
     if "conv" in call.name:
         return _kernel(call, tensor, lens)
+    if "grouped_mm" in call.name:
+        return _grouped(call, tensor, lens)
     product, how = product_of(call), _said(call, tensor, lens)
     if product is None:
         return Use(lens.name, "", f"an argument of {call.name}")
@@ -259,6 +261,15 @@ def _weight(call: Call, tensor: Tensor, lens: Lens) -> Use:
     if "i" not in axes:
         return Use(lens.name, "factor", f"{how}, which sums over nothing", along=along)
     return Use(lens.name, "weight", how, Layout(axes), along, lens.piece)
+
+
+def _grouped(call: Call, tensor: Tensor, lens: Lens) -> Use:
+    """torch's grouped_mm(x, W): each row of x by one of the matrices W[k]."""
+    given = call.operands[0][0]
+    axes = lens.axes("bio") if tensor is not given and (given.dim(), tensor.dim()) == (2, 3) else ""
+    if not axes:
+        return Use(lens.name, "", f"an argument of {call.name}")
+    return Use(lens.name, "weight", f"torch.{call.name}(x, W)", Layout(axes), (-1,), lens.piece)
 
 
 def _kernel(call: Call, tensor: Tensor, lens: Lens) -> Use:
