@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .axes import Array, along, extent, patterns, spread_left, spread_right, start, weighted
+from .axes import Array, along, extent, patterns, shares_of, spread_left, spread_right, start, weighted
 from .moments import Moments, aligned, broadcast, expand
 
 
@@ -50,7 +50,7 @@ def average(x: Moments, dims: Sequence[int], *, keep: bool = True) -> Moments:
         for offset in reversed(range(len(x.axes[dim]))):
             atom = x.axes[dim][offset]
             second = weighted(second, patterns(atom).share, place + offset)
-            mean = weighted(mean, np.array(atom) / sum(atom), place + offset)
+            mean = weighted(mean, shares_of(atom), place + offset)
         axes[dim] = ()
     if not keep:
         axes = [dim for d, dim in enumerate(axes) if d not in dims]

@@ -64,6 +64,12 @@ def patterns(atom: Atom) -> Patterns:
     )
 
 
+@lru_cache(maxsize=4096)
+def shares_of(atom: Atom) -> Array:
+    """Share of the elements that lie in each block of `atom`."""
+    return np.asarray(np.array(atom) / sum(atom))
+
+
 def single(size: int) -> Dim:
     """An axis whose elements are all alike."""
     return ((size,),) if size > 1 else ()
@@ -74,11 +80,13 @@ def axes_of(shape: Sequence[int]) -> Axes:
     return tuple(single(size) for size in shape)
 
 
+@lru_cache(maxsize=4096)
 def extent(dim: Dim) -> int:
     """Size of an axis."""
     return math.prod(sum(atom) for atom in dim)
 
 
+@lru_cache(maxsize=4096)
 def atoms_of(axes: Axes) -> tuple[Atom, ...]:
     """All atoms, in the order of the pattern arrays' axes."""
     return tuple(atom for dim in axes for atom in dim)
@@ -86,7 +94,19 @@ def atoms_of(axes: Axes) -> tuple[Atom, ...]:
 
 def start(axes: Axes, dim: int) -> int:
     """Place of the first atom of axis `dim` among all."""
-    return sum(len(axes[d]) for d in range(dim))
+    return sum(map(len, axes[:dim]))
+
+
+@lru_cache(maxsize=4096)
+def grouping(axes: Axes) -> tuple[tuple[int, ...], ...]:
+    """The sizes of the atoms of each axis, whatever their blocks."""
+    return tuple(tuple(sum(atom) for atom in dim) for dim in axes)
+
+
+@lru_cache(maxsize=4096)
+def places_of(axes: Axes, dims: tuple[int, ...]) -> frozenset[int]:
+    """The places among all atoms of those of the axes `dims`."""
+    return frozenset(start(axes, dim) + offset for dim in dims for offset in range(len(axes[dim])))
 
 
 def pattern_shape(axes: Axes) -> tuple[int, ...]:
@@ -99,11 +119,13 @@ def block_shape(axes: Axes) -> tuple[int, ...]:
     return tuple(len(atom) for atom in atoms_of(axes))
 
 
+@lru_cache(maxsize=512)
 def block_shares(axes: Axes) -> Array:
     """Share of the elements that lie in each block: an array over blocks that sums to 1."""
     found = np.ones(())
     for atom in atoms_of(axes):
         found = np.multiply.outer(found, np.array(atom, float) / sum(atom))
+    found.flags.writeable = False
     return found
 
 
@@ -210,4 +232,9 @@ def weighted(values: Array, weights: Array, axis: int) -> Array:
 
 def along(values: Array, matrix: Array, axis: int) -> Array:
     """`matrix` applied along one axis of `values`."""
-    return np.moveaxis(np.tensordot(matrix, values, (1, axis)), 0, axis)
+    rank = values.ndim
+    order = [axis, *range(axis), *range(axis + 1, rank)]
+    turned = values.transpose(order)
+    found = matrix @ turned.reshape(len(turned), -1)
+    back = [*range(1, axis + 1), 0, *range(axis + 1, rank)]
+    return np.asarray(found.reshape(len(matrix), *turned.shape[1:]).transpose(back))

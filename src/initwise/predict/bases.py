@@ -6,6 +6,7 @@ A `Base` is a random tensor of which only moments are known; different bases are
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from . import kin, luck, quadrature
 from .axes import Array, Axes, left_blocks, right_blocks, spread_left, spread_right
 from .luck import NONE, Luck
-from .moments import Moments, coarse, coarse_blocks
+from .moments import Moments, coarse, coarse_axes, coarse_blocks, regrouped
 from .samples import sampled_terms, shuffles
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Base:
         places: of a view, the parts of the whole that were taken on the way.
         made: how it was made, where its covariance with others is found by that; see `kin`.
         marks: what it came of, once that was asked; see `kin`.
+        common: what was computed of it, by name; one for all views that only group the same axes otherwise.
+        reach: the lowest and the highest number of what was drawn for products that it is, or is a sum of.
         uses: what it was multiplied with on the way forward, of a weight; one list for all views.
     """
 
@@ -76,6 +79,8 @@ class Base:
         self.opaque: frozenset[int] = frozenset()
         self.told: set[str] = set()
         self.places: frozenset[tuple[Hashable, ...]] = frozenset()
+        self.common: dict[str, Any] = {}
+        self.reach = _reach(origin)
 
     def _back(self, key: Hashable, change: Callable[[Moments], Moments]) -> Base | None:
         """The base that this is a view of, if the move undoes what made it: into groups and back."""
@@ -93,9 +98,13 @@ class Base:
         law = quadrature.GRID if self.law is None else self.law
         return np.asarray(self.moments.mean[..., None] + deviation * law)
 
-    @cached_property
+    @property
     def correlation(self) -> Array:
         """Correlation of the Gaussians behind two elements, over patterns; 1 where they are the same."""
+        found: Array = once(self.common, "correlation", self._correlation)
+        return found
+
+    def _correlation(self) -> Array:
         moments = self.moments
         spread = np.sqrt(moments.variance)
         product = spread_left(spread, moments.axes) * spread_right(spread, moments.axes)
@@ -108,8 +117,11 @@ class Base:
     @cached_property
     def coarse(self) -> Base:
         """This base with few blocks: enough to tell how much luck there is."""
-        moments = coarse(self.moments)
-        return self if moments is self.moments else Base(moments, self.law)
+        axes = coarse_axes(self.moments.axes)
+        if axes == self.moments.axes:
+            return self
+        found: Moments = once(self.common, "coarse", lambda: coarse(self.moments))
+        return Base(Moments(axes, found.second, found.mean), self.law)
 
     @cached_property
     def scales(self) -> tuple[float, ...]:
@@ -150,7 +162,16 @@ class Base:
             self._views[key].opaque, self._views[key].told = self.opaque, self.told
             here = {key} if isinstance(key, tuple) and key[0] in PARTS else set()
             self._views[key].places = self.places | here
+            if regrouped(self.moments, moments):
+                self._views[key].common = self.common
         return self._views[key]
+
+
+def once(known: dict[str, Any], name: str, make: Callable[[], Any]) -> Any:
+    """What is known by that name; made where it is not yet."""
+    if name not in known:
+        known[name] = make()
+    return known[name]
 
 
 def _undoes(key: Hashable, made_by: Hashable, shape: tuple[int, ...]) -> bool:
@@ -172,6 +193,15 @@ def _product(origin: tuple[Any, ...]) -> tuple[Any, ...]:
     return (PRODUCT, frozenset().union(*found)) if found else ()
 
 
+def _reach(origin: tuple[Any, ...]) -> tuple[float, float]:
+    if origin[:1] == (PRODUCT,):
+        return min(origin[1], default=math.inf), max(origin[1], default=-math.inf)
+    terms = origin[1] if origin[:1] == ("sum",) else ()
+    parts = [term.factors[0].base.reach for term in terms if len(term.factors) == 1]
+    ends = [(math.inf, -math.inf), *parts]
+    return min(low for low, _ in ends), max(high for _, high in ends)
+
+
 @dataclass(frozen=True, eq=False)
 class Factor:
     """A function of one base: its values on the base's grid, or None for the base itself."""
@@ -181,6 +211,11 @@ class Factor:
 
     @cached_property
     def _moved(self) -> dict[Hashable, Factor | None]:
+        return {}
+
+    @cached_property
+    def common(self) -> dict[str, Any]:
+        """What was computed of it, by name, in common with views that only group the same axes otherwise."""
         return {}
 
     @property
@@ -193,23 +228,32 @@ class Factor:
         mean: Array = self.on_grid.reshape(-1, self.on_grid.shape[-1]).mean(0)
         return mean
 
-    @cached_property
+    @property
     def mean(self) -> Array:
         """E[f], over blocks."""
         if self.values is None:
             return self.base.moments.mean
-        return np.asarray(np.mean([quadrature.mean(f.on_grid) for f in self.at_scales], 0))
+        found: Array = once(self.common, "mean", self._mean)
+        return found
 
     @cached_property
     def centred(self) -> bool:
         """Is its mean 0 everywhere?"""
         return not self.mean.any()
 
-    @cached_property
+    def _mean(self) -> Array:
+        return _averaged([quadrature.mean(f.on_grid) for f in self.at_scales])
+
+    @property
     def at_scales(self) -> tuple[Factor, ...]:
         """The function at each of its base's scales."""
         scales = self.base.scales
-        return (self,) if len(scales) == 1 else tuple(self._at(scale) for scale in scales)
+        if len(scales) == 1:
+            return (self,)
+        found: tuple[Factor, ...] = once(
+            self.common, "at scales", lambda: tuple(self._at(scale) for scale in scales)
+        )
+        return found
 
     def _at(self, scale: float) -> Factor:
         grid = self.base.grid
@@ -220,13 +264,19 @@ class Factor:
         rows = [_with_jumps(_read(x * scale, x, y), x * scale, x, y) for x, y in pairs]
         return Factor(self.base, np.array(rows).reshape(grid.shape))
 
-    @cached_property
+    @property
     def coefficients(self) -> Array:
-        return quadrature.coefficients(self.on_grid)
+        found: Array = once(self.common, "coefficients", lambda: quadrature.coefficients(self.on_grid))
+        return found
 
     @cached_property
     def squares(self) -> Moments:
         """The moments of f(x)², over few blocks. Gaussian: E[x²x′²] = E[x²]·E[x′²] + 2·E[x·x′]²."""
+        axes = self.base.coarse.moments.axes
+        found: Moments = once(self.common, "squares", self._squares)
+        return found if found.axes == axes else Moments(axes, found.second, found.mean)
+
+    def _squares(self) -> Moments:
         base = self.base.coarse
         moments = base.moments
         if self.values is None and self.base.law is None and not moments.mean.any():
@@ -237,7 +287,7 @@ class Factor:
         # at given scales
         return Moments(moments.axes, squared._meeting(squared), quadrature.mean(squared.on_grid))
 
-    @cached_property
+    @property
     def sensitivity(self) -> float:
         """d ln E[f(x)²] / d ln E[x²]: how much of the base's spread the function passes on."""
         if self.values is None:
@@ -250,12 +300,19 @@ class Factor:
         size = float(quadrature.mean(squares).mean())
         return float(slope.mean()) / size * varied if size > 0 else 0.0
 
-    @cached_property
+    @property
     def luck(self) -> Luck:
         """Of E[f(x)²]: what the function makes of its base's scales."""
         mine = self.base.spread
         if self.values is None or mine.logs is None or mine.common is None:
             return mine
+        found: Luck = once(self.common, "luck", self._luck)
+        return found
+
+    def _luck(self) -> Luck:
+        mine = self.base.spread
+        assert mine.logs is not None
+        assert mine.common is not None
         if self.base.origin[:1] == ("of square",):
             return mine * self._power
         if len(self.base.scales) == 1:
@@ -277,8 +334,14 @@ class Factor:
         """E[f(x_i)·g(x_j)] over patterns, for two functions of the same base."""
         if self.values is None and other.values is None:
             return self.base.moments.second
+        if self.common is other.common:
+            found: Array = once(self.common, "with itself", lambda: self._with_other(self))
+            return found
+        return self._with_other(other)
+
+    def _with_other(self, other: Factor) -> Array:
         pairs = zip(self.at_scales, other.at_scales, strict=True)
-        return np.asarray(np.mean([one._meeting(two) for one, two in pairs], 0))
+        return _averaged([one._meeting(two) for one, two in pairs])
 
     def _meeting(self, other: Factor) -> Array:
         """E[f(x_i)·g(x_j)] at the base's own scale."""
@@ -301,6 +364,8 @@ class Factor:
 
     def _after(self, key: Hashable, change: Callable[[Moments], Moments]) -> Factor | None:
         base = self.base.view(key, change)
+        if base.common is self.base.common:
+            return self._regrouped(base)
         if self.values is None:
             return Factor(base)
         blocks = _traced(self.base.moments, change)
@@ -309,6 +374,16 @@ class Factor:
         flat = self.values.reshape(-1, self.values.shape[-1])
         unmoved = blocks.size == len(flat) and np.array_equal(blocks.reshape(-1), np.arange(len(flat)))
         return Factor(base, flat.reshape(*blocks.shape, -1) if unmoved else flat[blocks])
+
+    def _regrouped(self, base: Base) -> Factor:
+        """The same function of the base with its axes grouped otherwise."""
+        found = Factor(base, self.values)
+        found.__dict__["common"] = self.common
+        return found
+
+
+def _averaged(given: list[Array]) -> Array:
+    return given[0] if len(given) == 1 else np.asarray(np.mean(given, 0))
 
 
 def _read(at: Array, grid: Array, values: Array) -> Array:

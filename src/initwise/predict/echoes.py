@@ -112,6 +112,10 @@ def _share(term: Term, numbers: frozenset[int]) -> float:
 
 def _part(base: Base, numbers: frozenset[int]) -> float:
     """Share of a base's mean square that is a product with one of these draws."""
+    lowest, highest = base.reach
+    # a residual stream is a sum of sums, as deep as the network: few draws need to be looked for in all of it
+    if not any(lowest <= number <= highest for number in numbers):
+        return 0.0
     if base.origin[:1] == (PRODUCT,):
         return float(not numbers.isdisjoint(base.origin[1]))
     if base.origin[:1] != ("sum",):

@@ -126,8 +126,10 @@ def of(logs: Array, common: Array) -> Luck:
 
 
 def _centred(logs: Array) -> Array:
-    logs = np.minimum(np.maximum(logs, -LARGEST), LARGEST)
-    found: Array = (logs - math.log(float(np.exp(logs).sum()) / len(logs))).astype(np.float32, copy=False)
+    logs = np.maximum(logs, -LARGEST)
+    np.minimum(logs, LARGEST, out=logs)
+    logs -= math.log(float(np.add.reduce(np.exp(logs))) / len(logs))
+    found: Array = logs.astype(np.float32, copy=False)
     return found
 
 

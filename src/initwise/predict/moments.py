@@ -74,7 +74,7 @@ class Moments:
         """E[x] over all elements."""
         return float((self.mean * block_shares(self.axes)).sum())
 
-    @property
+    @cached_property
     def fixed(self) -> bool:
         """Does nothing vary: is each element its block's mean, whatever was drawn?"""
         floor = 1e-12 * max(float(np.max(np.abs(self.square), initial=0.0)), 1e-300)
@@ -202,6 +202,12 @@ def coarse_blocks(values: Array, axes: Axes) -> Array:
     return values
 
 
+@lru_cache(maxsize=512)
+def coarse_axes(axes: Axes) -> Axes:
+    """The axes of what `coarse` gives."""
+    return tuple(tuple(fewer(atom) if len(atom) > MOST_BLOCKS else atom for atom in atoms) for atoms in axes)
+
+
 @lru_cache(maxsize=4096)
 def fewer(atom: Atom) -> Atom:
     """MOST_BLOCKS blocks: the first, the last, and all between as one."""
@@ -250,6 +256,17 @@ def broadcast(x: Moments, y: Moments) -> tuple[Moments, Moments]:
     shape = np.broadcast_shapes(x.shape, y.shape)
     x, y = expand(x, shape), expand(y, shape)
     return aligned(x, y, [(d, d) for d in range(len(shape))])
+
+
+def regrouped(x: Moments, y: Moments) -> bool:
+    """Are both the same numbers, of the same atoms, but for how these are grouped to axes?
+
+    A reshape that only adds or takes away axes of size 1 changes no more. Whatever goes by patterns or
+    blocks alone is the same for both.
+    """
+    if x.second is not y.second or x.mean is not y.mean:
+        return False
+    return x.axes == y.axes or atoms_of(x.axes) == atoms_of(y.axes)
 
 
 def simplified(x: Moments, tolerance: float = 1e-9) -> Moments:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from . import covariances, kin, luck, quadrature
 from .algebra import average, multiply
-from .axes import block_shares, same
+from .axes import block_shares, grouping, places_of, same
 from .bases import Base, Factor
 from .luck import NONE, Luck
 from .moments import Moments
@@ -51,22 +53,46 @@ class Term:
         return squares
 
     @cached_property
-    def _drawn(self) -> dict[tuple[int, ...], Luck]:
+    def common(self) -> dict[Hashable, Any]:
+        """What was computed of it, in common with views that only group the same axes otherwise."""
         return {}
 
+    @cached_property
+    def even(self) -> bool:
+        """Have all its bases the same axes, of atoms of the same sizes?"""
+        first = grouping(self.factors[0].base.moments.axes)
+        return all(grouping(factor.base.moments.axes) == first for factor in self.factors[1:])
+
     def luck(self, dims: tuple[int, ...]) -> Luck:
+        """Of the mean of t² over the axes `dims` and over all: its bases' scales, and what was drawn."""
+        key = ("places", places_of(self.factors[0].base.moments.axes, dims)) if self.even else ("dims", dims)
+        for factor in self.factors:
+            _ = factor.base.coarse  # takes a number: what is drawn later does not depend on what is known
+        if key not in self.common:
+            self.common[key] = self.spread + self._drawn(dims)
+        found: Luck = self.common[key]
+        return found
+
+    def _drawn(self, dims: tuple[int, ...]) -> Luck:
         """Of the mean of t² at given scales, over the axes `dims` and over all: finitely many were drawn."""
-        if dims not in self._drawn:
-            one = average(self.squares, dims)
-            every = average(one, range(len(one.axes)))
-            mean = max(float(every.mean), 1e-300)
-            slices = float((same(one.second, one.axes) * block_shares(one.axes)).sum())
-            spread = float((one.mean**2 * block_shares(one.axes)).sum())
-            # told apart by what was drawn, not by what a function made of it
-            drawn = frozenset(factor.base.number for factor in self.factors)
-            alone = max(slices / max(spread, 1e-300) - 1, 0.0)
-            self._drawn[dims] = luck.drawn(alone, max(float(every.second) / mean / mean - 1, 0.0), drawn)
-        return self._drawn[dims]
+        one = average(self.squares, dims)
+        every = average(one, range(len(one.axes)))
+        mean = max(float(every.mean), 1e-300)
+        slices = float((same(one.second, one.axes) * block_shares(one.axes)).sum())
+        spread = float((one.mean**2 * block_shares(one.axes)).sum())
+        # told apart by what was drawn, not by what a function made of it
+        drawn = frozenset(factor.base.number for factor in self.factors)
+        alone = max(slices / max(spread, 1e-300) - 1, 0.0)
+        return luck.drawn(alone, max(float(every.second) / mean / mean - 1, 0.0), drawn)
+
+    def moved(self, factors: tuple[Factor, ...]) -> Term:
+        """The term with its factors moved to other places."""
+        found = Term(factors, self.coefficient)
+        alike = all(one.common is two.common for one, two in zip(self.factors, factors, strict=True))
+        # grouped otherwise, bases that were broadcast or split to meet would meet otherwise
+        if alike and self.even:
+            found.__dict__["common"] = self.common
+        return found
 
     def times(self, other: Term) -> Term:
         """The product; functions of one base become one function."""

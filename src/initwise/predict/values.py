@@ -75,7 +75,7 @@ class Value:
 
     def spread_over(self, dims: tuple[int, ...]) -> Luck:
         """The luck of the mean of x² over the axes `dims`."""
-        return self._weighted(lambda term: term.spread + term.luck(dims))
+        return self._weighted(lambda term: term.luck(dims))
 
     def _weighted(self, spread: Callable[[Term], Luck]) -> Luck:
         if len(self.terms) == 1:
@@ -314,7 +314,7 @@ def _moved(x: Value, key: Hashable, change: Callable[[Moments], Moments], shape:
         factors = [_moved_factor(factor, key, change, x.shape) for factor in term.factors]
         if any(factor is None for factor in factors):
             return replace(x.rebased(change(x.moments)), mask=None)
-        terms.append(Term(tuple(factor for factor in factors if factor is not None), term.coefficient))
+        terms.append(term.moved(tuple(factor for factor in factors if factor is not None)))
     return replace(x, terms=tuple(terms), mask=None)
 
 
