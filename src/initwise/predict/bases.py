@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from . import kin, luck, quadrature
 from .axes import Array, Axes, left_blocks, right_blocks, spread_left, spread_right
 from .luck import NONE, Luck
-from .moments import Moments, coarse, coarse_axes, coarse_blocks, regrouped
+from .moments import Moments, coarse, coarse_axes, coarse_blocks, regrouped, traced
+from .readings import read, with_jumps
 from .samples import sampled_terms, shuffles
 
 if TYPE_CHECKING:
@@ -261,7 +262,7 @@ class Factor:
             return Factor(self.base, grid * scale)
         size = grid.shape[-1]
         pairs = zip(grid.reshape(-1, size), self.values.reshape(-1, size), strict=True)
-        rows = [_with_jumps(_read(x * scale, x, y), x * scale, x, y) for x, y in pairs]
+        rows = [with_jumps(read(x * scale, x, y), x * scale, x, y) for x, y in pairs]
         return Factor(self.base, np.array(rows).reshape(grid.shape))
 
     @property
@@ -320,7 +321,7 @@ class Factor:
         sizes = [float(quadrature.mean(f.overall**2)) for f in self.at_scales]
         at = 2 * np.log(self.base.scales)
         response = np.log(np.maximum(sizes, 1e-300))
-        return luck.of(_read(mine.logs, at, response), _read(mine.common, at, response))
+        return luck.of(read(mine.logs, at, response), read(mine.common, at, response))
 
     @property
     def _power(self) -> float:
@@ -368,7 +369,7 @@ class Factor:
             return self._regrouped(base)
         if self.values is None:
             return Factor(base)
-        blocks = _traced(self.base.moments, change)
+        blocks = traced(self.base.moments, change)
         if blocks is None:
             return None
         flat = self.values.reshape(-1, self.values.shape[-1])
@@ -386,33 +387,6 @@ def _averaged(given: list[Array]) -> Array:
     return given[0] if len(given) == 1 else np.asarray(np.mean(given, 0))
 
 
-def _read(at: Array, grid: Array, values: Array) -> Array:
-    """A function on a rising grid, read at other places; straight beyond the ends."""
-    found = np.interp(at, grid, values)
-    for end, inner in ((0, 1), (-1, -2)):
-        step = grid[end] - grid[inner]
-        if step:
-            beyond = at < grid[0] if end == 0 else at > grid[-1]
-            slope = (values[end] - values[inner]) / step
-            found = np.where(beyond, values[end] + (at - grid[end]) * slope, found)
-    return np.asarray(found)
-
-
-JUMP = 8.0
-"""A step this many times those beside it is a jump of the function, no slope."""
-
-
-def _with_jumps(found: Array, at: Array, grid: Array, values: Array) -> Array:
-    """What was read, but without slopes where the function jumps: it does so in the middle of two points."""
-    steps = np.abs(np.diff(values))
-    beside = np.maximum(np.append(steps[1:], 0.0), np.insert(steps[:-1], 0, 0.0))
-    for place in np.flatnonzero(steps > JUMP * beside + 1e-9 * np.abs(values).max()):
-        inside = (at > grid[place]) & (at < grid[place + 1])
-        upper = at > (grid[place] + grid[place + 1]) / 2
-        found[inside] = values[place + upper[inside]]
-    return found
-
-
 def _between(ends: Array, axes: Axes) -> Array:
     return (spread_left(ends, axes) + spread_right(ends, axes)) / 2
 
@@ -423,15 +397,3 @@ def _patterned(values: Array, axes: Axes, blocks: Callable[[Axes], NDArray[np.in
         return values.reshape(-1)
     found: Array = values.reshape(-1, values.shape[-1])[blocks(axes)]
     return found
-
-
-def _traced(moments: Moments, change: Callable[[Moments], Moments]) -> NDArray[np.intp] | None:
-    """For each block after `change` the block it was before; None if blocks were averaged."""
-    number = moments.mean.size
-    if number == 1:
-        return np.zeros(change(moments).mean.shape, np.intp)
-    labels = np.sqrt(np.arange(2, number + 2))
-    after = change(replace(moments, mean=labels.reshape(moments.mean.shape))).mean
-    index = np.searchsorted(labels, after)
-    index = np.minimum(index, number - 1)
-    return index if np.array_equal(labels[index], after) else None

@@ -8,11 +8,12 @@ weights, inputs, dropout. Arithmetic is in `algebra`, moving elements in `maps`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .axes import (
     Array,
@@ -291,3 +292,15 @@ def _joined(x: Moments, dim: int, place: int, atom: tuple[int, ...], tolerance: 
     ):
         return x
     return replace(x, axes=(*x.axes[:dim], ((sum(atom),),), *x.axes[dim + 1 :]), second=second, mean=mean)
+
+
+def traced(moments: Moments, change: Callable[[Moments], Moments]) -> NDArray[np.intp] | None:
+    """For each block after `change` the block it was before; None if blocks were averaged."""
+    number = moments.mean.size
+    if number == 1:
+        return np.zeros(change(moments).mean.shape, np.intp)
+    labels = np.sqrt(np.arange(2, number + 2))
+    after = change(replace(moments, mean=labels.reshape(moments.mean.shape))).mean
+    index = np.searchsorted(labels, after)
+    index = np.minimum(index, number - 1)
+    return index if np.array_equal(labels[index], after) else None
