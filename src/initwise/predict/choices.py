@@ -36,6 +36,8 @@ class Choice:
 
 
 MOST = 16
+FEW, SEEN = 8, 1 << 18
+"""Pages of a mask that are looked at: at least so many, and so many elements in all."""
 _CHOICES: dict[tuple[Any, ...], tuple[Choice, Tensor]] = {}
 
 
@@ -64,11 +66,15 @@ def _unmasked(queries: int, keys: int) -> Choice:
 
 
 def _pages(mask: Tensor, queries: int, keys: int) -> Array:
-    """The mask as (pages, queries, keys); of many pages, some spread over all."""
+    """The mask as (pages, queries, keys); of many large pages a few, by chance: they may recur at any step."""
     whole = mask.expand(*mask.shape[:-2], queries, keys) if mask.dim() > 1 else mask.expand(1, queries, keys)
     pages = whole.reshape(-1, queries, keys)
-    kept: Array = pages[:: max(1, pages.shape[0] // 8)][:8].to(torch.float64).numpy()
-    return kept
+    count = pages.shape[0]
+    kept = min(count, max(FEW, SEEN // max(queries * keys, 1)))
+    if kept < count:
+        pages = pages[np.sort(np.random.default_rng(0).choice(count, kept, replace=False))]
+    found: Array = pages.to(torch.float64).numpy()
+    return found
 
 
 def _counted(pages: Array) -> Choice:

@@ -27,7 +27,7 @@ def _operand(call: Call, given: Any) -> Value | float:
     if not isinstance(given, Tensor):
         return float(given)
     value = call.of(given)
-    if value.moments.fixed and value.moments.mean.size == 1:
+    if value.moments.fixed and value.moments.mean.size == 1 and value.mask is None:
         return float(value.moments.mean.reshape(()))
     shape = call.shape
     if value.moments.shape != shape:

@@ -17,12 +17,14 @@ from .calling import Call, UnpredictedError, rule
 
 HIDDEN = -1e4
 """Scores below this take no part."""
+FAINT = -30.0
+"""Nor do those that a tensor of zeros and nothing above this is added to (windows that are shifted: −100)."""
 KEEP = "_initwise_keep"
 """The attribute of a mask that says at once which scores it lets take part; see `causal`."""
 
 
 def _keep_mask(tensor: Tensor) -> Tensor:
-    return tensor > HIDDEN if tensor.is_floating_point() else tensor
+    return tensor > FAINT if tensor.is_floating_point() else tensor
 
 
 def masked(x: Value, keep: Tensor) -> Value:
@@ -113,7 +115,12 @@ LARGE = 1 << 20
 def _is_mask(tensor: Any) -> bool:
     if not isinstance(tensor, Tensor) or isinstance(tensor, FakeTensor) or not tensor.is_floating_point():
         return False
-    return hasattr(tensor, KEEP) or (tensor.numel() > 1 and float(tensor.min()) < HIDDEN)
+    return hasattr(tensor, KEEP) or (tensor.numel() > 1 and _hides(tensor))
+
+
+def _hides(tensor: Tensor) -> bool:
+    lowest = float(tensor.min())
+    return lowest < HIDDEN or (lowest <= FAINT and bool(((tensor == 0) | (tensor <= FAINT)).all()))
 
 
 def forget() -> None:
