@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .axes import Array, Atom, patterns
+from .axes import Array, Atom, common, patterns, refined
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,30 @@ def _unmasked(queries: int, keys: int) -> Choice:
     return Choice((queries,), (keys,), share, np.array([1 / keys]), np.array([[1 / keys]]))
 
 
+BLOCKS = 4
+"""Blocks of queries or keys that are told apart: class and register tokens beside all others."""
+
+
+def finer(known: Choice, queries: Atom | None, keys: Atom | None) -> Choice:
+    """The same choice with blocks that are also those of `queries` and `keys`, where these are few."""
+    wanted = [
+        common(old, new) if new is not None and len(new) <= BLOCKS and sum(new) == sum(old) else old
+        for old, new in ((known.queries, queries), (known.keys, keys))
+    ]
+    if wanted == [known.queries, known.keys]:
+        return known
+    (q, of_query), (k, of_key) = refined(known.queries, wanted[0]), refined(known.keys, wanted[1])
+    return Choice(
+        wanted[0],
+        wanted[1],
+        known.share[np.ix_(q, k)],
+        known.inverse[of_query],
+        known.mean[np.ix_(of_query, of_key)],
+    )
+
+
 def _pages(mask: Tensor, queries: int, keys: int) -> Array:
-    """The mask as (pages, queries, keys); of many large pages a few, by chance: they may recur at any step."""
+    """The mask as (pages, queries, keys); of many large pages a few, by chance: they may recur in turn."""
     whole = mask.expand(*mask.shape[:-2], queries, keys) if mask.dim() > 1 else mask.expand(1, queries, keys)
     pages = whole.reshape(-1, queries, keys)
     count = pages.shape[0]

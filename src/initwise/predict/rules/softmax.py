@@ -12,8 +12,8 @@ from torch import Tensor
 
 from .. import related, values
 from ..algebra import centre, multiply, total, with_mean
-from ..axes import Array, patterns, spread_left, spread_right, start
-from ..choices import Choice, choice
+from ..axes import Array, Atom, common, patterns, spread_left, spread_right, start
+from ..choices import Choice, choice, finer
 from ..moments import Moments, aligned, cut, expand, flat, uniform
 from ..values import Value
 from . import shares
@@ -35,11 +35,17 @@ def softmax(call: Call) -> Value:
         return values.fixed(s.shape, 1.0)
     query = dim - 1 if dim == rank - 1 and rank > 1 and s.shape[dim - 1] > 1 else None
     chosen = choice(_usable(s, query), s.shape[dim - 1] if query is not None else 1, keys)
-    scores = _cut(centre(flat_pair(s.moments, query, dim), [dim]), query, dim, chosen)
+    pair = flat_pair(s.moments, query, dim)
+    chosen = finer(chosen, _atom(pair, query), _atom(pair, dim))
+    scores = _cut(centre(pair, [dim]), query, dim, chosen)
     moments = _chosen(scores, query, dim, chosen)
     found = values.fresh(moments, notes=s.notes, origin=("softmax", chosen, query, dim))
     related.depends(found, s)
     return found
+
+
+def _atom(x: Moments, dim: int | None) -> Atom | None:
+    return None if dim is None or not x.axes[dim] else x.axes[dim][0]
 
 
 def _usable(s: Value, query: int | None) -> Tensor | None:
@@ -57,10 +63,17 @@ def flat_pair(moments: Moments, query: int | None, dim: int) -> Moments:
 
 def _cut(moments: Moments, query: int | None, dim: int, chosen: Choice) -> Moments:
     """`moments` with the blocks of `chosen`, averaged over other blocks."""
-    moments = cut(uniform(moments, dim), dim, (chosen.keys,))
-    if query is not None and moments.axes[query]:
-        moments = cut(uniform(moments, query), query, (chosen.queries,))
-    return moments
+    moments = _in_blocks(moments, dim, chosen.keys)
+    return (
+        _in_blocks(moments, query, chosen.queries) if query is not None and moments.axes[query] else moments
+    )
+
+
+def _in_blocks(moments: Moments, dim: int, wanted: Atom) -> Moments:
+    (atom,) = moments.axes[dim]
+    if common(atom, wanted) != wanted:
+        moments = uniform(moments, dim)
+    return cut(moments, dim, (wanted,))
 
 
 def _on_patterns(table: Array, moments: Moments, query: int | None, dim: int) -> Array:
