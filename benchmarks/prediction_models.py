@@ -12,6 +12,18 @@ from torch import Tensor, nn
 Built = Callable[[], nn.Module]
 
 
+class Stack(nn.Module):
+    """Two recurrent layers over linear ones, the last step's state."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(12, 64), nn.Linear(64, 5)
+        self.core = nn.GRU(64, 64, num_layers=2, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.core(self.first(x))[0][:, -1])
+
+
 def mlp(act: Callable[[], nn.Module], gain: float, depth: int = 30, width: int = 256) -> Built:
     """A plain network of normal weights with std gain/√width."""
 
@@ -171,6 +183,7 @@ MODELS: dict[str, tuple[Built, str]] = {
     "RNN": (lambda: Recurrent(nn.RNN), "f32[8,16,24]"),
     "GRU": (lambda: Recurrent(nn.GRU), "f32[8,16,24]"),
     "LSTM": (lambda: Recurrent(nn.LSTM), "f32[8,16,24]"),
+    "GRU, two layers": (Stack, "f32[16,12,12]"),
     "OPT": (
         family("OPT", hidden_size=96, num_hidden_layers=4, num_attention_heads=4, ffn_dim=256,
                word_embed_proj_dim=96, max_position_embeddings=64, use_cache=False, dropout=0.0, **TOKENS),
@@ -182,8 +195,15 @@ MODELS: dict[str, tuple[Built, str]] = {
         family("Gemma2", num_key_value_heads=2, head_dim=24, use_cache=False, **SIZES, **TOKENS),
         IDS,
     ),
+    "ALBERT": (family("Albert", embedding_size=64, **SIZES, **TOKENS), IDS),
     "RoBERTa": (family("Roberta", max_position_embeddings=64, **SIZES, **{**TOKENS, "pad_token_id": 1}), IDS),
     "DeiT": (family("DeiT", image_size=32, patch_size=8, **SIZES), "f32[4,3,32,32]"),
+    "Swin": (
+        family(
+            "Swin", image_size=32, patch_size=2, embed_dim=24, depths=[2, 2], num_heads=[2, 4], window_size=4
+        ),
+        "f32[4,3,32,32]",
+    ),
     "ConvNeXt": (
         family("ConvNext", hidden_sizes=[16, 32, 64, 96], depths=[1, 1, 2, 1], image_size=64),
         "f32[4,3,64,64]",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from .. import related, values
+from .. import kin, related, values
 from ..algebra import centre, multiply, total, with_mean
 from ..axes import Array, Atom, common, patterns, spread_left, spread_right, start
 from ..choices import Choice, choice, finer
@@ -152,7 +152,12 @@ def softmax_gradient(call: Call) -> Value:
         for root, gram in g.grams.items()
     }
     notes = g.notes | p.notes | _met_again(g, p)
-    return values.fresh(moments, spread=g.scale_spread, notes=notes, grams=grams)
+    found = values.fresh(moments, spread=g.scale_spread, notes=notes, grams=grams)
+    # for a weight in several places the weights of the keys are taken for even: what is left of g is centred
+    size = centre(g.moments, [dim]).mean_square
+    rate = np.array(np.sqrt(moments.mean_square / size) if size > 0 else 0.0)
+    kin.remember(found, kin.Norm(g, g.moments, (dim,), True, rate))
+    return found
 
 
 SELF = "the gradient of a softmax that depends on its own probabilities, taken as independent of them"
