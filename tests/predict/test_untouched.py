@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 from torch import nn
 from torch.nn.parameter import UninitializedTensorMixin
 
@@ -200,3 +201,24 @@ def test_memory_stays_small_when_a_large_model_fails():
     assert said.returncode == 0, said.stderr
     unit = 1 if sys.platform == "darwin" else 1024
     assert int(said.stdout) * unit < 64e6
+
+
+def test_small_products_are_not_shared_out_among_threads():
+    """While it predicts BLAS has one thread; afterwards as many as before, also where the model fails."""
+    seen = []
+
+    def blas() -> list[int]:
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    class Watched(nn.Module):
+        def forward(self, x):
+            seen.append(blas())
+            raise RuntimeError("enough")
+
+    with threadpool_limits(2, user_api="blas"):
+        before = blas()
+        with pytest.raises(ForwardError):
+            check(Watched(), "f32[4,8]", mode="predict")
+        assert blas() == before
+    assert all(set(threads) == {1} for threads in seen)
+    assert seen

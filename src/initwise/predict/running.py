@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from ..core.errors import ForwardError, ModelError, UnsupportedError
@@ -57,7 +58,7 @@ def predicted(
     """
     if _RUNNING:
         _refuse_inside()
-    with ALONE, luck.numbered(), kin.followed(), _young_collected():
+    with ALONE, luck.numbered(), kin.followed(), _young_collected(), _on_one_thread():
         _RUNNING.append(threading.get_ident())
         try:
             return _predicted(model, example, plan, loss, seed, on_progress)
@@ -74,6 +75,13 @@ def _young_collected() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
+
+
+@contextlib.contextmanager
+def _on_one_thread() -> Iterator[None]:
+    """Matrix products are many and small: a BLAS that shares each out among threads takes three times as long."""
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 def _refuse_inside() -> None:
