@@ -79,7 +79,7 @@ def _young_collected() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _on_one_thread() -> Iterator[None]:
-    """Matrix products are many and small: a BLAS that shares each out among threads takes three times as long."""
+    """Matrix products are many and small: a BLAS that shares them among threads takes three times as long."""
     with threadpool_limits(1, user_api="blas"):
         yield
 
