@@ -110,6 +110,18 @@ def test_choose_ranks_and_vetoes(project, command):
     assert "zeros" in said.out.split("Out, and why")[1]
 
 
+def test_choose_is_told_the_loss(project, command):
+    """Numbers to be met start smaller than logits; the lines to paste say it again."""
+    asked = ("choose", "models.py:healthy", "--example", SPEC, "--candidates", "rule_a2")
+    numbers, logits = (command(*asked, "--loss", kind) for kind in ("regression", "classification"))
+    assert "std 0.3, small beside the targets" in numbers.out
+    assert "std 1.0, the usual size of logits" in logits.out
+    assert "loss='regression'" in numbers.out
+    wrong = command(*asked, "--loss", "logits")
+    assert wrong.code == 2
+    assert "classification" in wrong.err
+
+
 def test_choose_races_when_asked(project, command):
     said = command("choose", "models.py:problem", "--race", "--lr", "0.01", "--budget", "0.5", *FEW)
     assert said.code == 0

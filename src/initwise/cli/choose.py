@@ -52,6 +52,14 @@ Method = Annotated[
         metavar="NAME", help='"analytic" (no data pass) or "calibrated"; none: what the model allows.'
     ),
 ]
+Loss = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND",
+        help='"classification" (logits) or "regression" (numbers): how large the output starts; none: what a '
+        "problem's targets or the model say.",
+    ),
+]
 Rate = Annotated[float | None, typer.Option(help="The learning rate you will use; else a grid.")]
 Candidates = Annotated[
     str | None,
@@ -87,6 +95,7 @@ def choose(
     method: Method = None,
     race: Race = None,
     budget: Budget = "0.1",
+    loss: Loss = None,
     lr: Rate = None,
     candidates: Candidates = None,
     store: Store = None,
@@ -104,6 +113,7 @@ def choose(
     options = {
         "method": method,
         "budget": budget,
+        "loss": loss,
         "lr": lr,
         "candidates": _names(candidates),
         "store": store,
@@ -217,6 +227,7 @@ COMMAND = Command(
         "initwise choose --example digits-cnn",
         "initwise choose model.py:make_model --example 'f32[32,1,28,28]'",
         "initwise choose model.py:make_model --example 'i64[1,128]<50257' --method analytic",
+        "initwise choose model.py:make_model --example 'f32[64,8]' --loss regression --lr 3e-3",
         "initwise choose train.py:problem --race --budget 0.2   problem() returns an initwise.Problem",
         "initwise choose train.py:problem --race --lr 1e-3 --candidates he_normal,lsuv,rule_b",
         "initwise choose train.py:problem --race --store race.sqlite --executor processes:4",
