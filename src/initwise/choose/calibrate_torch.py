@@ -71,6 +71,13 @@ def measure_factors(
 
     The pass runs in training mode, so that batch norms use the batch, but with dropout switched off.
     """
+    with torch.inference_mode(False):  # whose tensors do not count what is written into them
+        return _passed(model, example, plan, targets, seed)
+
+
+def _passed(
+    model: nn.Module, example: Any, plan: Plan, targets: Mapping[str, Target], seed: int
+) -> Calibration:
     args, kwargs = arguments(model, example, seed=seed)
     weights = weights_for(model, plan, seed=seed)
     versions = {name: tensor._version for name, tensor in weights.items()}
