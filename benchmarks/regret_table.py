@@ -58,6 +58,9 @@ class Row:
         return min(self.losses.values(), key=mean)
 
 
+CHOSEN = "choose"
+
+
 def regret(loss: float, best: float, worst: float) -> float:
     """0 for the best, 1 for the loss without learning."""
     if not math.isfinite(loss):
@@ -74,6 +77,7 @@ class Scores:
     fixed: tuple[float, ...]
     usual: tuple[float, ...]
     not_worse: tuple[bool, ...]
+    not_better: tuple[bool, ...]
 
 
 def scores(problems: Sequence[str], rows: Rows) -> list[Scores]:
@@ -83,7 +87,7 @@ def scores(problems: Sequence[str], rows: Rows) -> list[Scores]:
 
 
 def _scores(scheme: str, schemes: Sequence[str], problems: Sequence[str], rows: Rows) -> Scores:
-    searched, fixed, usual, not_worse = [], [], [], []
+    searched, fixed, usual, not_worse, not_better = [], [], [], [], []
     for problem in problems:
         group = [rows[problem, one] for one in schemes]
         mine, worst = rows[problem, scheme], rows[problem, WORST].best
@@ -92,7 +96,8 @@ def _scores(scheme: str, schemes: Sequence[str], problems: Sequence[str], rows: 
         fixed += at_rates.values()
         usual += [found for rate, found in at_rates.items() if rate == _usual(mine)]
         not_worse.append(_not_worse(mine, rows[problem, DEFAULT]))
-    return Scores(scheme, tuple(searched), tuple(fixed), tuple(usual), tuple(not_worse))
+        not_better.append(_not_worse(rows[problem, DEFAULT], mine))
+    return Scores(scheme, *map(tuple, (searched, fixed, usual, not_worse, not_better)))
 
 
 def _usual(row: Row) -> float:
@@ -153,7 +158,27 @@ def table(name: str, problems: Sequence[str], rows: Rows) -> str:
     ready = [p for p in problems if (p, WORST) in rows and (p, DEFAULT) in rows]
     counted = sorted(scores(ready, rows), key=lambda s: mean(s.searched)) if ready else []
     lines = [_line(one) for one in counted]
-    return HEAD.format(name=name, count=len(ready)) + "\n".join(lines) + "\n\n" + _each(ready, counted)
+    head = HEAD.format(name=name, count=len(ready)) + "\n".join(lines)
+    return head + "\n\n" + _beside_default(counted) + _each(ready, counted)
+
+
+APART = (0.0, 0.02, 0.05)
+"""Differences of regret that are counted."""
+
+
+def _beside_default(counted: Sequence[Scores]) -> str:
+    """How often `choose` and the default differ beyond noise, and by how much."""
+    known = {one.scheme: one for one in counted}
+    if not {CHOSEN, DEFAULT} <= set(known):
+        return ""
+    mine, default = known[CHOSEN], known[DEFAULT]
+    gains = [b - a for a, b in zip(mine.searched, default.searched, strict=True)]
+    said = []
+    for word, same, sign in (("worse", mine.not_worse, -1), ("better", mine.not_better, 1)):
+        apart = [sign * gain for gain, alike in zip(gains, same, strict=True) if not alike]
+        counts = ", ".join(f"{sum(gap > least for gap in apart)} by more than {least}" for least in APART[1:])
+        said.append(f"{word} on {len(apart)} ({counts})")
+    return f"`{CHOSEN}` beside the default, beyond two standard errors: {' and '.join(said)}.\n\n"
 
 
 def _line(one: Scores) -> str:
