@@ -87,7 +87,10 @@ def scores(problems: Sequence[str], rows: Rows) -> list[Scores]:
 
 
 def _scores(scheme: str, schemes: Sequence[str], problems: Sequence[str], rows: Rows) -> Scores:
-    searched, fixed, usual, not_worse, not_better = [], [], [], [], []
+    searched: list[float] = []
+    fixed: list[float] = []
+    usual: list[float] = []
+    not_worse, not_better = [], []
     for problem in problems:
         group = [rows[problem, one] for one in schemes]
         mine, worst = rows[problem, scheme], rows[problem, WORST].best
@@ -97,7 +100,8 @@ def _scores(scheme: str, schemes: Sequence[str], problems: Sequence[str], rows: 
         usual += [found for rate, found in at_rates.items() if rate == _usual(mine)]
         not_worse.append(_not_worse(mine, rows[problem, DEFAULT]))
         not_better.append(_not_worse(rows[problem, DEFAULT], mine))
-    return Scores(scheme, *map(tuple, (searched, fixed, usual, not_worse, not_better)))
+    found = tuple(searched), tuple(fixed), tuple(usual), tuple(not_worse), tuple(not_better)
+    return Scores(scheme, *found)
 
 
 def _usual(row: Row) -> float:
