@@ -218,6 +218,13 @@ def test_more_than_can_be_followed_is_said(monkeypatch):
     assert SHARED in initwise.check(lambda: model, "f32[4,12,16]", mode="predict").note
 
 
+def test_more_states_than_are_compared_are_said(monkeypatch):
+    """A second layer over many steps: what the first one's states have in common is not in their join."""
+    monkeypatch.setattr(sharing, "PIECES", 4)
+    model = Recurrent(nn.RNN, 2)
+    assert SHARED in initwise.check(lambda: model, "f32[4,6,12]", mode="predict").note
+
+
 def test_copies_with_the_same_numbers_are_one_weight():
     """torch's TransformerEncoder copies its layer: other parameters, the same numbers."""
     torch.manual_seed(0)

@@ -87,6 +87,14 @@ def taken_apart(x: Value, dim: int, index: int) -> None:
         family.shared = bool(found > ALIKE * x.moments.mean_square)
 
 
+def uncounted(pieces: Sequence[Value]) -> frozenset[str]:
+    """The note, if more tensors side by side covary than `side_by_side` looks at."""
+    if not kin.family().shared or len(pieces) <= PIECES:
+        return frozenset()
+    met = covariances.of_values(pieces[-2], pieces[-1]) is not None
+    return frozenset({SHARED}) if met else frozenset()
+
+
 def side_by_side(moments: Moments, pieces: Sequence[Value], dim: int) -> Moments:
     """Tensors of size 1 one after another along `dim`, with what they have in common."""
     if not kin.family().shared or len(pieces) > PIECES or moments.axes[dim] != ((1,) * len(pieces),):

@@ -200,7 +200,7 @@ def joined(pieces: Sequence[Value], dim: int) -> Value:
     moments = maps.concatenate([piece.moments for piece in pieces], dim)
     moments = simplified(sharing.side_by_side(moments, pieces, dim))
     spread = max((piece.scale_spread for piece in pieces), key=lambda luck: luck.variance)
-    notes: frozenset[str] = frozenset().union(*(piece.notes for piece in pieces))
+    notes = frozenset().union(sharing.uncounted(pieces), *(piece.notes for piece in pieces))
     found = values.fresh(moments, spread=spread, notes=notes, grams=_joined_grams(pieces, dim))
     kin.remember(found, kin.Joined(tuple(pieces), moments, dim))
     return found
