@@ -71,6 +71,19 @@ def _measured(build, example, seed):
     return {row.name: row for row in initwise.check(build(), example, seed=seed).layers}
 
 
+def test_windows_whose_scores_are_viewed_in_pages():
+    """Swin 2 sees masked scores as (batch, windows, …) and back: a mask that was broadcast goes with them."""
+
+    class Paged(Windows):
+        def forward(self, x: Tensor) -> Tensor:
+            scores = (self.query(x) @ self.key(x).mT).view(-1, 2, 8, 8) + self.mask
+            found: Tensor = scores.view(-1, 8, 8).softmax(-1) @ self.value(x)
+            return found
+
+    rows = initwise.check(Paged, "f32[8,8,32]", mode="predict").layers
+    assert not [row.name for row in rows if math.isnan(row.forward_rms)]
+
+
 def test_numbers_that_only_lower_scores_hide_nothing():
     """A bias by distance is no mask: its numbers are not zeros and very negative ones."""
     model = Windows(low=-100.0)

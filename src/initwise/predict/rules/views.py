@@ -22,8 +22,9 @@ def _moved(call: Call, name: str, key: Hashable, change: Callable[[Moments], Mom
     found = values.moved(x, key, change, x.shape)
     if x.mask is None or name != "self":
         return found
-    # what takes no part moves with the rest
-    mask = call.op(**{**call.arguments, "self": x.mask.expand(x.shape)})
+    # what takes no part moves with the rest; a mask that is broadcast has no strides of its own to view
+    whole, laid_out = x.mask.expand(x.shape), isinstance(key, tuple) and key[:1] == ("reshape",)
+    mask = whole.reshape(call.shape) if laid_out else call.op(**{**call.arguments, "self": whole})
     return replace(found, mask=mask)
 
 
