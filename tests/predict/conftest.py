@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from initwise.predict import kin
+
 sys.path.insert(0, str(Path(__file__).parent))
 
 
@@ -19,3 +21,10 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True)
+def a_family_of_its_own() -> Iterator[None]:
+    """Rules that a test calls outside a prediction leave nothing for the tests behind it."""
+    with kin.followed():
+        yield
