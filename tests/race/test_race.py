@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from initwise.choose.pace import rate_range, sensitivity
 from initwise.choose.planners import study
@@ -131,6 +132,19 @@ def test_the_budget_is_kept(make, budget):
         result = run(make(optimizer="sgd"), ("he_normal", "zeros"), budget=budget, lrs=[0.01, 0.1])
     assert len(counted) <= budget * 2 * 2 * 60
     assert result.cost == pytest.approx(len(counted) / (2 * 2 * 60))
+
+
+def test_a_stack_with_arms_that_diverge_keeps_the_budget(make):
+    steps = []
+    hook = register_optimizer_step_post_hook(lambda optimizer, *_: steps.append(len(optimizer.param_groups)))
+    try:
+        plans = dict.fromkeys("abcdefgh", "he_normal")
+        result = run(make(optimizer="sgd"), plans, budget=0.3, lrs=[1e-2, 1e30], seeds=3)
+    finally:
+        hook.remove()
+    assert any(arm.status == "diverged" for arm in result.arms)
+    assert sum(steps) <= 0.3 * 8 * 2 * 60
+    assert result.cost == pytest.approx(sum(steps) / (8 * 2 * 60))
 
 
 def test_the_full_budget_trains_everything_to_the_end(make):

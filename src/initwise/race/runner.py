@@ -100,7 +100,8 @@ class Runner:
         for found in self._outcomes(arms, rung.steps):
             for (curve, seed), outcome in found:
                 self._results.add(curve, seed, rung.steps, outcome)
-                self._spent += outcome.steps
+            # a stack steps an arm that diverged as long as any other arm trains
+            self._spent += len(found) * max(outcome.steps for _, outcome in found)
             self._done += len(found) * rung.steps
             self._report(self._done, total, text)
             require_time()
