@@ -160,7 +160,10 @@ def between(values: Sequence[float]) -> str:
 
 @dataclass(frozen=True)
 class Training:
-    """Steps of an optimizer at several rates; the same batches for every method."""
+    """Steps of an optimizer at several rates; the same batches for every method.
+
+    With several seeds the curve is their mean, each seed with weights and batches of its own.
+    """
 
     make: Make
     data: Callable[[], tuple[Tensor, Tensor]]
@@ -169,22 +172,25 @@ class Training:
     batch: int = 0
     optimizer: str = "Adam"
     loss: Loss = functional.cross_entropy
+    seeds: int = 1
 
     def run(self, method: str) -> Found:
         """The curve of the best rate, and the loss at its end (mean of the last tenth)."""
-        curves = {rate: self._curve(method, rate) for rate in self.rates}
+        every = {rate: [self._curve(method, rate, seed) for seed in range(self.seeds)] for rate in self.rates}
+        curves = {rate: [_mean(step) for step in zip(*each, strict=True)] for rate, each in every.items()}
         best = min(curves, key=lambda rate: _end(curves[rate]))
         end = _end(curves[best])
         shown = f"{end:.2g}" if end < math.inf else "diverges"
         tenth = self.steps // 10
         tenths = [_mean(curves[best][k : k + tenth]) for k in range(0, self.steps, tenth)]
-        return {"rate": best, "loss": end, "tenths": tenths, "shown": f"{shown} ({best:g})"}
+        ends = [_end(curve) for curve in every[best]]
+        return {"rate": best, "loss": end, "ends": ends, "tenths": tenths, "shown": f"{shown} ({best:g})"}
 
-    def _curve(self, method: str, rate: float) -> list[float]:
+    def _curve(self, method: str, rate: float, seed: int) -> list[float]:
         x, y = self.data()
-        model = drawn(self.make, method, x[:256], 0, y[:256], self.loss)
+        model = drawn(self.make, method, x[:256], seed, y[:256], self.loss)
         step = getattr(torch.optim, self.optimizer)(model.parameters(), lr=rate)
-        random, losses = torch.Generator().manual_seed(0), []
+        random, losses = torch.Generator().manual_seed(seed), []
         for _ in range(self.steps):
             index = torch.randint(0, len(x), (self.batch,), generator=random) if self.batch else slice(None)
             loss = self.loss(model(x[index]), y[index])
@@ -208,7 +214,7 @@ def _mean(values: Sequence[float]) -> float:
 def deep_relu(method: str) -> Found:
     """64 × 256 ReLU with Adagrad; "rezero" is the changed architecture with torch's weights."""
     make = (lambda: ReZero(64, 256)) if method == "rezero" else (lambda: mlp(64, "relu", 256))
-    return Training(make, digits, (1e-4, 1e-3, 1e-2), 70, 128, "Adagrad").run(method)
+    return Training(make, digits, (1e-4, 1e-3, 1e-2), 70, 128, "Adagrad", seeds=3).run(method)
 
 
 def reader(method: str) -> Found:
@@ -221,10 +227,12 @@ def reader(method: str) -> Found:
     return {"shown": shown}
 
 
-SIN_COS = Training(lambda: mlp(30, "silu", 128, 2, 1), waves, (3e-4, 1e-3), 400, loss=functional.mse_loss)
+SIN_COS = Training(
+    lambda: mlp(30, "silu", 128, 2, 1), waves, (3e-4, 1e-3), 400, loss=functional.mse_loss, seeds=3
+)
 THOUSAND = Training(lambda: mlp(1000, "tanh", 64), digits, (3e-5, 1e-4), 60, 64)
 FIVE_HUNDRED = Training(lambda: cnn(500, "relu", 16), digits, (1e-4, 1e-3), 60, 32)
-SIXTEEN = Training(lambda: cnn(16, "tanh", 32), digits, (1e-3, 3e-3), 150, 32)
+SIXTEEN = Training(lambda: cnn(16, "tanh", 32), digits, (1e-3, 3e-3), 1000, 32, seeds=3)
 
 TASKS: Mapping[str, Task] = {
     **{
@@ -246,19 +254,19 @@ TASKS: Mapping[str, Task] = {
     "T8": Task("12 ReLU layers of 128 on digits: skewed units", "few", (*METHODS, "anyinit_centred"), skewed),
     "T10": Task("LSUV on a post-LN transformer: what choose takes", "not LSUV", ("choose",), reader),
     "T1": Task(
-        "64 ReLU layers of 256, Adagrad, 70 steps: training loss (best rate)",
+        "64 ReLU layers of 256, Adagrad, 70 steps: training loss (best rate, three seeds)",
         "ReZero's, architecture unchanged",
         (*METHODS, "rezero"),
         deep_relu,
     ),
     "T2b": Task(
-        "sin 3x · cos 3y, 30 SiLU layers of 128, 400 Adam steps: loss (best rate)",
+        "sin 3x · cos 3y, 30 SiLU layers of 128, 400 Adam steps: loss (best rate, three seeds)",
         "below .0014",
         (*OURS, *PEERS, "lsuv", "torch_default"),
         SIN_COS.run,
     ),
     "T7": Task(
-        "16 tanh convolutions of 32, 150 Adam steps: training loss (best rate)",
+        "16 tanh convolutions of 32, 1,000 Adam steps: training loss (best rate, three seeds)",
         "trains",
         (*OURS, *PEERS, "lsuv", "torch_default", "orthogonal"),
         SIXTEEN.run,
