@@ -138,3 +138,25 @@ def test_a_buffer_written_behind_autograd_is_read_again():
 def test_gates_that_a_recurrence_writes_in_place_are_tensors_of_their_own():
     row = check(lambda: nn.GRU(16, 32, batch_first=True), "f32[8,12,16]", mode="predict").layers[0]
     assert row.verdict == "ok"
+
+
+class LargestOverTime(nn.Module):
+    """A text CNN: rectified features, the largest of each over time."""
+
+    def __init__(self, largest):
+        super().__init__()
+        self.largest, self.conv, self.head = largest, nn.Conv1d(16, 64, 3, padding=1), nn.Linear(64, 4)
+
+    def forward(self, x):
+        return self.head(self.largest(torch.relu(self.conv(x))))
+
+
+@pytest.mark.parametrize("largest", [lambda h: h.amax(2), lambda h: h.max(2).values], ids=["amax", "max"])
+def test_what_is_largest_is_positive_so_its_gradient_passes_relu(largest):
+    """Half of it before: as if the largest of thirty were negative half of the time."""
+
+    def build():
+        return LargestOverTime(largest)
+
+    row, (_, gradient) = row_of(build, "f32[16,16,30]", "conv"), mean_squares(build, "f32[16,16,30]", "conv")
+    assert abs(math.log(row.gradient_rms**2 / gradient)) < 0.2

@@ -18,7 +18,7 @@ from .. import quadrature, values
 from ..axes import Array, Axes, atoms_of, patterns, start
 from ..bases import Base, Factor
 from ..lines import Line
-from ..moments import independent
+from ..moments import constant, independent
 from ..terms import Term
 from ..values import Value
 from .calling import Call, UnpredictedError, rule
@@ -109,21 +109,27 @@ def largest(x: Value, dims: Sequence[int], counts: Counts) -> Value:
     return Value((Term((Factor(factor.base, np.stack(found).reshape(ranked.shape)),)),), x.notes)
 
 
+def _power(x: Value, dims: Sequence[int], count: float) -> tuple[Base, Array]:
+    """Given the z of x's base, how much likelier than any it is the largest of `count`: Φᵏ⁻¹(z)/E[Φᵏ⁻¹]."""
+    factor = _function(x)
+    order, share = _ranks(factor)
+    power = np.empty_like(share)
+    rho = correlation(factor.base, dims)
+    np.put_along_axis(power, order, above(np.minimum(share, 1.0), count - 1, rho), -1)
+    return factor.base, power / quadrature.mean(power)[..., None]
+
+
 def _chosen(g: Value, x: Value, dims: Sequence[int], count: float, hits: float, pairs: float = 0.0) -> Value:
     """g where x is the largest of `count`; in all `hits` times per element, `pairs` of them doubly.
 
     Given x's z, it is hit n(z) = hits·Φᵏ⁻¹(z)/E[Φᵏ⁻¹] times: of mean n and, for one hit at most, of
     mean square n, so n·g and √(n − n²)·g·ε with a stranger ε.
     """
-    factor = _function(x)
-    order, share = _ranks(factor)
-    power = np.empty_like(share)
-    rho = correlation(factor.base, dims)
-    np.put_along_axis(power, order, above(np.minimum(share, 1.0), count - 1, rho), -1)
-    number = hits * power / quadrature.mean(power)[..., None]
+    base, power = _power(x, dims, count)
+    number = hits * power
 
     def function(numbers: Array) -> Value:
-        return Value((Term((Factor(factor.base, numbers),)),))
+        return Value((Term((Factor(base, numbers),)),))
 
     if number.max() > 1 + 1e-6 or pairs:
         alike = _apart(g.moments.second, g.moments.axes, dims) if pairs else 0.0
@@ -270,12 +276,27 @@ def either_holds(call: Call) -> Value:
 
 def _is_largest(x: Value, whole: Value, dims: tuple[int, ...], count: float, hits: float) -> Value:
     one = values.fixed(x.shape, 1.0)
-    found = one_of(one, dims[0]) if len(dims) == 1 and x.shape[dims[0]] == count else None
-    found = found or _chosen(one, whole, dims, count, hits)
+    if len(dims) == 1 and x.shape[dims[0]] == count:
+        found = where_largest(one, whole, dims[0])
+    else:
+        found = _chosen(one, whole, dims, count, hits)
     if 0 in dims:
         found = values.noted(found, frozenset({OF_EXAMPLES}))
     found.memo[HIT] = True
     return found
+
+
+def where_largest(g: Value, x: Value, dim: int) -> Value:
+    """g at one place of each line along `dim`, where x is largest, zero at the others.
+
+    Of mean square 1/k it becomes of mean square Φᵏ⁻¹(z)/(k·E[Φᵏ⁻¹]) given x's z.
+    """
+    if g.shape[dim] == 1:
+        return g
+    base, power = _power(x, (dim,), float(x.shape[dim]))
+    root = np.sqrt(power)
+    placed = one_of(g, dim, float(np.mean(quadrature.mean(root))))
+    return values.times(placed, Value((Term((Factor(base, root),)),)))
 
 
 OF_EXAMPLES = "the largest over examples: that the one it comes from differs from the others is not followed"
@@ -286,6 +307,12 @@ def extreme(call: Call) -> Value | list[Value]:
     """The largest, or smallest, along axes."""
     x = call.value("self")
     sign = -1.0 if call.name in ("amin", "min") else 1.0
-    y = _reduced(call, values.scaled(x, sign), call.dims(len(x.shape)))
-    y = values.scaled(y, sign)
-    return y if not isinstance(call.out, (tuple, list)) else [y, values.fixed(call.shape, 0.0)]
+    signed, dims = values.scaled(x, sign), call.dims(len(x.shape))
+    y = values.scaled(_reduced(call, signed, dims), sign)
+    return y if not isinstance(call.out, (tuple, list)) else [y, _place(signed, dims, call.shape)]
+
+
+def _place(x: Value, dims: Sequence[int], shape: tuple[int, ...]) -> Value:
+    """Where the largest lies, which remembers what it is the largest of."""
+    count = float(math.prod(x.shape[d] for d in dims))
+    return values.fresh(constant(shape, 0.0), origin=(LARGEST, x, tuple(dims), count, 1 / count))

@@ -233,8 +233,12 @@ def gather(call: Call) -> Value:
     return values.fresh(found, spread=x.scale_spread, notes=x.notes, origin=origin)
 
 
-def one_of(g: Value, dim: int) -> Value:
-    """g at one place along `dim`, zero at the others; each line of its own has its own place."""
+def one_of(g: Value, dim: int, known: float = 1.0) -> Value:
+    """g at one place along `dim`, zero at the others; each line of its own has its own place.
+
+    Args:
+        known: what it is to be multiplied with, of mean square 1, has this mean: that of the product is kept.
+    """
     moments, size = g.moments, g.shape[dim]
     if size == 1:
         return g
@@ -243,8 +247,9 @@ def one_of(g: Value, dim: int) -> Value:
     for axis, atom in enumerate(atoms_of(moments.axes)):
         equal = patterns(atom).equal.reshape([-1 if a == axis else 1 for a in range(line.ndim)])
         line, place = (line, place & equal) if axis in mine else (line & equal, place)
-    share = np.where(line, np.where(place, 1 / size, 0.0), 1 / size**2)
-    return kept(Moments(moments.axes, moments.second * share, moments.mean / size), g)
+    mean = 1 / (size * known)
+    share = np.where(line, np.where(place, 1 / size, 0.0), mean**2)
+    return kept(Moments(moments.axes, moments.second * share, moments.mean * mean), g)
 
 
 def resized(x: Value, shape: Sequence[int]) -> Value:

@@ -21,6 +21,7 @@ from ..axes import start
 from ..moments import Moments, measured
 from ..values import Value
 from .calling import Call, UnpredictedError, rule
+from .extremes import LARGEST, where_largest
 from .indexing import (
     ANY_PLACE,
     along_dim,
@@ -217,7 +218,7 @@ def _somewhere(call: Call) -> Value:
     source = call["src"] if "src" in call.arguments else call["value"]
     shape = (*call.shape[:dim], 1, *call.shape[dim + 1 :])
     given = call.of(source) if isinstance(source, Tensor) else values.fixed(shape, float(source))
-    placed = one_of(resized(values.expanded(given, shape), call.shape), dim)
+    placed = _placed(resized(values.expanded(given, shape), call.shape), call.of(index), dim)
     target = call.value("self")
     if target.moments.mean_square == 0:
         return placed
@@ -226,6 +227,14 @@ def _somewhere(call: Call) -> Value:
     return either(
         resized(values.expanded(given, shape), call.shape), target, _one(call.shape, dim), call.shape
     )
+
+
+def _placed(x: Value, index: Value, dim: int) -> Value:
+    """x at one place of each line: of an index that says where others are largest, where those are large."""
+    origin = index.terms[0].factors[0].base.origin
+    if origin[:1] == (LARGEST,) and origin[1].shape == x.shape and origin[2] == (dim,):
+        return where_largest(x, origin[1], dim)
+    return one_of(x, dim)
 
 
 def _anywhere(call: Call, dim: int, number: int) -> Value:
