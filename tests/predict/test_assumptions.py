@@ -81,3 +81,39 @@ def test_what_a_weight_s_gradient_rests_on_stands_in_its_row(loss):
     signals = initwise.check(model, "f32[16,8]", loss=loss, mode="predict")
     told = [row for row in signals.layers if "a gradient that holds the output" in row.reason]
     assert bool(told) == ("a gradient that holds the output" in signals.note) == (loss == "mse")
+
+
+class BesideItsNorm(nn.Module):
+    """x less its RMS norm: nearly nothing, if x has variance 1."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.norm, self.last = nn.Linear(16, 32), nn.RMSNorm(32), nn.Linear(32, 4)
+
+    def forward(self, x):
+        h = self.first(x)
+        return self.last(h - self.norm(h))
+
+
+class LinearAttention(nn.Module):
+    """Queries meet Σ k·vᵀ, and Σ k below: what they have in common cancels. Katharopoulos et al. 2020."""
+
+    def __init__(self):
+        super().__init__()
+        self.q, self.k, self.v = nn.Linear(16, 16), nn.Linear(16, 16), nn.Linear(16, 16)
+
+    def forward(self, x):
+        q, k = (nn.functional.elu(layer(x)) + 1 for layer in (self.q, self.k))
+        below = q @ k.sum(1, keepdim=True).transpose(1, 2)
+        return q @ (k.transpose(1, 2) @ self.v(x)) / below
+
+
+@pytest.mark.parametrize(
+    ("build", "example", "note"),
+    [
+        (BesideItsNorm, EXAMPLE, "depend on each other"),
+        (LinearAttention, "f32[4,12,16]", "a quotient of two products of the same operand"),
+    ],
+)
+def test_what_is_not_followed_is_told(build, example, note):
+    assert note in initwise.check(build, example, mode="predict").note

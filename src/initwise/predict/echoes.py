@@ -88,6 +88,15 @@ def _slope(term: Term, numbers: frozenset[int]) -> float:
     return term.coefficient * covariance / max(float(quadrature.mean(known * quadrature.GRID)), 1e-150)
 
 
+def of_the_same(x: Value, y: Value) -> bool:
+    """Are both products, with an operand in common?"""
+    one, other = (
+        {n for base in value.bases if base.origin[:1] == (PRODUCT,) for n in base.origin[1]}
+        for value in (x, y)
+    )
+    return not one.isdisjoint(other)
+
+
 def heard(gradient: Value, weight: Value) -> bool:
     """Does the gradient hold, in a share that counts, what this weight gave?"""
     numbers = frozenset(base.number for base in weight.bases)

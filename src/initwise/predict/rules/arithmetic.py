@@ -11,6 +11,7 @@ from torch import Tensor
 from .. import values
 from ..algebra import centre
 from ..bases import Factor
+from ..echoes import of_the_same
 from ..parts import complex_sum, is_complex
 from ..related import dependent
 from ..values import Value
@@ -116,6 +117,9 @@ def multiply(call: Call) -> Value:
     return by_its_rms(x, y) or by_its_rms(y, x) or product(x, y)
 
 
+QUOTIENT = "a quotient of two products of the same operand: what cancels in its gradient is not followed"
+
+
 @rule("div")
 def divide(call: Call) -> Value:
     """x/y; a number below, or a function of one base (its reciprocal)."""
@@ -124,7 +128,9 @@ def divide(call: Call) -> Value:
     y, x = _operand(call, call["other"]), _operand(call, call["self"])
     if call.get("rounding_mode") is None and isinstance(y, float) and isinstance(x, Value):
         return values.scaled(x, 1 / y) if y else elementwise(call)
-    return elementwise(call)
+    found = elementwise(call)
+    alike = isinstance(x, Value) and isinstance(y, Value) and of_the_same(x, y)
+    return values.noted(found, frozenset({QUOTIENT})) if alike else found
 
 
 @rule("neg")

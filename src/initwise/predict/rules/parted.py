@@ -45,6 +45,7 @@ def by_its_rms(x: Value, rate: Value) -> Value | None:
     share = (moments.mean_square / size) ** 0.5 if size > 0 else 0.0
     grams = {root: scale(gram, share) for root, gram in whole.grams.items()}
     found = values.fresh(moments, notes=x.notes | rate.notes, grams=grams)
+    related.depends(found, whole)
     x.memo[NORMED] = Normed(found, factor.base.number)
     return found
 
