@@ -108,9 +108,36 @@ class LinearAttention(nn.Module):
         return q @ (k.transpose(1, 2) @ self.v(x)) / below
 
 
+class Scan(nn.Module):
+    """h ← exp(dt·A)·h + u at each step, one A for all: a state-space model's. Gu and Dao 2023."""
+
+    def __init__(self):
+        super().__init__()
+        self.dt, self.a = nn.Linear(16, 16), nn.Parameter(-torch.rand(16))
+
+    def forward(self, x):
+        h = torch.zeros_like(x[:, 0])
+        for step in range(x.shape[1]):
+            h = torch.exp(nn.functional.softplus(self.dt(x[:, step])) * self.a) * h + x[:, step]
+        return h
+
+
+class Mixture(nn.Module):
+    """ln Σ π·exp(−d²/2): what comes back to the scores of π is made of them. Bishop 1994."""
+
+    def __init__(self):
+        super().__init__()
+        self.scores, self.distances = nn.Linear(16, 4), nn.Linear(16, 4)
+
+    def forward(self, x):
+        return torch.logsumexp(self.scores(x).log_softmax(-1) - self.distances(x) ** 2 / 2, -1)
+
+
 @pytest.mark.parametrize(
     ("build", "example", "note"),
     [
+        (Scan, "f32[4,6,16]", "depend on each other"),
+        (Mixture, EXAMPLE, "depends on its own probabilities"),
         (BesideItsNorm, EXAMPLE, "depend on each other"),
         (LinearAttention, "f32[4,12,16]", "a quotient of two products of the same operand"),
     ],

@@ -49,6 +49,7 @@ class Base:
         number: one for all views of what was drawn once.
         made_from: of a view, the base it is one of (as long as that lives), and the move's key.
         opaque: the numbers of what it depends on in ways that are not followed; see `related`.
+        lasting: those of which its sums and products with others are told too, up to a contraction.
         told: notes for gradients that it is multiplied with; one set for all views.
         places: of a view, the parts of the whole that were taken on the way.
         made: how it was made, where its covariance with others is found by that; see `kin`.
@@ -78,6 +79,7 @@ class Base:
         self.partners: list[Any] = []
         self.made_from: tuple[weakref.ref[Base], Hashable] | None = None
         self.opaque: frozenset[int] = frozenset()
+        self.lasting: frozenset[int] = frozenset()
         self.told: set[str] = set()
         self.places: frozenset[tuple[Hashable, ...]] = frozenset()
         self.common: dict[str, Any] = {}
@@ -161,6 +163,7 @@ class Base:
                 self._views[key].made = kin.View(self, key, change)
             self._views[key].made_from = (weakref.ref(self), key)
             self._views[key].opaque, self._views[key].told = self.opaque, self.told
+            self._views[key].lasting = self.lasting
             here = {key} if isinstance(key, tuple) and key[0] in PARTS else set()
             self._views[key].places = self.places | here
             if regrouped(self.moments, moments):

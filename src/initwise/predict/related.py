@@ -26,6 +26,26 @@ def depends_linearly(made: Value, gradient: Value) -> None:
     _add(made, frozenset(factor.base for factor in factors if factor.values is None))
 
 
+def lasts(made: Value, *sources: Value) -> None:
+    """As `depends`; and it is told of what is made of `made`, too: scores of a log-softmax come back in losses."""
+    depends(made, *sources)
+    known = frozenset(base.number for value in sources for base in value.bases)
+    for base in made.bases:
+        base.lasting = base.lasting | known
+
+
+def rebased(made: Value, source: Value) -> None:
+    """Say of `source` under another base what it depends on: what lasts, and drawn parameters multiplied in.
+
+    exp(dt·A) of one A is alike at all steps of a scan.
+    """
+    factors = (factor for term in source.terms if len(term.factors) > 1 for factor in term.factors)
+    drawn = {f.base.number for f in factors if f.base.parameter and not f.base.moments.fixed}
+    known = frozenset(drawn).union(*(base.lasting for base in source.bases))
+    for base in made.bases:
+        base.lasting = base.lasting | known
+
+
 def _add(made: Value, sources: frozenset[Base]) -> None:
     known = frozenset().union(*(base.opaque | {base.number} for base in sources))
     for base in made.bases:
@@ -34,7 +54,13 @@ def _add(made: Value, sources: frozenset[Base]) -> None:
 
 def dependent(x: Value, y: Value) -> bool:
     """Have two values, of different bases, something in common that their product or sum leaves out?"""
-    return any(_tied(one, other) for one in x.bases for other in y.bases if one is not other)
+    tied = any(_tied(one, other) for one in x.bases for other in y.bases if one is not other)
+    return tied or _met_again(x, y)
+
+
+def _met_again(x: Value, y: Value) -> bool:
+    one, other = (frozenset().union(*(base.lasting for base in value.bases)) for value in (x, y))
+    return bool(one) and not one.isdisjoint(other) and x.bases != y.bases
 
 
 def _tied(one: Base, other: Base) -> bool:

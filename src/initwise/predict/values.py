@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from . import kin, luck, quadrature, sharing
+from . import kin, luck, quadrature, related, sharing
 from .algebra import multiply, scale
 from .axes import Array, swapped
 from .bases import Base, Factor, Grams
@@ -147,6 +147,7 @@ class Value:
                 origin=origin,
             )
             kin.remember(self.memo["rebased"], kin.Sum(self.terms))
+            related.rebased(self.memo["rebased"], self)
         found: Value = self.memo["rebased"]
         return found
 

@@ -219,7 +219,7 @@ def log_softmax(call: Call) -> Value:
     moments, keys = centre(s.moments, [dim]), s.shape[dim]
     level = -shares.level(moments.mean_square * keys / max(keys - 1, 1), keys)
     value = values.fresh(moments, spread=s.scale_spread, notes=s.notes, origin=("scores", s, dim))
-    related.depends(value, s)
+    related.lasts(value, s)
     return values.shifted(value, level)
 
 
