@@ -34,9 +34,9 @@ READ = """Where a peer is ahead of initwise:
 
 - T8: AnyInit with `center=True` has fewer skewed units. Its rows sum to zero, so the brightness that all
   pixels share does not pass; an orthogonal block hands it on, to one unit and negated to its twin.
-- T2b: AnyInit's empirical mode ends lower, at another rate. The pairs' start is linear, which may cost steps.
-- T7: LSUV's loss is the lower one after so few steps. Kernels with weights at all nine places instead of the
-  centre alone did not change that for rule_b.
+- T2b: AnyInit's empirical mode ends a little lower. Three seeds do not tell the two apart: those of each
+  lie among those of the other.
+- T7: AnyInit's analytic mode and `choose` end alike, within the seeds' spread.
 """
 
 

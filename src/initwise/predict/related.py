@@ -27,7 +27,7 @@ def depends_linearly(made: Value, gradient: Value) -> None:
 
 
 def lasts(made: Value, *sources: Value) -> None:
-    """As `depends`; and it is told of what is made of `made`, too: scores of a log-softmax come back in losses."""
+    """As `depends`, told of what is made of `made`, too: scores of a log-softmax come back in losses."""
     depends(made, *sources)
     known = frozenset(base.number for value in sources for base in value.bases)
     for base in made.bases:
