@@ -133,9 +133,22 @@ class Mixture(nn.Module):
         return torch.logsumexp(self.scores(x).log_softmax(-1) - self.distances(x) ** 2 / 2, -1)
 
 
+class Ray(nn.Module):
+    """What each point adds, times what those before it let through. Mildenhall et al. 2020, eq. 3."""
+
+    def __init__(self):
+        super().__init__()
+        self.density = nn.Linear(16, 1)
+
+    def forward(self, x):
+        opacity = 1 - torch.exp(-nn.functional.softplus(self.density(x).squeeze(-1)))
+        return opacity * torch.cumprod(1 - opacity, 1)
+
+
 @pytest.mark.parametrize(
     ("build", "example", "note"),
     [
+        (Ray, "f32[4,6,16]", "depend on each other"),
         (Scan, "f32[4,6,16]", "depend on each other"),
         (Mixture, EXAMPLE, "depends on its own probabilities"),
         (BesideItsNorm, EXAMPLE, "depend on each other"),

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from .. import maps, quadrature, values
+from .. import maps, quadrature, related, values
 from ..axes import Array, patterns, start
 from ..bases import Factor
 from ..choices import doubling
@@ -70,7 +70,9 @@ def running_product(call: Call) -> Value:
     parts = [np.abs(second) ** i * np.sign(second) * abs(level) ** gap for i, gap in pairs]
     means = [np.abs(mean) ** i * np.sign(mean) for i in at]
     found = Moments(axes, np.stack(parts, place), np.stack(means, place))
-    return values.fresh(found, spread=x.scale_spread * (size / 2), notes=x.notes)
+    made = values.fresh(found, spread=x.scale_spread * (size / 2), notes=x.notes)
+    related.depends(made, x)  # rays of light: each point's own part times what those before it let through
+    return made
 
 
 def _sizes(size: int) -> dict[float, float]:
