@@ -110,6 +110,36 @@ class Recurrent(nn.Module):
         return found
 
 
+class Written(nn.Module):
+    """A gated linear recurrence that writes its states into one tensor (RecurrentGemma, arXiv:2402.19427)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate, self.into, self.out = nn.Linear(16, 16), nn.Linear(16, 16), nn.Linear(16, 16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate, new = torch.sigmoid(self.gate(x)), self.into(x)
+        state, states = torch.zeros_like(x[:, 0]), torch.zeros_like(x)
+        for step in range(x.shape[1]):
+            state = gate[:, step] * state + new[:, step]
+            states[:, step] = state
+        found: Tensor = self.out(states)
+        return found
+
+
+class TwoRanges(nn.Module):
+    """Attention to few keys and to all, made by one layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.q, self.k, self.v = nn.Linear(16, 16), nn.Linear(16, 16), nn.Linear(16, 16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q = self.q(x)
+        near, far = (torch.softmax(q @ self.k(y).transpose(1, 2) / 4, -1) @ self.v(y) for y in (x[:, :4], x))
+        return near + far
+
+
 def encoder(own: bool = False, *, norm_first: bool = True, layers: int = 3) -> nn.Module:
     def layer() -> nn.Module:
         return nn.TransformerEncoderLayer(48, 4, 96, 0.0, batch_first=True, norm_first=norm_first)
@@ -144,6 +174,7 @@ FOLLOWED = {
     "GRU, two layers": (lambda: Recurrent(nn.GRU, 2), "f32[8,5,12]", 30),
     "LSTM": (lambda: Recurrent(nn.LSTM, 1), "f32[8,7,12]", 30),
     "copies of a layer": (encoder, "f32[4,8,48]", 30),
+    "states written into a tensor": (Written, "f32[4,16,16]", 30),
     "one block in all depths": (Depth, "f32[4,8,48]", 40),
 }
 
@@ -205,8 +236,13 @@ def _with(module, **changed):
 
 @pytest.mark.parametrize(
     ("build", "example"),
-    [(Multiplied, ("f32[16,32]", "f32[16,32]")), (Overlapping, "f32[16,9]"), (Tied, "i64[4,8]<50")],
-    ids=["product", "ranges", "table"],
+    [
+        (Multiplied, ("f32[16,32]", "f32[16,32]")),
+        (Overlapping, "f32[16,9]"),
+        (Tied, "i64[4,8]<50"),
+        (TwoRanges, "f32[4,12,16]"),
+    ],
+    ids=["product", "ranges", "table", "keys"],
 )
 def test_what_is_not_followed_is_said(build, example):
     assert SHARED in initwise.check(build, example, mode="predict").note

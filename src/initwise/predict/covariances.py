@@ -67,7 +67,7 @@ def covariance(one: Base, other: Base) -> Moments | None:
     known = kin.family().covariances
     key = (id(one), id(other))
     if key not in known:
-        if not kin.marks_of(one) & kin.marks_of(other):
+        if not kin.marks_of(one) & kin.marks_of(other) or not _fit(one.moments.shape, other.moments.shape):
             return None
         if len(known) >= MOST:
             kin.family().exhausted = True
@@ -76,6 +76,11 @@ def covariance(one: Base, other: Base) -> Moments | None:
         known[key] = (one, other, found)
         known[key[::-1]] = (other, one, None if found is None else transposed(found))
     return known[key][2]
+
+
+def _fit(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Do tensors of these shapes broadcast?"""
+    return len(one) == len(other) and all(a == b or 1 in (a, b) for a, b in zip(one, other, strict=True))
 
 
 def _heard(found: Moments | None, one: Base, other: Base) -> Moments | None:
@@ -194,7 +199,9 @@ def _of_joined(one: kin.Joined, other: kin.Joined) -> Moments | None:
 
 
 def meeting(x: Value, y: Value) -> Moments | None:
-    """E[x_i·y_j] over patterns."""
+    """E[x_i·y_j] over patterns; None for shapes that do not fit, as of attention to 48 keys and to 96."""
+    if not _fit(x.shape, y.shape):
+        return None
     found = of_values(x, y)
     means = apart(x.moments, y.moments)
     if not means.second.any():

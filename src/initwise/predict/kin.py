@@ -132,6 +132,9 @@ class Joined:
         return tuple(base for piece in self.pieces for base in piece.bases)
 
 
+MIXED = 64
+"""What came of more than this is not told apart by how it is seen: each view of it would double the marks."""
+
 Made = Product | Mapped | Sum | View | Linear | Norm | Joined
 Known = tuple[Any, Any, Moments | None]
 
@@ -270,10 +273,14 @@ def _mark(what: Hashable) -> int:
 
 
 def _seen(bits: int, key: Hashable) -> int:
+    """The marks of what has `bits`, seen by `key`; of very many those that others have, beside themselves."""
+    places = [place for place, digit in enumerate(bin(bits)[:1:-1]) if digit == "1"]
+    if len(places) > MIXED:
+        known = (_FAMILY.marks.get(("view", place, key)) for place in places)
+        return bits | sum({1 << number for number in known if number is not None})
     found = 0
-    for place in range(bits.bit_length()):
-        if bits >> place & 1:
-            found |= _mark(("view", place, key))
+    for place in places:
+        found |= _mark(("view", place, key))
     return found
 
 
