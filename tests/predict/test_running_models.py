@@ -245,3 +245,34 @@ class Perturbed(nn.Module):
 
 def test_a_weight_of_zeros_that_numbers_are_added_to():
     assert_near(Perturbed, "f32[64,32]", 0.35)
+
+
+class Beside(nn.Module):
+    """Two results written side by side into memory where NaN lay before; or one, and half of that is read."""
+
+    def __init__(self, both: bool):
+        super().__init__()
+        self.one, self.other, self.last = nn.Linear(48, 32), nn.Linear(48, 32), nn.Linear(64, 10)
+        self.both = both
+
+    def forward(self, x):
+        before = [torch.full((x.shape[0], 64), math.nan) for _ in range(64)]
+        del before
+        out = torch.empty(x.shape[0], 64)
+        out[:, :32] = self.one(x)
+        if self.both:
+            out[:, 32:] = self.other(x).relu()
+        return self.last(out)
+
+
+def test_what_lies_in_new_memory_by_chance_is_not_met():
+    found = [check(lambda: Beside(True), "f32[64,48]", mode="predict").layers for _ in range(3)]
+    assert all(math.isfinite(row.forward_rms) and math.isfinite(row.weight_gradient_rms) for row in found[0])
+    assert all([row.to_json() for row in rows] == [row.to_json() for row in found[0]] for rows in found)
+
+
+def test_memory_that_is_read_but_never_written_is_said():
+    rows = check(lambda: Beside(False), "f32[64,48]", mode="predict").layers
+    row = next(row for row in rows if row.name == "last")
+    assert row.verdict == "unpredicted"
+    assert "written in place" in row.reason

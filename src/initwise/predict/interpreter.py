@@ -24,7 +24,7 @@ from .faking import Faking
 from .maps import resize
 from .parts import of_tensor
 from .rules import Call, UnpredictedError, rule_for
-from .storages import NEVER, UNWRITTEN, State, Storages, covers
+from .storages import NEVER, UNWRITTEN, State, Storages, blank, covers
 from .values import Value
 
 UPSTREAM = NEVER[2]
@@ -38,6 +38,8 @@ SLIGHT = 0.02
 """While a model is built, a write into a smaller share (a table's padding row) leaves a tensor's moments."""
 SMALL = 1 << 16
 """Constants of at most so many elements stay real while a model is built: masks, running statistics."""
+LARGE = 1 << 24
+"""Memory without numbers for more elements than these is never real."""
 DEVICE = torch.ops.prim.device.default
 DRAWN = frozenset({"empty", "empty_strided", "randn", "rand", "normal"})
 CONSTANT = frozenset({"zeros", "ones", "full"})
@@ -142,8 +144,9 @@ class Interpreter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if self._storages.shadowed:
             args, kwargs = tree_map(self._storages.standing, (args, kwargs))
         if not _any_fake(args) and not _any_fake(kwargs.values()):
-            if not (self.building and _to_be_faked(name, args, kwargs)):
-                return func(*args, **kwargs)
+            if not (self.building and _to_be_faked(name, args, kwargs)) and not _huge(name, args):
+                out = func(*args, **kwargs)
+                return blank(out) if name in EMPTY else out
             with self.fakes:
                 out = func(*args, **kwargs)
         elif name in INPLACE_VIEWS:
@@ -270,6 +273,12 @@ def _any_fake(given: Iterable[Any]) -> bool:
     return any(
         isinstance(one, FakeTensor) or (isinstance(one, (list, tuple)) and _any_fake(one)) for one in given
     )
+
+
+def _huge(name: str, args: tuple[Any, ...]) -> bool:
+    """Is it memory without numbers, and more of it than is cleared in passing?"""
+    sized = args[-1] if args and isinstance(args[-1], (list, tuple)) else ()
+    return name in EMPTY and bool(sized) and math.prod(sized) > LARGE
 
 
 def _to_be_faked(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

@@ -25,6 +25,8 @@ State = tuple[int, Value | None, str]
 NEVER: State = (0, None, "an operation before it was not predicted")
 PARTLY = "part of it was written in place"
 UNWRITTEN = "it was made without numbers"
+BLANK = "_initwise_blank"
+"""The attribute of a real tensor without numbers that tells its version."""
 """Why nothing is known of new memory."""
 MOST = 4096
 """Storages that are remembered before a first look for those that are gone."""
@@ -157,6 +159,9 @@ class Storages:
         with self.fakes:
             flat = torch.empty(tensor.untyped_storage().nbytes() // tensor.element_size(), dtype=tensor.dtype)
         self._shadows[key] = flat
+        if getattr(whole, BLANK, None) == whole._version:
+            self._kept[_storage(flat)] = Kept((0, None, UNWRITTEN), geometry(whole))
+            return
         state = measured(whole)
         self._kept[_storage(flat)] = Kept(state, geometry(whole), writes=((state[0], None),))
 
@@ -181,6 +186,12 @@ def _fewer(value: Value) -> Value:
     if all(len(atom) <= BLOCKS for dim in value.moments.axes for atom in dim):
         return value
     return values.fresh(coarse(value.moments), spread=value.scale_spread, notes=value.notes)
+
+
+def blank(tensor: Tensor) -> Tensor:
+    """A real tensor that was made without numbers: cleared, for what lies there by chance must not be met."""
+    setattr(tensor.zero_(), BLANK, tensor._version)
+    return tensor
 
 
 def covers(tensor: Tensor) -> bool:
