@@ -338,3 +338,10 @@ def test_what_the_example_itself_may_have_done_is_one_finding_that_blames_no_wei
 
 def test_a_model_without_layers_is_judged_too():
     assert judged([]) == ((), ())
+
+
+def test_a_gradient_of_zero_beside_one_that_explodes_is_no_division_by_it():
+    """A branch that is multiplied by 0, run between those through which the gradient grows."""
+    rows = changed(chain(), "fc0", "relu1", gradient_rms=1e9)
+    rows = changed(rows, "fc2", "relu2", gradient_rms=0.0)
+    assert ("exploding", "relu1") in found(rows)

@@ -282,7 +282,7 @@ def _backward_marks(
     if not start:
         return plain
     first, place = travelled[start], travelled[start - 1]
-    if not drifts[first] or not does(readings[place], drifts[first] / drifts[place]):
+    if not (drifts[first] and drifts[place]) or not does(readings[place], drifts[first] / drifts[place]):
         return plain
     wide = [*run, *travelled[start:noticed][::-1]]
     marks = [_backward_mark(readings, i, wide, verdict, drifts) for i in wide]
