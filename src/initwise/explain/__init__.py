@@ -31,7 +31,7 @@ from .weights import scheme_by_name, scheme_row, told_fans, told_fill, told_sche
 __all__ = ["explain", "find", "glossary"]
 
 
-def explain(thing: Any, **facts: Any) -> Explanation:
+def explain(thing: Any, part: str = "", /, **facts: Any) -> Explanation:
     """What `thing` is: plain words, closed form, source, differences among frameworks, numbers.
 
     Args:
@@ -39,10 +39,11 @@ def explain(thing: Any, **facts: Any) -> Explanation:
             like ("he_normal(mode='fan_out')", as schemes are printed), a term of the glossary
             ("fan-in"), a Fill, Fans, a Plan or an Advice, a model or layer of a framework, or a function
             of an array.
+        part: of a Plan, an Advice or a model: a parameter's name, or its layer's. The same as `name=`.
         facts: what it is to be explained for. For a scheme: its options, and `fan_in`, `fan_out`
             (or `shape`, `layout`, `groups`, `stride`, `parts`), `gain`, `activation`, `q`. For
             an activation: its parameters, `q`, `fan_in`, `fan_out`. For a Plan, an Advice or a
-            model: `name`, a parameter's. For a name that is more than one thing: `kind`,
+            model: `name`, as `part`. For a name that is more than one thing: `kind`,
             "scheme", "activation", "recipe" or "term".
 
     Raises:
@@ -52,6 +53,10 @@ def explain(thing: Any, **facts: Any) -> Explanation:
     >>> dict(explain("he_normal", fan_in=64).facts)["these fans"]
     'N(0, 0.176777)'
     """
+    if part:
+        if "name" in facts:
+            raise OptionError(f"{part!r} and name={facts['name']!r}", where="explain", expected="one of them")
+        facts = {"name": part, **facts}
     if isinstance(thing, str):
         return _named(thing, facts)
     for kind, teller in TELLERS:

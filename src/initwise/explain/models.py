@@ -15,7 +15,7 @@ from ..frameworks.proof import read
 from ..frameworks.protocol import Adapter, adapter_for
 from ..schemes import registry, scheme
 from .functions import told_activation
-from .parts import Facts, only
+from .parts import Facts, only, weight_named
 
 MODEL_LINES = 20
 
@@ -44,6 +44,7 @@ def told_model(model: Any, facts: Mapping[str, Any]) -> Explanation:
 
 
 def _one(infos: tuple[ParameterInfo, ...], name: str) -> tuple[ParameterInfo, ...]:
+    name = weight_named(name, [one for info in infos for one in (info.name, *info.aliases)])
     found = tuple(info for info in infos if name in (info.name, *info.aliases))
     if not found:
         names = [info.name for info in infos]

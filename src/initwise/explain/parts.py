@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -137,3 +137,15 @@ def through(weight: Fans, fill: Fill, facts: Mapping[str, Any]) -> Facts:
         backward = weight.fan_out * second * moments.derivative_second
         found.insert(1, (f"gradient before {chosen.name}", f"second moment × {backward:.4g} per layer"))
     return tuple(found)
+
+
+def weight_named(name: str, known: Collection[str]) -> str:
+    """The parameter that `name` means: itself, or the weight of a layer of that name.
+
+    A layer with several, none of them called weight, has no one that is meant.
+    """
+    if name in known:
+        return name
+    weight = f"{name}.weight"
+    mine = [one for one in known if one.startswith(f"{name}.")]
+    return weight if weight in known else mine[0] if len(mine) == 1 else name

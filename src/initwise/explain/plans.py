@@ -9,7 +9,7 @@ from typing import Any
 from ..core.plan import Plan
 from ..core.records import Advice, Explanation
 from ..recipes import Recipe, RecipeRow, recipes
-from .parts import also_called, only, options
+from .parts import also_called, only, options, weight_named
 from .weights import told_fill
 
 
@@ -62,6 +62,7 @@ def told_plan(plan: Plan, facts: Mapping[str, Any]) -> Explanation:
 def _tensor(plan: Plan, name: str) -> Explanation:
     """One tensor's derivation under a plan."""
     kept = dict(plan.kept)
+    name = weight_named(name, [*dict(plan.fills), *kept])
     if name in kept:
         return Explanation(title=name, summary=f"{plan.name} leaves it as it is: {kept[name]}.")
     told = told_fill(plan[name], {})
