@@ -70,6 +70,11 @@ def test_an_unknown_kind_is_refused() -> None:
     assert "classification" in str(caught.value)
 
 
+def test_a_loss_s_own_name_is_told_what_is_asked():
+    with pytest.raises(OptionError, match='"regression" for numbers to be met'):
+        initwise.choose(mlp(3, nn.ReLU), torch.randn(8, 16), loss="mse")
+
+
 def test_whole_numbers_that_are_no_classes_are_told_and_how_to_override() -> None:
     inputs = torch.randn(64, 8)
     prices = torch.arange(64)

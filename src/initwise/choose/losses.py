@@ -28,7 +28,14 @@ def require_loss(loss: str | None, where: str) -> None:
     """Raise OptionError for a kind of loss that there is not."""
     if loss is not None and loss not in KINDS:
         legal = tuple(kind for kind in KINDS if kind)
-        raise OptionError(f"loss {loss!r}", where=where, legal=legal, given=str(loss))
+        raise OptionError(
+            f"loss {loss!r}",
+            where=where,
+            legal=legal,
+            given=str(loss),
+            cause="it says what the output is for, not which loss is computed",
+            fix='"classification" for logits, "regression" for numbers to be met; none, and the model is read.',
+        )
 
 
 def of_targets(targets: Any) -> str:
