@@ -70,7 +70,7 @@ def test_an_unknown_kind_is_refused() -> None:
     assert "classification" in str(caught.value)
 
 
-def test_a_loss_s_own_name_is_told_what_is_asked():
+def test_a_loss_s_own_name_is_told_what_is_asked() -> None:
     with pytest.raises(OptionError, match='"regression" for numbers to be met'):
         initwise.choose(mlp(3, nn.ReLU), torch.randn(8, 16), loss="mse")
 

@@ -34,7 +34,7 @@ def require_loss(loss: str | None, where: str) -> None:
             legal=legal,
             given=str(loss),
             cause="it says what the output is for, not which loss is computed",
-            fix='"classification" for logits, "regression" for numbers to be met; none, and the model is read.',
+            fix='"classification" for logits, "regression" for numbers to be met; or leave it out.',
         )
 
 
