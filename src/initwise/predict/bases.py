@@ -32,6 +32,8 @@ PARTS = ("select", "slice")
 """Moves that tell places of one tensor apart."""
 KEPT = (("largest",), ("square",), ("of square",), ("projected",))
 """Origins that views keep."""
+MANY, ORDINARY = 1 << 14, 1e9
+"""Numbers of a function that are kept in single precision, if the largest is of such a size."""
 PRODUCT = "product"
 """The origin of a product: (PRODUCT, numbers of what was drawn for both)."""
 
@@ -212,6 +214,13 @@ class Factor:
 
     base: Base
     values: Array | None = None
+
+    def __post_init__(self) -> None:
+        """Over many blocks in single precision: kept for the way back, they are most of the memory."""
+        if self.values is not None and self.values.size > MANY and self.values.dtype == np.float64:
+            largest = float(np.abs(self.values).max())
+            if 1 / ORDINARY < largest < ORDINARY:
+                object.__setattr__(self, "values", self.values.astype(np.float32))
 
     @cached_property
     def _moved(self) -> dict[Hashable, Factor | None]:
